@@ -1,0 +1,90 @@
+// Disk and File: the only door to storage. Two implementations: the operating system's
+// (base/posix_disk.h) and a fake that forgets unsynced bytes, tears, corrupts, fails and fills up
+// (base/memory_disk.h).
+//
+// Durability contract, the same for both: bytes written are safe against power loss after
+// sync_data() of their file; a name made, renamed or removed is safe after sync_directory() of the
+// directory that holds it. A failed write or sync leaves the file in an unknown state: the caller
+// must not retry it and must not acknowledge anything.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace chronik {
+
+/// One open file, closed by its destructor. Reads and writes carry their position, so threads may
+/// use one File at the same time on different ranges.
+class File {
+ public:
+  virtual ~File() = default;
+
+  /// Reads up to out.size() bytes at `position`; fewer only at the end of the file. Errors: io.
+  virtual Result<std::size_t> read_at(std::uint64_t position, MutableByteView out) const = 0;
+  /// Writes the parts one behind the other from `position`, all or an error. Errors: io, no_space.
+  virtual Result<void> write_at(std::uint64_t position, std::span<const ByteView> parts) = 0;
+  /// What was written to this file before the call is durable when it returns. Errors: io,
+  /// no_space.
+  virtual Result<void> sync_data() = 0;
+  virtual Result<std::uint64_t> size() const = 0;
+  /// Cuts, or extends with zeros. Durable after sync_data().
+  virtual Result<void> truncate(std::uint64_t size) = 0;
+  /// For sendfile; -1 where there is none (the fake): then read_at and copy.
+  virtual int descriptor() const { return -1; }
+
+  Result<void> write_at(std::uint64_t position, ByteView bytes) {
+    return write_at(position, std::span<const ByteView>(&bytes, 1));
+  }
+};
+
+enum class OpenMode {
+  read,        // must exist
+  read_write,  // must exist
+  create,      // made when missing, read and write
+};
+
+struct DirectoryEntry {
+  std::string name;
+  bool is_directory = false;
+};
+
+struct DiskSpace {
+  std::uint64_t total_bytes = 0;
+  std::uint64_t usable_bytes = 0;
+};
+
+/// Held as long as the object lives; released by the system when the process dies.
+class DirectoryLock {
+ public:
+  virtual ~DirectoryLock() = default;
+};
+
+/// Paths are plain strings with '/'. Thread safe.
+class Disk {
+ public:
+  virtual ~Disk() = default;
+
+  /// Errors: not_found, io, no_space.
+  virtual Result<std::shared_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
+  /// Errors: not_found, io. Names without "." and "..", in no order.
+  virtual Result<std::vector<DirectoryEntry>> list(const std::string& directory) = 0;
+  /// With its parents; fine when it exists. Each parent of a directory made is synced.
+  virtual Result<void> make_directories(const std::string& directory) = 0;
+  /// Replaces `to` when it exists, in one step.
+  virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
+  /// A file, or an empty directory. Errors: not_found, io.
+  virtual Result<void> remove(const std::string& path) = 0;
+  virtual Result<bool> exists(const std::string& path) = 0;
+  virtual Result<void> sync_directory(const std::string& directory) = 0;
+  virtual Result<DiskSpace> space(const std::string& path) = 0;
+  /// Locks `path` (made when missing) against every other process. Errors: busy, io.
+  virtual Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) = 0;
+};
+
+}  // namespace chronik
