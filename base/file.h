@@ -37,6 +37,12 @@ class File {
   virtual Result<void> truncate(std::uint64_t size) = 0;
   /// For sendfile; -1 where there is none (the fake): then read_at and copy.
   virtual int descriptor() const { return -1; }
+  /// Starts to write this range back without waiting, so that a later sync_data() finds less to do.
+  /// A hint: promises nothing.
+  virtual void start_writeback(std::uint64_t /*position*/, std::uint64_t /*size*/) {}
+  /// Forgets cached pages of this range that are written back, so that the next read sees what the
+  /// disk has. A hint.
+  virtual void drop_cache(std::uint64_t /*position*/, std::uint64_t /*size*/) const {}
 
   Result<void> write_at(std::uint64_t position, ByteView bytes) {
     return write_at(position, std::span<const ByteView>(&bytes, 1));
@@ -70,7 +76,7 @@ class Disk {
  public:
   virtual ~Disk() = default;
 
-  /// Errors: not_found, io, no_space.
+  /// Errors: not_found, io, no_space, busy (out of file descriptors).
   virtual Result<std::shared_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
   /// Errors: not_found, io. Names without "." and "..", in no order.
   virtual Result<std::vector<DirectoryEntry>> list(const std::string& directory) = 0;

@@ -6,6 +6,8 @@ const char* to_string(Errc code) {
   switch (code) {
     case Errc::invalid_argument:
       return "invalid argument";
+    case Errc::out_of_range:
+      return "out of range";
     case Errc::not_found:
       return "not found";
     case Errc::already_exists:

@@ -14,6 +14,7 @@ namespace chronik {
 
 enum class Errc {
   invalid_argument,  // the caller's input is at fault; the message says which limit and which value
+  out_of_range,      // an offset, index or position outside of what exists
   not_found,
   already_exists,
   corrupt,      // bytes on disk or on the wire contradict their checksum or their format

@@ -1,0 +1,48 @@
+// Checkpoint: what a partition log knows to be durable, saved beside its segments so that a restart
+// reads only what came after. Replaced as a whole (new file, sync, rename, directory sync), so a
+// checkpoint that does not match its checksum is damage, never a torn write. Layout: wal/format.md,
+// "Checkpoint".
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "wal/epoch_cache.h"
+#include "wal/log_settings.h"
+#include "wal/segment.h"
+
+namespace chronik::wal {
+
+struct Checkpoint {
+  LogIdentity identity;
+  /// Entries behind this checkpoint may have been acknowledged without a sync (FlushMode).
+  bool page_cache = false;
+  Offset start_offset = 0;
+  Offset end_offset = 0;
+  EntryIndex last_index = 0;
+  /// In order; the last one is the active segment. Empty: the next segment begins at end_offset.
+  std::vector<SegmentFacts> segments;
+  std::vector<EpochStart> epochs;
+  /// DerivedState::save() as of end_offset.
+  bool has_derived = false;
+  Bytes derived;
+
+  bool operator==(const Checkpoint&) const = default;
+};
+
+Bytes encode_checkpoint(const Checkpoint& checkpoint);
+/// `file` names the source in errors. Errors: corrupt, unsupported (a newer format).
+Result<Checkpoint> decode_checkpoint(ByteView bytes, const std::string& file);
+
+/// What opening a log found and did.
+struct RecoveryReport {
+  std::uint64_t scanned_bytes = 0;
+  std::uint64_t torn_bytes = 0;
+  std::string torn_file;
+  std::uint64_t torn_position = 0;
+  bool had_checkpoint = false;
+};
+
+}  // namespace chronik::wal

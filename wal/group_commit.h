@@ -1,0 +1,72 @@
+// GroupCommit: makes the dirty logs of one shard durable together. While one flush is in flight the
+// next batch forms; there is no timer in the way of an ack. Per round: write all, sync all, then
+// the listeners' on_durable(), then checkpoints that are due (behind the acks). A journal may enter
+// behind this interface later.
+//
+// One per shard, on the shard; disk work goes to the IoExecutor. After a fatal disk error no
+// listener is called any more.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "wal/io_executor.h"
+#include "wal/log_environment.h"
+#include "wal/partition_log.h"
+
+namespace chronik::wal {
+
+struct GroupCommitOptions {
+  /// A log is checkpointed when a restart would scan more than this of it ...
+  std::uint64_t unsaved_log_bytes_max = 64u << 20;
+  /// ... and the log with the longest tail when it is more than this over all logs of the shard.
+  std::uint64_t unsaved_total_bytes_max = 192u << 20;
+  /// A log without appends for this long is checkpointed by tick(), so that a restart scans
+  /// nothing.
+  milliseconds idle_checkpoint{10'000};
+};
+
+class GroupCommit {
+ public:
+  using Done = std::function<void()>;
+
+  GroupCommit(LogEnvironment& environment, IoExecutor& executor, GroupCommitOptions options = {});
+  /// Precondition: nothing in flight (stop() is done, or the executor was abandoned).
+  ~GroupCommit();
+  GroupCommit(const GroupCommit&) = delete;
+  GroupCommit& operator=(const GroupCommit&) = delete;
+
+  /// The log has something to make durable. Cheap, idempotent; starts a round when none is in
+  /// flight. The first call ties the log to this group until remove().
+  void mark_dirty(PartitionLog& log);
+  /// Forgets the log; a flush in flight goes on without it. PartitionLog's destructor calls it.
+  void remove(PartitionLog& log);
+
+  /// Ends the log of a deleted partition: its directory is renamed aside, which makes the deletion
+  /// durable (then `done`), and removed slice by slice between flushes.
+  void destroy(std::unique_ptr<PartitionLog> log, Done done);
+  /// Removes a directory that an earlier run had set aside.
+  void remove_directory(std::string path);
+
+  /// Periodic work: syncs due by flush.ms, checkpoints of idle logs. Call it at next_tick() or
+  /// later; nothing to do: nothing, and no wake-up is wanted.
+  void tick(SteadyTime now);
+  std::optional<SteadyTime> next_tick() const;
+
+  /// Flushes and checkpoints all logs, waits for removals under way to reach a safe point; then
+  /// `done`. Nothing may be marked dirty afterwards.
+  void stop(Done done);
+
+  bool busy() const;
+  bool failed() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace chronik::wal

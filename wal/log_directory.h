@@ -1,0 +1,88 @@
+// LogDirectory: the data directory of a node: locked against a second process, stamped with the
+// format, the cluster and the node, watched for space. Partition directories lie in it by name,
+// <topic>-<partition>; removed ones, set aside, end in ".deleted". Opened once at the start, before
+// any log; find_partitions() and paths may be used by any thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/file.h"
+#include "base/result.h"
+#include "base/types.h"
+#include "base/uuid.h"
+#include "wal/disk_space.h"
+#include "wal/log_settings.h"
+
+namespace chronik::wal {
+
+/// Kept in the file chronik.stamp.
+struct DirectoryStamp {
+  std::uint32_t format = 1;
+  std::string cluster_id;
+  BrokerId node_id = 0;
+  Uuid directory_id;
+
+  bool operator==(const DirectoryStamp&) const = default;
+};
+
+struct FoundPartition {
+  LogIdentity identity;  // topic_id is zero when the directory carries none (never acknowledged)
+  std::string directory;
+};
+
+struct FoundPartitions {
+  std::vector<FoundPartition> partitions;
+  /// Set aside by deletions that did not finish: for GroupCommit::remove_directory.
+  std::vector<std::string> deleted;
+  /// Anything else: left alone, reported by the caller.
+  std::vector<std::string> unknown;
+};
+
+/// "orders", 3 -> "orders-3"; and back, nothing when the name is no partition's.
+std::string partition_directory_name(std::string_view topic, PartitionId partition);
+std::optional<std::pair<std::string, PartitionId>> parse_partition_directory_name(
+    std::string_view name);
+
+class LogDirectory {
+ public:
+  /// Makes the directory when missing, locks it and reads its stamp. Errors, each one line that
+  /// says what to do: busy (another process has it), unsupported (newer format), corrupt (stamp
+  /// damaged), io (not writable).
+  static Result<std::unique_ptr<LogDirectory>> open(Disk& disk, std::string path,
+                                                    SpaceLimits limits);
+
+  const std::string& path() const { return path_; }
+  /// Nothing on a directory that was just made: then write_stamp() comes next.
+  const std::optional<DirectoryStamp>& stamp() const { return stamp_; }
+  /// Durable on return. Errors: io, no_space.
+  Result<void> write_stamp(DirectoryStamp stamp);
+  /// Refuses a directory of another cluster or node: the error names both values and the ways out.
+  Result<void> check_stamp(std::string_view cluster_id, BrokerId node_id) const;
+
+  std::string partition_path(std::string_view topic, PartitionId partition) const;
+  /// One look at the directory; topic ids are read from each partition (a listing each).
+  Result<FoundPartitions> find_partitions() const;
+  /// As find_partitions(), without topic ids: one listing in all.
+  Result<FoundPartitions> list_partitions() const;
+  /// Renames the directory of a partition that no longer exists aside, durably. Returns its new
+  /// path, for GroupCommit::remove_directory. Errors: io.
+  Result<std::string> set_aside(const FoundPartition& partition);
+
+  SpaceGuard& space() { return *space_; }
+
+ private:
+  LogDirectory(Disk& disk, std::string path, std::unique_ptr<DirectoryLock> lock,
+               std::unique_ptr<SpaceGuard> space);
+
+  Disk& disk_;
+  const std::string path_;
+  std::unique_ptr<DirectoryLock> lock_;
+  std::unique_ptr<SpaceGuard> space_;
+  std::optional<DirectoryStamp> stamp_;
+};
+
+}  // namespace chronik::wal

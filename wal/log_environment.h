@@ -1,0 +1,48 @@
+// LogEnvironment: what all partition logs of one shard share: the disk, the open files, counters,
+// and what happens when the disk fails. One per shard; outlives the logs. `disk` and `space` are
+// thread safe and may be shared by shards.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "base/file.h"
+#include "wal/disk_space.h"
+#include "wal/open_files.h"
+
+namespace chronik::wal {
+
+/// Written on the shard only.
+struct LogCounters {
+  std::uint64_t appends = 0;
+  std::uint64_t appended_bytes = 0;
+  std::uint64_t flushes = 0;       // group commits
+  std::uint64_t flushed_logs = 0;  // logs that took part in them
+  std::uint64_t checkpoints = 0;
+  std::uint64_t torn_tails = 0;  // cut at recovery
+  std::uint64_t torn_bytes = 0;
+  std::uint64_t recovered_bytes = 0;  // scanned at start
+  std::uint64_t indexes_rebuilt = 0;
+  std::uint64_t segments_rolled = 0;
+  std::uint64_t segments_deleted = 0;
+};
+
+/// Called on the thread that met the first failed write or sync, before anything could be
+/// acknowledged. The default logs one line and ends the process with exit_disk_failure. A test's
+/// handler may return: then the log stays poisoned and acknowledges nothing any more.
+using FatalHandler = std::function<void(const Error&)>;
+inline constexpr int exit_disk_failure = 74;  // EX_IOERR
+[[noreturn]] void end_process(const Error& error);
+
+struct LogEnvironment {
+  explicit LogEnvironment(Disk& disk_of_logs, std::size_t open_files_max = 2048)
+      : disk(disk_of_logs), files(open_files_max) {}
+
+  Disk& disk;
+  OpenFiles files;
+  SpaceGuard* space = nullptr;  // nullptr: never refuses
+  LogCounters counters;
+  FatalHandler on_fatal = [](const Error& error) { end_process(error); };
+};
+
+}  // namespace chronik::wal
