@@ -1,0 +1,45 @@
+// MemoryMetadataStore: a MetadataStore without a log. Every proposal is applied at once, or, when
+// held back, at step(). For the tests of handlers and coordinators, and for the simulator; nothing
+// survives it.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "metadata/apply.h"
+#include "metadata/metadata_store.h"
+
+namespace chronik::metadata {
+
+class MemoryMetadataStore final : public MetadataStore {
+ public:
+  explicit MemoryMetadataStore(
+      std::shared_ptr<const Image> image = std::make_shared<const Image>());
+
+  std::shared_ptr<const Image> image() const override { return image_; }
+  void propose(std::vector<MetadataEvent> events, ProposeDone done) override;
+  void add_observer(MetadataObserver& observer) override;
+  void remove_observer(MetadataObserver& observer) override;
+
+  /// With true, proposals wait for step(), as they wait for the disk in production.
+  void hold_back(bool on) { hold_back_ = on; }
+  /// Applies the oldest proposal held back. Returns false when there was none.
+  bool step();
+  std::size_t waiting() const { return waiting_.size(); }
+
+ private:
+  struct Proposal {
+    std::vector<MetadataEvent> events;
+    ProposeDone done;
+  };
+  void take(Proposal proposal);
+
+  std::shared_ptr<const Image> image_;
+  std::vector<MetadataObserver*> observers_;
+  std::deque<Proposal> waiting_;
+  bool hold_back_ = false;
+};
+
+}  // namespace chronik::metadata

@@ -1,0 +1,100 @@
+// MetadataStore: the one door through which everything reads and changes metadata. Standalone it is
+// a MetaLogStore (metadata/meta_log_store.h); in a cluster RaftMetaLog wraps the same state machine
+// in the Raft group ("__meta", 0); tests use a MemoryMetadataStore (metadata/memory_store.h).
+//
+// Owned by one shard (the metadata shard, 0): every function is called there, and callbacks run
+// there. Other shards read an Image that was handed to them: an Image is immutable, so an observer
+// publishes its shared_ptr to each shard, and a shard reads it without a lock.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "metadata/events.h"
+#include "metadata/image.h"
+#include "protocol/errors.h"
+
+namespace chronik::metadata {
+
+/// What apply decided about one event. Refused events changed nothing.
+struct ApplyResult {
+  /// A part of the event that was left out while the rest took effect.
+  struct Rejected {
+    std::size_t index = 0;  // among the event's partitions, counted through all its topics
+    protocol::ErrorCode code = protocol::ErrorCode::none;
+    bool operator==(const Rejected&) const = default;
+  };
+
+  protocol::ErrorCode code = protocol::ErrorCode::none;
+  std::string message;  // for the client's error_message; empty when code is none
+  std::vector<Rejected> rejected;
+  ProducerId producer_id_first = no_producer_id;  // ProducerIdsAllocated: where the block starts
+
+  bool ok() const { return code == protocol::ErrorCode::none; }
+  bool operator==(const ApplyResult&) const = default;
+};
+
+/// One result for each event, in their order.
+using ApplyResults = std::vector<ApplyResult>;
+
+/// Results, or why the proposal was not taken: too_large (one batch's limit), busy (too much is
+/// waiting to become durable; retry), closed; in a cluster also timeout (no leader). After timeout
+/// the events may or may not take effect later.
+using ProposeDone = std::function<void(Result<ApplyResults>)>;
+
+/// A change of one topic between two images: created (before is null), deleted (after is null), or
+/// changed.
+struct TopicChange {
+  std::shared_ptr<const Topic> before;
+  std::shared_ptr<const Topic> after;
+};
+
+/// What differs between two successive images. Committed offsets are not listed one by one.
+struct MetadataDelta {
+  std::vector<TopicChange> topics;      // in the order of their first change
+  std::vector<ConfigResource> configs;  // resources whose dynamic configs changed
+  std::vector<std::string> groups;      // groups whose state changed, or that are gone
+  std::vector<BrokerId> brokers;        // registered again, or removed
+  bool offsets = false;                 // some committed offset changed
+  bool features = false;                // a feature level, or the cluster id
+  bool producer_ids = false;
+
+  bool empty() const {
+    return topics.empty() && configs.empty() && groups.empty() && brokers.empty() && !offsets &&
+           !features && !producer_ids;
+  }
+};
+
+class MetadataObserver {
+ public:
+  virtual ~MetadataObserver() = default;
+  /// The store's image is now `after`. Called on the owner shard for every new image, in order,
+  /// before the done callbacks of the proposals in it: who waits for a proposal finds the reaction
+  /// of all observers begun. May call propose(); must not add or remove observers.
+  virtual void on_image(const std::shared_ptr<const Image>& before,
+                        const std::shared_ptr<const Image>& after, const MetadataDelta& delta) = 0;
+};
+
+class MetadataStore {
+ public:
+  virtual ~MetadataStore() = default;
+
+  /// Everything applied so far; never null. Durable: an image never shows what a crash could undo.
+  virtual std::shared_ptr<const Image> image() const = 0;
+
+  /// Writes the events as one batch (all of them survive a crash or none), makes it durable,
+  /// applies it, tells the observers and calls `done` once, on this shard, possibly before propose
+  /// returns. Each event is decided for itself: one that is refused leaves the others in force.
+  /// Proposals are applied in the order of the calls.
+  virtual void propose(std::vector<MetadataEvent> events, ProposeDone done) = 0;
+
+  /// The observer must be removed before it is destroyed. It is not told about the present image.
+  virtual void add_observer(MetadataObserver& observer) = 0;
+  virtual void remove_observer(MetadataObserver& observer) = 0;
+};
+
+}  // namespace chronik::metadata
