@@ -82,7 +82,10 @@ class Disk {
   virtual Result<std::vector<DirectoryEntry>> list(const std::string& directory) = 0;
   /// With its parents; fine when it exists. Each parent of a directory made is synced.
   virtual Result<void> make_directories(const std::string& directory) = 0;
-  /// Replaces `to` when it exists, in one step.
+  /// One directory in a parent that exists; fine when it is there. Nothing is synced.
+  virtual Result<void> make_directory(const std::string& directory) = 0;
+  /// Replaces `to` when it exists, in one step. A directory takes its content along and replaces
+  /// only an empty one.
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
   /// A file, or an empty directory. Errors: not_found, io.
   virtual Result<void> remove(const std::string& path) = 0;

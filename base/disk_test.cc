@@ -1,0 +1,292 @@
+// The contract of base/file.h, on both implementations; then what only the fake can do.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "base/memory_disk.h"
+#include "base/posix_disk.h"
+
+namespace chronik {
+namespace {
+
+Bytes read_all(File& file) {
+  Bytes bytes(file.size().value());
+  bytes.resize(file.read_at(0, bytes).value());
+  return bytes;
+}
+
+std::string text_of(File& file) { return std::string(as_text(read_all(file))); }
+
+class DiskContract : public testing::TestWithParam<bool> {
+ protected:
+  DiskContract() {
+    if (GetParam()) {
+      disk_ = std::make_unique<PosixDisk>();
+      char name[] = "/tmp/chronik_disk_XXXXXX";
+      root_ = ::mkdtemp(name);
+    } else {
+      disk_ = std::make_unique<MemoryDisk>();
+      root_ = "/data";
+      EXPECT_TRUE(disk_->make_directories(root_));
+    }
+  }
+  ~DiskContract() override {
+    if (GetParam()) std::filesystem::remove_all(root_);
+  }
+
+  std::unique_ptr<Disk> disk_;
+  std::string root_;
+};
+
+TEST_P(DiskContract, GathersManyPartsIntoOneFile) {
+  auto file = disk_->open(root_ + "/a", OpenMode::create).value();
+  std::vector<Bytes> owned;
+  std::vector<ByteView> parts;
+  std::string expected = "??";
+  for (int i = 0; i < 3000; ++i) {
+    owned.push_back(to_bytes(as_bytes(std::to_string(i % 7 == 0 ? 0 : i))));
+    if (i % 11 == 0) owned.back().clear();
+    expected += as_text(owned.back());
+  }
+  for (const Bytes& bytes : owned) parts.emplace_back(bytes);
+  ASSERT_TRUE(file->write_at(0, as_bytes("??")));
+  ASSERT_TRUE(file->write_at(2, std::span<const ByteView>(parts)));
+  ASSERT_TRUE(file->sync_data());
+  EXPECT_EQ(text_of(*file), expected);
+  ASSERT_TRUE(file->truncate(5));
+  EXPECT_EQ(text_of(*file), expected.substr(0, 5));
+  ASSERT_TRUE(file->truncate(7));
+  EXPECT_EQ(read_all(*file)[6], 0);
+}
+
+TEST_P(DiskContract, ReadsEndAtTheEndOfTheFile) {
+  auto file = disk_->open(root_ + "/a", OpenMode::create).value();
+  ASSERT_TRUE(file->write_at(0, as_bytes("abc")));
+  Bytes out(10);
+  EXPECT_EQ(file->read_at(1, out).value(), 2u);
+  EXPECT_EQ(file->read_at(3, out).value(), 0u);
+  EXPECT_EQ(file->read_at(100, out).value(), 0u);
+}
+
+TEST_P(DiskContract, NamesAreMadeListedRenamedAndRemoved) {
+  ASSERT_TRUE(disk_->make_directories(root_ + "/x/y"));
+  ASSERT_TRUE(disk_->make_directories(root_ + "/x/y"));
+  ASSERT_TRUE(disk_->make_directory(root_ + "/x/z"));
+  ASSERT_TRUE(disk_->make_directory(root_ + "/x/z"));
+  disk_->open(root_ + "/x/f", OpenMode::create).value();
+  auto entries = disk_->list(root_ + "/x").value();
+  std::sort(entries.begin(), entries.end(), [](auto& a, auto& b) { return a.name < b.name; });
+  ASSERT_EQ(entries.size(), 3u);
+  EXPECT_EQ(entries[0].name, "f");
+  EXPECT_FALSE(entries[0].is_directory);
+  EXPECT_TRUE(entries[1].is_directory);
+  ASSERT_TRUE(disk_->rename(root_ + "/x", root_ + "/w"));
+  ASSERT_TRUE(disk_->sync_directory(root_));
+  EXPECT_FALSE(disk_->exists(root_ + "/x/f").value());
+  EXPECT_TRUE(disk_->exists(root_ + "/w/f").value());
+  EXPECT_FALSE(disk_->remove(root_ + "/w"));
+  ASSERT_TRUE(disk_->remove(root_ + "/w/f"));
+  EXPECT_EQ(disk_->remove(root_ + "/w/f").error().code, Errc::not_found);
+  EXPECT_EQ(disk_->open(root_ + "/w/f", OpenMode::read).error().code, Errc::not_found);
+  EXPECT_EQ(disk_->list(root_ + "/nowhere").error().code, Errc::not_found);
+  EXPECT_FALSE(disk_->make_directory(root_ + "/no/parent"));
+}
+
+TEST_P(DiskContract, ARemovedFileStaysReadableWhileItIsOpen) {
+  auto file = disk_->open(root_ + "/a", OpenMode::create).value();
+  ASSERT_TRUE(file->write_at(0, as_bytes("kept")));
+  ASSERT_TRUE(disk_->remove(root_ + "/a"));
+  EXPECT_EQ(text_of(*file), "kept");
+}
+
+TEST_P(DiskContract, ALockIsHeldOnce) {
+  auto lock = disk_->lock(root_ + "/lock");
+  ASSERT_TRUE(lock);
+  EXPECT_EQ(disk_->lock(root_ + "/lock").error().code, Errc::busy);
+  lock = Error{Errc::closed, ""};
+  EXPECT_TRUE(disk_->lock(root_ + "/lock"));
+}
+
+TEST_P(DiskContract, SpaceIsReported) {
+  const DiskSpace space = disk_->space(root_).value();
+  EXPECT_GT(space.total_bytes, 0u);
+  EXPECT_LE(space.usable_bytes, space.total_bytes);
+}
+
+INSTANTIATE_TEST_SUITE_P(Disks, DiskContract, testing::Bool(),
+                         [](const auto& info) { return info.param ? "posix" : "memory"; });
+
+TEST(PosixDisk, TheSecondHolderOfALockIsToldTheFirst) {
+  char name[] = "/tmp/chronik_lock_XXXXXX";
+  const std::string root = ::mkdtemp(name);
+  PosixDisk disk;
+  auto lock = disk.lock(root + "/lock").value();
+  const Error error = disk.lock(root + "/lock").error();
+  EXPECT_NE(error.message.find(std::to_string(::getpid())), std::string::npos) << error.message;
+  std::filesystem::remove_all(root);
+}
+
+class FakeDisk : public testing::Test {
+ protected:
+  FakeDisk() { EXPECT_TRUE(disk_.make_directories("/d")); }
+  std::shared_ptr<File> file(const std::string& name) {
+    auto made = disk_.open("/d/" + name, OpenMode::create).value();
+    EXPECT_TRUE(disk_.sync_directory("/d"));
+    return made;
+  }
+  MemoryDisk disk_;
+};
+
+TEST_F(FakeDisk, APowerCutNeverTakesWhatWasSynced) {
+  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+    auto disk = disk_.clone();
+    Random random(seed);
+    auto f = disk->open("/d/f", OpenMode::create).value();
+    ASSERT_TRUE(disk->sync_directory("/d"));
+    const Bytes durable(random.below(3000), 1);
+    ASSERT_TRUE(f->write_at(0, ByteView(durable)));
+    ASSERT_TRUE(f->sync_data());
+    const Bytes lost(1 + random.below(3000), 2);
+    ASSERT_TRUE(f->write_at(durable.size(), ByteView(lost)));
+    disk->crash(random, seed % 2 == 0 ? CrashModel::ordered : CrashModel::reordered);
+    const Bytes after = disk->content("/d/f");
+    ASSERT_GE(after.size(), durable.size());
+    ASSERT_TRUE(std::equal(durable.begin(), durable.end(), after.begin()));
+    ASSERT_LE(after.size(), durable.size() + lost.size());
+    Bytes out(1);
+    ASSERT_FALSE(f->read_at(0, out)) << "a handle outlived the crash";
+  }
+}
+
+TEST_F(FakeDisk, APowerCutLosesTearsAndReordersWhatWasNot) {
+  int whole = 0, nothing = 0, torn = 0, holes = 0;
+  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+    auto disk = disk_.clone();
+    Random random(seed);
+    auto f = disk->open("/d/f", OpenMode::create).value();
+    ASSERT_TRUE(disk->sync_directory("/d"));
+    ASSERT_TRUE(f->write_at(0, ByteView(Bytes(4096, 7))));
+    disk->crash(random, CrashModel::reordered);
+    const Bytes after = disk->content("/d/f");
+    const auto zeros = std::count(after.begin(), after.end(), 0);
+    if (after.empty()) ++nothing;
+    if (after.size() == 4096 && zeros == 0) ++whole;
+    if (!after.empty() && after.size() < 4096) ++torn;
+    if (zeros != 0) ++holes;
+  }
+  EXPECT_GT(whole, 50);
+  EXPECT_GT(nothing, 50);
+  EXPECT_GT(torn, 50);
+  EXPECT_GT(holes, 50);
+}
+
+TEST_F(FakeDisk, AnUnsyncedNameMayBeLostASyncedOneNot) {
+  int kept = 0, lost = 0;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    auto disk = disk_.clone();
+    Random random(seed);
+    disk->open("/d/synced", OpenMode::create).value();
+    ASSERT_TRUE(disk->sync_directory("/d"));
+    auto f = disk->open("/d/new", OpenMode::create).value();
+    ASSERT_TRUE(f->write_at(0, as_bytes("data")));
+    ASSERT_TRUE(f->sync_data());
+    disk->crash(random, CrashModel::ordered);
+    ASSERT_TRUE(disk->exists("/d/synced").value());
+    const bool there = disk->exists("/d/new").value();
+    if (there) {
+      ASSERT_EQ(as_text(disk->content("/d/new")), "data");
+    }
+    ++(there ? kept : lost);
+  }
+  EXPECT_GT(kept, 20);
+  EXPECT_GT(lost, 20);
+}
+
+TEST_F(FakeDisk, ARenameIsThereWholeOrNotAtAll) {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    auto disk = disk_.clone();
+    Random random(seed);
+    auto old_file = disk->open("/d/c", OpenMode::create).value();
+    ASSERT_TRUE(old_file->write_at(0, as_bytes("old")));
+    ASSERT_TRUE(old_file->sync_data());
+    ASSERT_TRUE(disk->sync_directory("/d"));
+    auto f = disk->open("/d/c.new", OpenMode::create).value();
+    ASSERT_TRUE(f->write_at(0, as_bytes("new")));
+    ASSERT_TRUE(f->sync_data());
+    ASSERT_TRUE(disk->rename("/d/c.new", "/d/c"));
+    disk->crash(random, seed % 2 == 0 ? CrashModel::ordered : CrashModel::reordered);
+    const Bytes after = disk->content("/d/c");
+    ASSERT_TRUE(as_text(after) == "old" || as_text(after) == "new");
+  }
+}
+
+TEST_F(FakeDisk, AFailedSyncLosesThePagesAndTheNextOneSucceeds) {
+  auto f = file("f");
+  ASSERT_TRUE(f->write_at(0, as_bytes("gone")));
+  disk_.fail_operation(0);
+  EXPECT_EQ(f->sync_data().error().code, Errc::io);
+  EXPECT_TRUE(disk_.struck());
+  EXPECT_TRUE(f->sync_data());
+  EXPECT_EQ(text_of(*f), "gone");
+  f->drop_cache(0, 0);
+  EXPECT_EQ(text_of(*f), "");
+}
+
+TEST_F(FakeDisk, PowerOffFailsEverythingUntilTheCrash) {
+  auto f = file("f");
+  disk_.power_off_after(1);
+  EXPECT_TRUE(f->write_at(0, as_bytes("a")));
+  EXPECT_FALSE(f->write_at(1, as_bytes("b")));
+  EXPECT_FALSE(f->sync_data());
+  EXPECT_FALSE(f->size());
+  EXPECT_FALSE(disk_.list("/d"));
+  Random random(1);
+  disk_.crash(random, CrashModel::kill);
+  EXPECT_TRUE(disk_.open("/d/f", OpenMode::read));
+}
+
+TEST_F(FakeDisk, RunsFullAndRecovers) {
+  auto f = file("f");
+  disk_.set_capacity(10);
+  EXPECT_TRUE(f->write_at(0, as_bytes("12345678")));
+  EXPECT_EQ(f->write_at(8, as_bytes("90a")).error().code, Errc::no_space);
+  EXPECT_EQ(f->size().value(), 8u);
+  EXPECT_EQ(disk_.space("/d").value().usable_bytes, 2u);
+  ASSERT_TRUE(f->truncate(0));
+  EXPECT_TRUE(f->write_at(0, as_bytes("1234567890")));
+  ASSERT_TRUE(disk_.remove("/d/f"));
+  EXPECT_EQ(disk_.used_bytes(), 10u) << "an open file keeps its space";
+  f.reset();
+  Random random(1);
+  disk_.crash(random, CrashModel::ordered);
+}
+
+TEST_F(FakeDisk, RunsOutOfDescriptors) {
+  disk_.set_open_files_max(1);
+  auto f = file("f");
+  EXPECT_EQ(disk_.open("/d/f", OpenMode::read).error().code, Errc::busy);
+  f.reset();
+  EXPECT_TRUE(disk_.open("/d/f", OpenMode::read));
+}
+
+TEST_F(FakeDisk, FlipsBitsAndCallsTheHook) {
+  auto f = file("f");
+  ASSERT_TRUE(f->write_at(0, as_bytes("a")));
+  ASSERT_TRUE(f->sync_data());
+  disk_.flip_bit("/d/f", 0, 1);
+  EXPECT_EQ(text_of(*f), "c");
+  int writes = 0;
+  disk_.set_hook([&](DiskOperation operation, const std::string&) {
+    if (operation == DiskOperation::write) ++writes;
+  });
+  ASSERT_TRUE(f->write_at(0, as_bytes("b")));
+  EXPECT_EQ(writes, 1);
+  EXPECT_EQ(disk_.files("/d"), std::vector<std::string>{"/d/f"});
+}
+
+}  // namespace
+}  // namespace chronik

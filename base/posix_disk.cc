@@ -1,0 +1,279 @@
+#include "base/posix_disk.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+#include "base/log.h"
+
+namespace chronik {
+
+namespace {
+
+Errc code_of(int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      return Errc::not_found;
+    case ENOSPC:
+    case EDQUOT:
+      return Errc::no_space;
+    case EMFILE:
+    case ENFILE:
+      return Errc::busy;
+    default:
+      return Errc::io;
+  }
+}
+
+Error failure(std::string_view what, const std::string& path, int error) {
+  return {code_of(error),
+          fmt::format("cannot {} {}: {}", what, path, std::generic_category().message(error))};
+}
+
+template <class Call>
+auto retry_interrupted(Call call) {
+  for (;;) {
+    const auto result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
+/// Owns a descriptor until it is given away.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  ~Descriptor() {
+    // Nothing written here may depend on close(): durable is what was synced before.
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+class PosixFile final : public File {
+ public:
+  PosixFile(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  Result<std::size_t> read_at(std::uint64_t position, MutableByteView out) const override {
+    std::size_t done = 0;
+    while (done < out.size()) {
+      const ssize_t n = retry_interrupted([&] {
+        return ::pread(fd_.get(), out.data() + done, out.size() - done,
+                       static_cast<off_t>(position + done));
+      });
+      if (n < 0) return failure("read", path_, errno);
+      if (n == 0) break;
+      done += static_cast<std::size_t>(n);
+    }
+    return done;
+  }
+
+  Result<void> write_at(std::uint64_t position, std::span<const ByteView> parts) override {
+    // The system takes at most IOV_MAX (1024) parts at once.
+    constexpr std::size_t parts_max = 1024;
+    std::array<iovec, parts_max> vectors;
+    std::size_t part = 0;
+    std::size_t skip = 0;  // bytes of parts[part] that are written
+    while (part < parts.size()) {
+      std::size_t count = 0;
+      for (std::size_t i = part; i < parts.size() && count < parts_max; ++i) {
+        const ByteView bytes = i == part ? parts[i].subspan(skip) : parts[i];
+        vectors[count++] = {const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
+      }
+      const ssize_t n = retry_interrupted([&] {
+        return ::pwritev(fd_.get(), vectors.data(), static_cast<int>(count),
+                         static_cast<off_t>(position));
+      });
+      if (n < 0) return failure("write", path_, errno);
+      position += static_cast<std::uint64_t>(n);
+      auto left = static_cast<std::size_t>(n);
+      bool moved = n > 0;
+      while (part < parts.size() && left >= parts[part].size() - skip) {
+        left -= parts[part].size() - skip;
+        skip = 0;
+        ++part;
+        moved = true;
+      }
+      skip += left;
+      if (!moved) return failure("write", path_, EIO);
+    }
+    return {};
+  }
+
+  Result<void> sync_data() override {
+    if (retry_interrupted([&] { return ::fdatasync(fd_.get()); }) < 0) {
+      return failure("sync", path_, errno);
+    }
+    return {};
+  }
+
+  Result<std::uint64_t> size() const override {
+    struct stat status {};
+    if (::fstat(fd_.get(), &status) < 0) return failure("stat", path_, errno);
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+
+  Result<void> truncate(std::uint64_t size) override {
+    if (retry_interrupted([&] { return ::ftruncate(fd_.get(), static_cast<off_t>(size)); }) < 0) {
+      return failure("truncate", path_, errno);
+    }
+    return {};
+  }
+
+  int descriptor() const override { return fd_.get(); }
+
+  void start_writeback(std::uint64_t position, std::uint64_t size) override {
+    ::sync_file_range(fd_.get(), static_cast<off64_t>(position), static_cast<off64_t>(size),
+                      SYNC_FILE_RANGE_WRITE);
+  }
+  void drop_cache(std::uint64_t position, std::uint64_t size) const override {
+    ::posix_fadvise(fd_.get(), static_cast<off_t>(position), static_cast<off_t>(size),
+                    POSIX_FADV_DONTNEED);
+  }
+
+ private:
+  Descriptor fd_;
+  const std::string path_;
+};
+
+class PosixLock final : public DirectoryLock {
+ public:
+  explicit PosixLock(Descriptor fd) : fd_(std::move(fd)) {}
+
+ private:
+  Descriptor fd_;
+};
+
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<File>> PosixDisk::open(const std::string& path, OpenMode mode) {
+  const int flags = mode == OpenMode::read         ? O_RDONLY
+                    : mode == OpenMode::read_write ? O_RDWR
+                                                   : O_RDWR | O_CREAT;
+  const int fd = retry_interrupted(
+      [&] { return ::open(path.c_str(), flags | O_CLOEXEC, S_IRUSR | S_IWUSR | S_IRGRP); });
+  if (fd < 0) return failure("open", path, errno);
+  return std::shared_ptr<File>(std::make_shared<PosixFile>(Descriptor(fd), path));
+}
+
+Result<std::vector<DirectoryEntry>> PosixDisk::list(const std::string& directory) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(directory.c_str()), ::closedir);
+  if (stream == nullptr) return failure("list", directory, errno);
+  std::vector<DirectoryEntry> entries;
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(stream.get());
+    if (entry == nullptr) {
+      if (errno != 0) return failure("list", directory, errno);
+      return entries;
+    }
+    std::string name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    bool is_directory = entry->d_type == DT_DIR;
+    if (entry->d_type == DT_UNKNOWN || entry->d_type == DT_LNK) {
+      struct stat status {};
+      const std::string path = directory + "/" + name;
+      is_directory = ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+    }
+    entries.push_back({std::move(name), is_directory});
+  }
+}
+
+Result<void> PosixDisk::make_directory(const std::string& directory) {
+  if (::mkdir(directory.c_str(), S_IRWXU | S_IRGRP | S_IXGRP) == 0) return {};
+  const int error = errno;
+  struct stat status {};
+  if (error == EEXIST && ::stat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
+    return {};
+  }
+  return failure("make directory", directory, error);
+}
+
+Result<void> PosixDisk::make_directories(const std::string& directory) {
+  TRY_ASSIGN(const bool there, exists(directory));
+  const std::string parent = parent_of(directory);
+  if (there || parent == directory) return make_directory(directory);
+  TRY(make_directories(parent));
+  TRY(make_directory(directory));
+  return sync_directory(parent);
+}
+
+Result<void> PosixDisk::rename(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) == 0) return {};
+  return failure("rename", from + " to " + to, errno);
+}
+
+Result<void> PosixDisk::remove(const std::string& path) {
+  if (std::remove(path.c_str()) != 0) return failure("remove", path, errno);
+  return {};
+}
+
+Result<bool> PosixDisk::exists(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  return failure("look at", path, errno);
+}
+
+Result<void> PosixDisk::sync_directory(const std::string& directory) {
+  const Descriptor fd(retry_interrupted(
+      [&] { return ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+  if (fd.get() < 0) return failure("open", directory, errno);
+  if (retry_interrupted([&] { return ::fsync(fd.get()); }) < 0) {
+    return failure("sync", directory, errno);
+  }
+  return {};
+}
+
+Result<DiskSpace> PosixDisk::space(const std::string& path) {
+  struct statvfs status {};
+  if (retry_interrupted([&] { return ::statvfs(path.c_str(), &status); }) < 0) {
+    return failure("look at the space of", path, errno);
+  }
+  const auto block = static_cast<std::uint64_t>(status.f_frsize);
+  return DiskSpace{status.f_blocks * block, status.f_bavail * block};
+}
+
+Result<std::unique_ptr<DirectoryLock>> PosixDisk::lock(const std::string& path) {
+  Descriptor fd(retry_interrupted(
+      [&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR); }));
+  if (fd.get() < 0) return failure("open", path, errno);
+  if (retry_interrupted([&] { return ::flock(fd.get(), LOCK_EX | LOCK_NB); }) < 0) {
+    if (errno != EWOULDBLOCK) return failure("lock", path, errno);
+    std::array<char, 32> holder{};
+    const ssize_t n = ::pread(fd.get(), holder.data(), holder.size() - 1, 0);
+    std::string_view who(holder.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
+    while (!who.empty() && (who.back() < '0' || who.back() > '9')) who.remove_suffix(1);
+    return Error{Errc::busy, fmt::format("{} is locked by another process{}{}", path,
+                                         who.empty() ? "" : ", id ", who)};
+  }
+  // Only a hint for the message above: not being able to write it is no reason to fail.
+  const std::string self = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(fd.get(), 0) == 0) {
+    [[maybe_unused]] const ssize_t n = ::pwrite(fd.get(), self.data(), self.size(), 0);
+  }
+  return std::unique_ptr<DirectoryLock>(std::make_unique<PosixLock>(std::move(fd)));
+}
+
+}  // namespace chronik
