@@ -171,13 +171,25 @@ class Emitter:
                 f"{self.flexible(message)}, {unstable}, RecordFraming::{message.framing}, "
                 f"&make_message<{message.name}>}};\n")
 
+    def api_row(self, message):
+        last = message.versions.last
+        stable = last if message.unstable is None else message.unstable - 1
+        name = message.name.removesuffix("Request")
+        return (f'{{{message.key}, "{name}", {message.versions.first}, {last}, {stable}, '
+                f"{self.flexible(message)}}}")
+
     def catalog(self, files):
         names = [m.name for f in files for m in f.messages]
-        out = [MARK.format("the schema"), '#include "protocol/catalog.h"\n\n']
+        out = [MARK.format("the schema"), '#include "protocol/api_keys.h"\n']
+        out += ['#include "protocol/catalog.h"\n\n']
         out += [f"namespace chronik::{self.namespace} {{\n\n", "using protocol::MessageType;\n\n"]
         out += [f"extern const MessageType catalog_{n};\n" for n in names]
         out += ["\nstd::span<const MessageType* const> message_types() {\n"]
         out += ["  static constexpr const MessageType* types[] = {\n"]
         out += [f"      &catalog_{n},\n" for n in names] + ["  };\n  return types;\n}\n\n"]
+        requests = sorted((m for f in files for m in f.messages if m.kind == "request"), key=lambda m: m.key)
+        if requests:
+            out += ["std::span<const ApiInfo> api_table() {\n  static constexpr ApiInfo apis[] = {\n"]
+            out += [f"      {self.api_row(m)},\n" for m in requests] + ["  };\n  return apis;\n}\n\n"]
         out.append(f"}}  // namespace chronik::{self.namespace}\n")
         return "".join(out)
