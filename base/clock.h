@@ -5,10 +5,10 @@
 #include <chrono>
 #include <cstdint>
 
+#include "base/types.h"
+
 namespace chronik {
 
-/// Milliseconds since 1970 as records carry them.
-using Timestamp = std::int64_t;
 using SteadyTime = std::chrono::steady_clock::time_point;
 using std::chrono::milliseconds;
 

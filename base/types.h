@@ -14,6 +14,7 @@ using PartitionId = std::int32_t;
 using ProducerId = std::int64_t;
 using ProducerEpoch = std::int16_t;
 using Sequence = std::int32_t;
+using Timestamp = std::int64_t;  // milliseconds since 1970 as records carry them
 
 inline constexpr ProducerId no_producer_id = -1;
 inline constexpr ProducerEpoch no_producer_epoch = -1;

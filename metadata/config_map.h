@@ -35,10 +35,12 @@ class ConfigMap {
     if (at != entries_.end() && at->name == name) entries_.erase(at);
   }
 
+  using value_type = Entry;
+  using const_iterator = std::vector<Entry>::const_iterator;
   bool empty() const { return entries_.empty(); }
   std::size_t size() const { return entries_.size(); }
-  auto begin() const { return entries_.begin(); }
-  auto end() const { return entries_.end(); }
+  const_iterator begin() const { return entries_.begin(); }
+  const_iterator end() const { return entries_.end(); }
   bool operator==(const ConfigMap&) const = default;
 
  private:

@@ -12,7 +12,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/types.h"
 #include "base/uuid.h"
 #include "metadata/config_map.h"
