@@ -73,7 +73,7 @@ class Emitter:
                 notes.append(f"v{field.versions.first}-{field.versions.last}")
             note = f"  // {'; '.join(notes)}" if notes else ""
             out.append(f"{indent}{self.type(field)} {self.cpp_name(field)}{self.initial(field)};{note}\n")
-        out.append(f"{indent}protocol::UnknownTags unknown_tags;\n\n")
+        out.append(f"{indent}protocol::UnknownTags unknown_tags{{}};\n\n")
         out.append(f"{indent}bool operator==(const {struct.name}&) const = default;\n")
         return out
 
@@ -121,11 +121,12 @@ class Emitter:
                 for struct in message.structs.values():
                     out += self.table(message, struct, f"{name}::{struct.name}")
                 out += self.table(message, message.root, name)
-        out += ["}  // namespace chronik::protocol\n\n", f"namespace chronik::{self.namespace} {{\n\n"]
+        # Templates are instantiated in their own namespace, whatever the messages' is.
+        out += [f"CHRONIK_INSTANTIATE_MESSAGE({self.namespace}::{m.name})\n" for f in files for m in f.messages]
+        out += ["\n}  // namespace chronik::protocol\n\n", f"namespace chronik::{self.namespace} {{\n\n"]
         out += [f"using namespace protocol;  // NOLINT\n\n"] if self.namespace != "protocol" else []
         for file in files:
             for message in file.messages:
-                out.append(f"CHRONIK_INSTANTIATE_MESSAGE({message.name})\n")
                 out.append(self.catalog_entry(message))
         out.append(f"\n}}  // namespace chronik::{self.namespace}\n")
         return "".join(out)
