@@ -21,7 +21,8 @@ namespace chronik::protocol {
 inline constexpr std::size_t batch_header_size = 61;
 /// Bytes before what the length field counts.
 inline constexpr std::size_t batch_length_overhead = 12;
-/// Where the CRC starts to cover.
+/// Where the CRC stands, and where it starts to cover.
+inline constexpr std::size_t batch_crc_position = 17;
 inline constexpr std::size_t batch_crc_start = 21;
 
 enum class Codec : std::uint8_t { none = 0, gzip = 1, snappy = 2, lz4 = 3, zstd = 4 };
