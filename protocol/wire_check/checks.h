@@ -18,6 +18,11 @@ void check_headers(Disk& disk, const std::string& folder, Report& report);
 /// errors.tsv, murmur2.tsv, group_partition.tsv, crc32c.tsv.
 void check_tables(Disk& disk, const std::string& folder, Report& report);
 
+/// batches.jsonl: record batches of magic 2, and message sets of magic 0 and 1.
+void check_batches(Disk& disk, const std::string& folder, Report& report);
+/// broken.jsonl and validated.jsonl, through the broker's produce path.
+void check_produce(Disk& disk, const std::string& folder, Report& report);
+
 /// All of the above.
 void check_folder(Disk& disk, const std::string& folder, Report& report);
 

@@ -235,6 +235,8 @@ void check_folder(Disk& disk, const std::string& folder, Report& report) {
   check_other_messages(disk, folder, report);
   check_headers(disk, folder, report);
   check_tables(disk, folder, report);
+  check_batches(disk, folder, report);
+  check_produce(disk, folder, report);
 }
 
 }  // namespace chronik::protocol::wire_check

@@ -4,7 +4,8 @@
     select_vectors.py FROM TO
 
 Per message: every kind at the first, the last and the first flexible version, one line at the others; lines
-over LINE_MAX characters only where a kind has no shorter one. Tables and headers whole.
+over LINE_MAX characters only where a kind has no shorter one. Tables and headers whole. Of the batches, one of
+each kind and codec; of the broken ones all, without what wire_check does not look at.
 """
 import json
 import pathlib
@@ -30,6 +31,35 @@ def chosen(lines):
         yield line
 
 
+def one_of_each(lines, kind):
+    seen = {}
+    for line in lines:
+        seen.setdefault(kind(json.loads(line)), line)
+    return seen.values()
+
+
+def without_unused(line):
+    """Keeps the stage that gave the answer, and what the answer is compared with."""
+    vector = json.loads(line)
+    stage = vector["answer"].get("stage", "log_append")
+    keep = ("id", "note", "produce_version", "topic_config", "hex", stage, "answer")
+    return json.dumps({k: vector[k] for k in keep if k in vector}, separators=(",", ":"), ensure_ascii=False) + "\n"
+
+
+def select_batches(source, target):
+    def read(name):
+        return (source / name).read_text(encoding="utf-8").splitlines(keepends=True)
+
+    def write(name, lines):
+        (target / name).write_text("".join(lines), encoding="utf-8")
+
+    write("batches.jsonl", one_of_each(read("batches.jsonl"),
+                                       lambda v: (v["kind"], v["magic"], v.get("fields", {}).get("codec"))))
+    write("broken.jsonl", map(without_unused, read("broken.jsonl")))
+    write("validated.jsonl", one_of_each(read("validated.jsonl"), lambda v: (v["source_codec"], v["compression_type"],
+                                                                             v["timestamp_type"])))
+
+
 def main():
     source, target = map(pathlib.Path, sys.argv[1:])
     for folder in ("messages", "messages_other"):
@@ -40,6 +70,7 @@ def main():
             (target / folder / file.name).write_text("".join(l for l in lines if l in keep), encoding="utf-8")
     for name in ("headers.jsonl", "header_versions.tsv", "murmur2.tsv", "group_partition.tsv", "crc32c.tsv"):
         shutil.copyfile(source / name, target / name)
+    select_batches(source, target)
 
 
 if __name__ == "__main__":

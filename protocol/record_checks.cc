@@ -1,0 +1,75 @@
+#include "protocol/record_checks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace chronik::protocol {
+namespace {
+
+/// A batch may hold millions of records, and each error costs a line of text in the response.
+constexpr std::size_t listed_max = 10'000;
+/// As many as Kafka quotes in the message for the whole batch.
+constexpr std::size_t quoted_max = 3;
+
+}  // namespace
+
+void FlawList::look_at(const Seen& record) {
+  if (checks_.lacks_key(record.key_size >= 0)) {
+    add(fmt::format("Compacted topic cannot accept message without key in topic partition {}-{}",
+                    target_.topic, target_.partition));
+  } else if (checks_.has_bad_timestamp(record.timestamp)) {
+    bad_timestamp_ = true;
+    add(timestamp_message(record));
+  }
+  ++index_;
+}
+
+std::string FlawList::timestamp_message(const Seen& record) const {
+  if (checks_.asks_range_of(record.timestamp)) {
+    return fmt::format(
+        "Timestamp {} of message with offset {} is out of range. The timestamp should be within "
+        "[{}, {}]",
+        record.timestamp, record.offset, checks_.earliest(), checks_.latest());
+  }
+  return fmt::format(
+      "Invalid timestamp type in message DefaultRecord(offset={}, timestamp={}, key={} bytes, "
+      "value={} bytes). Producer should not set timestamp type to LogAppendTime.",
+      record.offset, record.timestamp, std::max<std::int64_t>(record.key_size, 0),
+      std::max<std::int64_t>(record.value_size, 0));
+}
+
+void FlawList::add(std::string message) {
+  ++total_;
+  if (errors_.size() < listed_max) {
+    errors_.push_back({.batch_index = index_, .message = std::move(message)});
+  }
+}
+
+RejectedBatch FlawList::to_rejection() {
+  CHECK(!empty());
+  RejectedBatch rejected;
+  if (bad_timestamp_) {
+    rejected.code = ErrorCode::invalid_timestamp;
+    rejected.message = "One or more records have been rejected due to invalid timestamp";
+  } else {
+    std::string quoted;
+    for (std::size_t i = 0; i < std::min(errors_.size(), quoted_max); ++i) {
+      if (i != 0) quoted += ", ";
+      quoted += fmt::format("RecordError(batchIndex={}, message='{}')", errors_[i].batch_index,
+                            errors_[i].message);
+    }
+    rejected.code = ErrorCode::invalid_record;
+    rejected.message = fmt::format(
+        "One or more records have been rejected due to {} record errors in total, and only showing "
+        "the first three errors at most: [{}]",
+        total_, quoted);
+  }
+  rejected.record_errors = std::move(errors_);
+  return rejected;
+}
+
+}  // namespace chronik::protocol
