@@ -7,6 +7,7 @@
 #include <array>
 #include <limits>
 
+#include "base/random.h"
 #include "metadata/event_source.h"
 
 namespace chronik::metadata {
@@ -293,7 +294,7 @@ TEST_F(ApplyEvent, TheDeltaNamesWhatChanged) {
 }
 
 TEST_F(ApplyEvent, AnOlderImageNeverChanges) {
-  EventSource source(3);
+  EventSource source([random = Random(3)]() mutable { return random.next(); });
   std::vector<std::pair<std::shared_ptr<const Image>, std::array<std::size_t, 4>>> kept;
   const auto counts = [](const Image& image) {
     std::size_t offsets = 0;

@@ -9,38 +9,6 @@ namespace {
 constexpr std::uint64_t topic_names = 40;
 constexpr std::uint64_t group_names = 12;
 
-Bytes random_bytes(Random& random, std::uint64_t size_max) {
-  Bytes bytes(random.below(size_max + 1));
-  for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random.next());
-  return bytes;
-}
-
-template <class Partition>
-std::vector<Partition> partitions_from(PartitionId first, std::uint64_t count, Random& random) {
-  std::vector<Partition> partitions(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    partitions[i].partition_index = first + static_cast<PartitionId>(i);
-    partitions[i].replicas = {1};
-    if (random.one_in(3)) partitions[i].replicas.push_back(2);
-    // Now and then an assignment that apply must refuse.
-    if (random.one_in(200)) partitions[i].replicas.push_back(1);
-    partitions[i].leader = partitions[i].replicas.front();
-    partitions[i].leader_epoch = static_cast<LeaderEpoch>(random.below(3));
-  }
-  return partitions;
-}
-
-template <class Change>
-std::vector<Change> config_changes(Random& random) {
-  static const char* const names[] = {"retention.ms", "cleanup.policy", "segment.bytes", "x"};
-  std::vector<Change> changes(random.below(4));
-  for (Change& change : changes) {
-    change.name = names[random.below(4)];
-    if (!random.one_in(3)) change.value = std::to_string(random.below(1000));
-  }
-  return changes;
-}
-
 }  // namespace
 
 Uuid topic_id(std::uint64_t number) {
@@ -96,15 +64,47 @@ GroupUpdated group_updated(std::string group, int members, std::int32_t generati
   return event;
 }
 
+Bytes EventSource::some_bytes(std::uint64_t size_max) {
+  Bytes bytes(below(size_max + 1));
+  for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(draw_());
+  return bytes;
+}
+
+template <class Partition>
+std::vector<Partition> EventSource::partitions_from(PartitionId first, std::uint64_t count) {
+  std::vector<Partition> partitions(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    partitions[i].partition_index = first + static_cast<PartitionId>(i);
+    partitions[i].replicas = {1};
+    if (one_in(3)) partitions[i].replicas.push_back(2);
+    // Now and then an assignment that apply must refuse.
+    if (one_in(200)) partitions[i].replicas.push_back(1);
+    partitions[i].leader = partitions[i].replicas.front();
+    partitions[i].leader_epoch = static_cast<LeaderEpoch>(below(3));
+  }
+  return partitions;
+}
+
+template <class Change>
+std::vector<Change> EventSource::config_changes() {
+  static const char* const names[] = {"retention.ms", "cleanup.policy", "segment.bytes", "x"};
+  std::vector<Change> changes(below(4));
+  for (Change& change : changes) {
+    change.name = names[below(4)];
+    if (!one_in(3)) change.value = std::to_string(below(1000));
+  }
+  return changes;
+}
+
 std::vector<MetadataEvent> EventSource::batch(std::size_t events_max) {
-  std::vector<MetadataEvent> events(1 + random_.below(events_max));
+  std::vector<MetadataEvent> events(1 + below(events_max));
   for (MetadataEvent& event : events) event = next();
   return events;
 }
 
 MetadataEvent EventSource::next() {
-  now_ += static_cast<Timestamp>(random_.below(50));
-  const std::uint64_t kind = random_.below(100);
+  now_ += static_cast<Timestamp>(below(50));
+  const std::uint64_t kind = below(100);
   if (kind < 35) return topic_event();
   if (kind < 90) return group_event();
   return cluster_event();
@@ -113,30 +113,27 @@ MetadataEvent EventSource::next() {
 std::string EventSource::topic_name() {
   static const char* const separators[] = {"-", ".", "_"};
   // Some names collide in '.' and '_', few are not allowed.
-  if (random_.one_in(100)) return random_.one_in(2) ? "no/slash" : "";
-  return std::string("topic") + separators[random_.below(3)] +
-         std::to_string(random_.below(topic_names));
+  if (one_in(100)) return one_in(2) ? "no/slash" : "";
+  return std::string("topic") + separators[below(3)] + std::to_string(below(topic_names));
 }
 
-std::string EventSource::group_name() {
-  return "group-" + std::to_string(random_.below(group_names));
-}
+std::string EventSource::group_name() { return "group-" + std::to_string(below(group_names)); }
 
 std::uint64_t EventSource::some_topic() {
-  if (topics_.empty() || random_.one_in(30)) return 1 + random_.below(last_topic_ + 2);
-  return topics_[random_.below(topics_.size())].first;
+  if (topics_.empty() || one_in(30)) return 1 + below(last_topic_ + 2);
+  return topics_[below(topics_.size())].first;
 }
 
 MetadataEvent EventSource::topic_event() {
   const std::uint64_t number = some_topic();
-  switch (random_.below(7)) {
+  switch (below(7)) {
     case 0:
     case 1: {
       TopicCreated event = topic_created(++last_topic_, topic_name(), 0);
       event.created_ms = now_;
-      event.internal = random_.one_in(10);
-      event.partitions = partitions_from<TopicCreated::Partition>(0, random_.below(40), random_);
-      if (random_.one_in(2)) event.configs.push_back({"retention.ms", "1000"});
+      event.internal = one_in(10);
+      event.partitions = partitions_from<TopicCreated::Partition>(0, below(40));
+      if (one_in(2)) event.configs.push_back({"retention.ms", "1000"});
       topics_.emplace_back(last_topic_, event.name);
       if (topics_.size() > 60) topics_.erase(topics_.begin());
       return event;
@@ -146,46 +143,46 @@ MetadataEvent EventSource::topic_event() {
     case 3: {
       PartitionsAdded event{topic_id(number), "", {}};
       event.partitions = partitions_from<PartitionsAdded::Partition>(
-          static_cast<PartitionId>(random_.below(40)), 1 + random_.below(3), random_);
+          static_cast<PartitionId>(below(40)), 1 + below(3));
       return event;
     }
     default:
-      return TopicConfigChanged{topic_id(number), "", random_.one_in(4),
-                                config_changes<TopicConfigChanged::Change>(random_)};
+      return TopicConfigChanged{topic_id(number), "", one_in(4),
+                                config_changes<TopicConfigChanged::Change>()};
   }
 }
 
 MetadataEvent EventSource::group_event() {
-  const std::uint64_t kind = random_.below(20);
+  const std::uint64_t kind = below(20);
   if (kind == 0) return GroupDeleted{group_name()};
   if (kind == 1) {
     OffsetsDeleted event{group_name(), {{topic_id(some_topic()), "", {}}}};
     for (int i = 0; i < 5; ++i) {
-      event.topics[0].partitions.push_back(static_cast<PartitionId>(random_.below(40)));
+      event.topics[0].partitions.push_back(static_cast<PartitionId>(below(40)));
     }
     return event;
   }
   if (kind < 6) {
-    GroupUpdated event = group_updated(group_name(), static_cast<int>(random_.below(4)),
-                                       static_cast<std::int32_t>(random_.below(100)));
+    GroupUpdated event = group_updated(group_name(), static_cast<int>(below(4)),
+                                       static_cast<std::int32_t>(below(100)));
     event.state_timestamp_ms = now_;
     for (GroupUpdated::Member& member : event.members) {
-      if (random_.one_in(2)) member.group_instance_id = member.member_id + "-static";
-      member.assignment = random_bytes(random_, 30);
+      if (one_in(2)) member.group_instance_id = member.member_id + "-static";
+      member.assignment = some_bytes(30);
     }
     return event;
   }
   OffsetsCommitted event{group_name(), {}};
-  for (std::uint64_t topics = 1 + random_.below(3); topics > 0; --topics) {
+  for (std::uint64_t topics = 1 + below(3); topics > 0; --topics) {
     OffsetsCommitted::Topic topic{topic_id(some_topic()), "", {}};
-    for (std::uint64_t count = random_.below(5); count > 0; --count) {
+    for (std::uint64_t count = below(5); count > 0; --count) {
       OffsetsCommitted::Partition partition;
-      partition.partition_index = static_cast<PartitionId>(random_.below(45)) - 1;
-      partition.committed_offset = static_cast<Offset>(random_.below(1'000'000));
-      partition.committed_leader_epoch = static_cast<LeaderEpoch>(random_.below(4)) - 1;
+      partition.partition_index = static_cast<PartitionId>(below(45)) - 1;
+      partition.committed_offset = static_cast<Offset>(below(1'000'000));
+      partition.committed_leader_epoch = static_cast<LeaderEpoch>(below(4)) - 1;
       partition.commit_time_ms = now_;
-      if (random_.one_in(8)) partition.expire_time_ms = now_ + 1000;
-      if (random_.one_in(4)) partition.metadata = "m" + std::to_string(random_.below(100));
+      if (one_in(8)) partition.expire_time_ms = now_ + 1000;
+      if (one_in(4)) partition.metadata = "m" + std::to_string(below(100));
       topic.partitions.push_back(std::move(partition));
     }
     event.topics.push_back(std::move(topic));
@@ -194,28 +191,27 @@ MetadataEvent EventSource::group_event() {
 }
 
 MetadataEvent EventSource::cluster_event() {
-  const auto broker = static_cast<BrokerId>(random_.below(5)) - 1;
-  switch (random_.below(6)) {
+  const auto broker = static_cast<BrokerId>(below(5)) - 1;
+  switch (below(6)) {
     case 0:
-      return ClusterCreated{random_.one_in(5) ? "another" : "cluster", now_};
+      return ClusterCreated{one_in(5) ? "another" : "cluster", now_};
     case 1:
-      return FeatureLevelChanged{"feature." + std::to_string(random_.below(4)),
-                                 static_cast<std::int16_t>(random_.below(4))};
+      return FeatureLevelChanged{"feature." + std::to_string(below(4)),
+                                 static_cast<std::int16_t>(below(4))};
     case 2: {
-      BrokerRegistered event{broker, topic_id(random_.next()), {}, std::nullopt, now_};
+      BrokerRegistered event{broker, topic_id(draw_()), {}, std::nullopt, now_};
       event.endpoints.push_back({"PLAINTEXT", "localhost", 9092, 0});
-      if (random_.one_in(2)) event.rack = "rack-" + std::to_string(random_.below(3));
+      if (one_in(2)) event.rack = "rack-" + std::to_string(below(3));
       return event;
     }
     case 3:
       return BrokerRemoved{broker};
     case 4:
-      return ProducerIdsAllocated{broker, static_cast<std::int64_t>(random_.below(1001))};
+      return ProducerIdsAllocated{broker, static_cast<std::int64_t>(below(1001))};
     default: {
       static constexpr std::int8_t types[] = {2, 4, 16, 32, 99};
-      return ConfigChanged{types[random_.below(5)],
-                           random_.one_in(2) ? "" : std::to_string(random_.below(3)),
-                           random_.one_in(4), config_changes<ConfigChanged::Change>(random_)};
+      return ConfigChanged{types[below(5)], one_in(2) ? "" : std::to_string(below(3)), one_in(4),
+                           config_changes<ConfigChanged::Change>()};
     }
   }
 }

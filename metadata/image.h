@@ -84,6 +84,9 @@ class OffsetTable {
     });
   }
 
+  /// Goes over the offsets some at a time; the table outlives it unchanged.
+  class Cursor;
+
   /// For ImageBuilder.
   void set(const Uuid& topic_id, CommittedOffset offset);
   bool erase(const Uuid& topic_id, PartitionId partition);
@@ -110,6 +113,23 @@ class OffsetTable {
 
   PersistentTable<Chunk, Traits> chunks_;
   std::size_t count_ = 0;
+};
+
+class OffsetTable::Cursor {
+ public:
+  explicit Cursor(const OffsetTable& table) : chunks_(table.chunks_) {}
+
+  struct Neighbours {
+    const Uuid* topic_id = nullptr;                         // null at the end
+    const std::vector<CommittedOffset>* offsets = nullptr;  // of one topic, by partition
+  };
+  Neighbours next() {
+    const Chunk* chunk = chunks_.next();
+    return chunk != nullptr ? Neighbours{&chunk->key.topic_id, &chunk->offsets} : Neighbours{};
+  }
+
+ private:
+  PersistentTable<Chunk, Traits>::Cursor chunks_;
 };
 
 /// A consumer group: there is one as soon as it has a state or a committed offset.
@@ -177,6 +197,7 @@ class Image {
 
  private:
   friend class ImageBuilder;
+  friend class ImageEvents;
 
   struct TopicById {
     using Key = const Uuid&;

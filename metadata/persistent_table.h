@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "metadata/persistent_node.h"
@@ -100,6 +101,44 @@ class PersistentTable {
   void for_each(Visit&& visit) const {
     if (root_ != nullptr) visit_node(root_, visit);
   }
+
+  /// Goes over the entries in the order of for_each, a few at a time. The table must live, and stay
+  /// unchanged, as long as its cursor.
+  class Cursor {
+   public:
+    explicit Cursor(const PersistentTable& table) {
+      if (table.root_ != nullptr) path_.push_back({table.root_, 0});
+    }
+    /// Null at the end.
+    const Entry* next() {
+      while (!path_.empty()) {
+        Step& step = path_.back();
+        if (step.node->is_leaf) {
+          const Leaf* leaf = step.node->leaf();
+          if (leaf->next != nullptr) {
+            step.node = leaf->next;
+          } else {
+            path_.pop_back();
+          }
+          return &leaf->entry;
+        }
+        const Branch* branch = step.node->branch();
+        if (step.child == branch->count()) {
+          path_.pop_back();
+        } else {
+          path_.push_back({branch->children()[step.child++], 0});
+        }
+      }
+      return nullptr;
+    }
+
+   private:
+    struct Step {
+      const PersistentNode<Entry>* node;
+      unsigned child;  // of a branch: the next one to visit
+    };
+    std::vector<Step> path_;
+  };
 
   /// True when both share one root: equal without looking (unequal says nothing).
   bool same_as(const PersistentTable& other) const { return root_ == other.root_; }

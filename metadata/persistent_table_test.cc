@@ -40,6 +40,10 @@ std::map<std::string, int> contents(const Table& table) {
       EXPECT_EQ(entry->value, value);
     }
   }
+  // A cursor goes the same way as for_each.
+  typename Table::Cursor cursor(table);
+  table.for_each([&](const Entry& entry) { EXPECT_EQ(cursor.next(), &entry); });
+  EXPECT_EQ(cursor.next(), nullptr);
   return found;
 }
 
