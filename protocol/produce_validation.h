@@ -11,8 +11,10 @@
 // a Java exception escapes (compressed bytes that do not decompress, offsets in disorder inside a
 // compressed batch, an over-long varint): here it is INVALID_RECORD with what is wrong, as a batch
 // whose CRC is right will not get better by sending it again. Unknown codec bits get
-// UNSUPPORTED_COMPRESSION_TYPE. What would decompress without bound gets MESSAGE_TOO_LARGE, on
-// which producers split. Every rejection carries a message.
+// UNSUPPORTED_COMPRESSION_TYPE. Kafka does not compare a record's length with its parts when the
+// batch is compressed; its consumers do, and stop there: here it is INVALID_RECORD. What would
+// decompress without bound gets MESSAGE_TOO_LARGE, on which producers split. Every rejection
+// carries a message.
 #pragma once
 
 #include <cstdint>

@@ -18,14 +18,21 @@ constexpr std::size_t quoted_max = 3;
 }  // namespace
 
 void FlawList::look_at(const Seen& record) {
-  if (checks_.lacks_key(record.key_size >= 0)) {
-    add(fmt::format("Compacted topic cannot accept message without key in topic partition {}-{}",
-                    target_.topic, target_.partition));
-  } else if (checks_.has_bad_timestamp(record.timestamp)) {
-    bad_timestamp_ = true;
-    add(timestamp_message(record));
+  const std::int32_t index = index_++;
+  const bool lacks_key = checks_.lacks_key(record.key_size >= 0);
+  const bool bad_timestamp = !lacks_key && checks_.has_bad_timestamp(record.timestamp);
+  if (!lacks_key && !bad_timestamp) return;
+  ++total_;
+  bad_timestamp_ |= bad_timestamp;
+  if (errors_.size() < listed_max) {
+    errors_.push_back(
+        {.batch_index = index, .message = lacks_key ? key_message() : timestamp_message(record)});
   }
-  ++index_;
+}
+
+std::string FlawList::key_message() const {
+  return fmt::format("Compacted topic cannot accept message without key in topic partition {}-{}",
+                     target_.topic, target_.partition);
 }
 
 std::string FlawList::timestamp_message(const Seen& record) const {
@@ -40,13 +47,6 @@ std::string FlawList::timestamp_message(const Seen& record) const {
       "value={} bytes). Producer should not set timestamp type to LogAppendTime.",
       record.offset, record.timestamp, std::max<std::int64_t>(record.key_size, 0),
       std::max<std::int64_t>(record.value_size, 0));
-}
-
-void FlawList::add(std::string message) {
-  ++total_;
-  if (errors_.size() < listed_max) {
-    errors_.push_back({.batch_index = index_, .message = std::move(message)});
-  }
 }
 
 RejectedBatch FlawList::to_rejection() {

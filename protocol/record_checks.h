@@ -108,7 +108,7 @@ class FlawList {
     std::int64_t value_size;
   };
   void look_at(const Seen& record);
-  void add(std::string message);
+  std::string key_message() const;
   std::string timestamp_message(const Seen& record) const;
 
   const RecordChecks& checks_;

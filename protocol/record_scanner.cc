@@ -83,15 +83,16 @@ bool RecordScanner::explain_damage() {
 
 bool RecordScanner::next_in_stream(RecordSkeleton& record) {
   std::int32_t length = 0;
-  const std::uint8_t* after = record_format::read_varint(at_, end_, length);
-  if (after != nullptr) {
-    if (!check_length(length)) return false;
-    after = record_format::skip_body(after, end_, record);
+  const std::uint8_t* body = record_format::read_varint(at_, end_, length);
+  if (body != nullptr && length >= 0 && length <= record_bytes_max_ && length <= end_ - body)
+      [[likely]] {
+    const std::uint8_t* after = record_format::skip_body(body, body + length, record);
+    if (after == body + length) [[likely]] {
+      at_ = after;
+      return true;
+    }
   }
-  if (after == nullptr) [[unlikely]]
-    return next_across_pieces(record);
-  at_ = after;
-  return true;
+  return next_across_pieces(record);
 }
 
 bool RecordScanner::check_length(std::int32_t length) {
@@ -109,18 +110,30 @@ bool RecordScanner::check_length(std::int32_t length) {
 bool RecordScanner::next_across_pieces(RecordSkeleton& record) {
   std::int32_t length = 0;
   if (!take_varint(length) || !check_length(length)) return false;
-  if (!take_bytes(1) || !take_varlong(record.timestamp_delta) ||
-      !take_varint(record.offset_delta) || !take_varint(record.key_length) ||
-      !take_bytes(record.key_length) || !take_varint(record.value_length) ||
-      !take_bytes(record.value_length)) {
-    return false;
+  const std::uint64_t body = position();
+  if (!take_parts(record)) return false;
+  const std::uint64_t taken = position() - body;
+  if (taken != static_cast<std::uint64_t>(length)) {
+    return fail(fmt::format("record {} of {}: its length is {} and its parts take {} bytes",
+                            read_ + 1, count_, length, taken));
   }
-  std::int32_t header_count = 0;
-  if (!take_varint(header_count)) return false;
-  if (header_count < 0) {
-    return fail(fmt::format("record {} of {} counts {} headers", read_ + 1, count_, header_count));
+  return true;
+}
+
+bool RecordScanner::take_parts(RecordSkeleton& record) {
+  return take_bytes(1) && take_varlong(record.timestamp_delta) &&
+         take_varint(record.offset_delta) && take_varint(record.key_length) &&
+         take_bytes(record.key_length) && take_varint(record.value_length) &&
+         take_bytes(record.value_length) && take_headers();
+}
+
+bool RecordScanner::take_headers() {
+  std::int32_t count = 0;
+  if (!take_varint(count)) return false;
+  if (count < 0) {
+    return fail(fmt::format("record {} of {} counts {} headers", read_ + 1, count_, count));
   }
-  for (; header_count > 0; --header_count) {
+  for (std::int32_t length = 0; count > 0; --count) {
     if (!take_varint(length)) return false;
     if (length < 0) {
       return fail(fmt::format("record {} of {} has a header whose key has the length {}", read_ + 1,
@@ -136,6 +149,7 @@ bool RecordScanner::next_across_pieces(RecordSkeleton& record) {
 bool RecordScanner::refill() {
   const std::size_t kept = available();
   std::uint8_t* buffer = scratch_.buffer.get();
+  dropped_ += static_cast<std::uint64_t>(at_ - buffer);
   std::memmove(buffer, at_, kept);
   const MutableByteView room{buffer + kept, piece_size - kept};
   at_ = buffer;

@@ -3,9 +3,9 @@
 // in pieces, so memory is bounded however much is inside. The hot loop of produce validation, and
 // what lookups by time use. RecordReader (protocol/record_reader.h) gives whole records.
 //
-// As Kafka's broker does: in a plain batch a record's parts must fill its length exactly; in a
-// compressed one the length is only checked against limits. The count in the header must be met
-// with nothing left over.
+// A record's parts must fill its length exactly, and the count in the header must be met with
+// nothing left over. (Kafka's broker checks lengths only in plain batches and so lets compressed
+// ones into the log that its own consumer cannot read.)
 #pragma once
 
 #include <cstdint>
@@ -72,6 +72,12 @@ class RecordScanner {
   bool check_length(std::int32_t length);
 
   bool refill();
+  /// Bytes of the decompressed stream before at_.
+  std::uint64_t position() const {
+    return dropped_ + static_cast<std::uint64_t>(at_ - scratch_.buffer.get());
+  }
+  bool take_parts(RecordSkeleton& record);
+  bool take_headers();
   bool take_varint(std::int32_t& value);
   bool take_varlong(std::int64_t& value);
   bool take_bytes(std::int32_t length);
@@ -85,6 +91,7 @@ class RecordScanner {
   std::int32_t count_ = 0;
   bool compressed_ = false;
   bool stream_ended_ = false;
+  std::uint64_t dropped_ = 0;  // bytes of the stream that have left the buffer
   std::int32_t record_bytes_max_;
   RecordScratch& scratch_;
   std::optional<Error> problem_;

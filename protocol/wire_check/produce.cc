@@ -19,8 +19,8 @@ namespace json = boost::json;
 namespace {
 
 /// Where we answer otherwise than Kafka on purpose: Kafka's exception, how its message begins, what
-/// we answer, and why. In all of them Kafka's code is UNKNOWN_SERVER_ERROR, which tells a client
-/// nothing, and ours is as final for a producer.
+/// we answer, and why. In these Kafka's code is UNKNOWN_SERVER_ERROR, which tells a client nothing,
+/// and ours is as final for a producer.
 struct Deliberate {
   std::string_view exception;
   std::string_view message;
@@ -48,6 +48,14 @@ constexpr std::array deliberate{
                "codec bits 5 to 7: Kafka lets an exception escape (UNKNOWN_SERVER_ERROR); we say "
                "UNSUPPORTED_COMPRESSION_TYPE"},
 };
+
+/// And where Kafka accepts what we refuse, by how our message goes.
+constexpr std::string_view stricter_message = "and its parts take";
+constexpr std::string_view stricter_reason =
+    "a record inside a compressed batch whose length is not that of its parts: Kafka's broker "
+    "takes "
+    "it into the log, where Kafka's consumer stops at it for good; we say INVALID_RECORD, as Kafka "
+    "does when the batch is not compressed";
 
 const Deliberate* find_deliberate(const json::object& line) {
   const std::string stage = text_of(line.at("answer").as_object(), "stage");
@@ -109,6 +117,10 @@ void check_rejected(const std::string& where, const json::object& line,
                     const RejectedBatch& rejected, Report& report) {
   const json::object& answer = line.at("answer").as_object();
   if (to_wire(rejected.code) != number_of(answer, "code")) {
+    if (number_of(answer, "code") == 0 && rejected.code == ErrorCode::invalid_record &&
+        rejected.message.find(stricter_message) != std::string::npos) {
+      return report.deliberate(where, stricter_reason);
+    }
     const Deliberate* entry = find_deliberate(line);
     if (entry != nullptr && entry->ours == rejected.code) {
       return report.deliberate(where, entry->reason);
