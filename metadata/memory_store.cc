@@ -1,13 +1,15 @@
 #include "metadata/memory_store.h"
 
-#include <algorithm>
-
 namespace chronik::metadata {
 
 MemoryMetadataStore::MemoryMetadataStore(std::shared_ptr<const Image> image)
-    : image_(std::move(image)) {}
+    : state_(std::move(image)) {}
 
 void MemoryMetadataStore::propose(std::vector<MetadataEvent> events, ProposeDone done) {
+  // The same refusals as a log gives.
+  if (Result<SharedBytes> entry = write_entry(events, 0); !entry) {
+    return done(std::move(entry).error());
+  }
   Proposal proposal{std::move(events), std::move(done)};
   if (hold_back_) {
     waiting_.push_back(std::move(proposal));
@@ -25,27 +27,18 @@ bool MemoryMetadataStore::step() {
 }
 
 void MemoryMetadataStore::take(Proposal proposal) {
-  const std::shared_ptr<const Image> before = image_;
-  ImageBuilder builder(before);
-  ApplyResults results;
-  results.reserve(proposal.events.size());
-  for (const MetadataEvent& event : proposal.events) results.push_back(builder.apply(event));
-  builder.set_applied(before->applied_index() + 1,
-                      before->applied_offset() + static_cast<Offset>(proposal.events.size()));
-  ImageBuilder::Built built = builder.finish();
-  image_ = built.image;
-  for (MetadataObserver* observer : observers_) {
-    observer->on_image(before, built.image, built.delta);
-  }
+  const auto next = state_.applied_offset() + static_cast<Offset>(proposal.events.size());
+  ApplyResults results = state_.apply(state_.applied_index() + 1, next, proposal.events);
+  state_.publish();
   proposal.done(std::move(results));
 }
 
 void MemoryMetadataStore::add_observer(MetadataObserver& observer) {
-  observers_.push_back(&observer);
+  state_.add_observer(observer);
 }
 
 void MemoryMetadataStore::remove_observer(MetadataObserver& observer) {
-  std::erase(observers_, &observer);
+  state_.remove_observer(observer);
 }
 
 }  // namespace chronik::metadata

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "metadata/apply.h"
 #include "metadata/metadata_store.h"
+#include "metadata/state_machine.h"
 
 namespace chronik::metadata {
 
@@ -18,7 +18,7 @@ class MemoryMetadataStore final : public MetadataStore {
   explicit MemoryMetadataStore(
       std::shared_ptr<const Image> image = std::make_shared<const Image>());
 
-  std::shared_ptr<const Image> image() const override { return image_; }
+  std::shared_ptr<const Image> image() const override { return state_.image(); }
   void propose(std::vector<MetadataEvent> events, ProposeDone done) override;
   void add_observer(MetadataObserver& observer) override;
   void remove_observer(MetadataObserver& observer) override;
@@ -36,8 +36,7 @@ class MemoryMetadataStore final : public MetadataStore {
   };
   void take(Proposal proposal);
 
-  std::shared_ptr<const Image> image_;
-  std::vector<MetadataObserver*> observers_;
+  MetadataStateMachine state_;
   std::deque<Proposal> waiting_;
   bool hold_back_ = false;
 };
