@@ -46,6 +46,7 @@ Group Group::restore(std::string id, const GroupSettings& settings, const GroupR
                                    ? member.session_timeout
                                    : milliseconds{from.rebalance_timeout_ms};
     member.protocols = from.protocols;
+    member.knows_id = true;
     member.assignment = from.assignment;
     group.count_protocols(member, +1);
     if (member.instance_id) group.static_members_[*member.instance_id] = from.member_id;

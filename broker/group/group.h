@@ -55,6 +55,9 @@ class Group {
   void begin_delete();
   /// The deletion is durable (the owner drops the group), or has failed: it is as before.
   void end_delete(bool deleted);
+  /// The client that waits for `token` is gone; the token needs no answer, but may still get one. A
+  /// new member that has not been told its id goes with it, since nobody could ever speak for it.
+  void abandon(GroupToken token, GroupTime now, GroupEffects& effects);
   /// This broker is no longer the coordinator: everything blocked is answered with `error`.
   void unload(ErrorCode error, GroupEffects& effects);
 
@@ -105,7 +108,8 @@ class Group {
     Bytes assignment;
     std::optional<GroupToken> awaiting_join;
     std::optional<GroupToken> awaiting_sync;
-    bool is_new = false;  // has not yet been told its id by a finished join
+    bool is_new = false;    // has not yet been told its generation by a finished join
+    bool knows_id = false;  // has its member id or an instance id, and may come again with it
     Session session;
   };
   using Members = std::map<std::string, Member, std::less<>>;

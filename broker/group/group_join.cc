@@ -184,7 +184,9 @@ void Group::add_member(JoinRequest request, std::string member_id, GroupToken to
   count_protocols(member, +1);
   if (member.instance_id) static_members_[*member.instance_id] = member_id;
   if (!leader_) leader_ = member_id;
+  member.knows_id = member.instance_id.has_value();
   if (auto pending = pending_.find(member_id); pending != pending_.end()) {
+    member.knows_id = true;
     member.session = pending->second;
     pending_.erase(pending);
   }
@@ -269,6 +271,17 @@ void Group::replace_static_member(JoinRequest request, GroupToken token, GroupTi
     case GroupState::dead:
       UNREACHABLE();
   }
+}
+
+void Group::abandon(GroupToken token, GroupTime now, GroupEffects& effects) {
+  auto member = std::find_if(members_.begin(), members_.end(), [token](const auto& entry) {
+    return entry.second.awaiting_join == token && !entry.second.knows_id;
+  });
+  if (member == members_.end()) return;
+  note(effects,
+       fmt::format("removes {}: its connection was closed while it joined", member->first));
+  remove_member(member, effects);
+  maybe_complete_join(now, effects);
 }
 
 JoinResult Group::current_generation_for(const std::string& member_id) const {

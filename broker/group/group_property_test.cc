@@ -173,8 +173,10 @@ void Walk::step() {
       break;
     case 3:  // the process dies, and another one starts
       if (random_.one_in(3)) {
+        if (random_.one_in(2)) group_->abandon(client.waiting, now(), effects_);
         client.member_id.clear();
         client.doing = Client::Doing::nothing;
+        client.waiting = 0;
       }
       break;
     case 4:  // it is impatient

@@ -141,6 +141,7 @@ void Group::answer_joins(GroupTime now, GroupEffects& effects) {
     if (member.awaiting_join) answer_join(member, current_generation_for(id), effects);
     renew_session(id, member, member.session_timeout, now);
     member.is_new = false;
+    member.knows_id = true;
     pending_sync_.insert(id);
   }
   sync_deadline_ = now.steady + rebalance_timeout();

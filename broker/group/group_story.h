@@ -145,6 +145,8 @@ inline std::string Story::run(const std::string& line) {
     if (error == ErrorCode::none) group_->begin_delete();
   } else if (command == "delete-failed") {
     group_->end_delete(false);
+  } else if (command == "gone") {
+    group_->abandon(static_cast<GroupToken>(number("#", 0)), now(), effects_);
   } else if (command == "unload") {
     group_->unload(ErrorCode::not_coordinator, effects_);
     demands_.clear();
