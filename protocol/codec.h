@@ -9,7 +9,8 @@
 //  - Text that is not UTF-8 becomes U+FFFD, as Java does it, so all text inside is valid; text
 //    that outgrows 32,767 bytes by that is refused.
 //  - Trailing bytes are the caller's to see: reader.finished().
-// Memory: what is decoded costs at most about 60 times its bytes (arrays of small structs).
+// Memory: a request costs up to about 45 times its bytes (arrays of the smallest structs), and up
+// to three times that while a vector grows.
 #pragma once
 
 #include <cstdint>
@@ -53,6 +54,7 @@ template <class M>
 std::string to_json(std::int16_t version, const M& message,
                     RecordsText records = RecordsText::size);
 
+/// Precondition: no records in it.
 template <class M>
 Bytes encode_to_bytes(std::int16_t version, const M& message) {
   Writer writer;

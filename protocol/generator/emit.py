@@ -43,11 +43,11 @@ class Emitter:
         return out
 
     def late_defaults(self, message):
-        """Structs that are a member's default within an optional: GCC wants their constructor
-        declared while the enclosing struct is still open."""
+        """Structs within an optional: whether they can be constructed is asked while the enclosing
+        struct is still open, so their constructor is declared at once and defined behind it."""
         everywhere = [*message.structs.values(), message.root]
         return sorted({f.type for s in everywhere for f in s.fields
-                       if f.is_struct and not f.array and f.nullable and f.default is None})
+                       if f.is_struct and not f.array and f.nullable})
 
     def constants(self, message):
         out = []

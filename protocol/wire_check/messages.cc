@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/catalog.h"
+#include "protocol/decode_oracle.h"
 #include "protocol/wire_check/checks.h"
 #include "protocol/wire_check/vectors.h"
 
@@ -77,22 +78,6 @@ class UnknownTagPaths final : public FieldSink {
   std::vector<Level> levels_;
   json::array found_;
 };
-
-Bytes flat(Writer& writer) {
-  Bytes bytes;
-  const ByteChain chain = writer.take_chain();
-  for (const ByteChain::Part& part : chain.parts()) {
-    const ByteView view = std::get<SharedBytes>(part).view();
-    bytes.insert(bytes.end(), view.begin(), view.end());
-  }
-  return bytes;
-}
-
-Bytes encoded(const AnyMessage& message, std::int16_t version) {
-  Writer writer;
-  message.encode(writer, version);
-  return flat(writer);
-}
 
 // Order does not matter: we list a struct after the structs in it.
 std::vector<std::string> sorted_texts(const json::array& values) {
@@ -192,42 +177,29 @@ void check_vector(const MessageType& type, const std::string& where, const json:
   }
 }
 
-void check_file(Disk& disk, const std::string& file, const std::string& message, Report& report) {
-  const MessageType* type = find_message_type(message);
-  for_each_line(disk, file, report, [&](const std::string& where, const json::object& line) {
-    if (type == nullptr) {
-      report.left_out(message);
-    } else {
-      check_vector(*type, where, line, report);
-    }
-  });
+void check_files(Disk& disk, const std::string& folder, Report& report) {
+  for (const std::string& file : files_in(disk, folder, ".jsonl")) {
+    const std::string message = message_name(file);
+    const MessageType* type = find_message_type(message);
+    for_each_line(disk, folder + "/" + file, report,
+                  [&](const std::string& where, const json::object& line) {
+                    if (type == nullptr) {
+                      report.left_out(message);
+                    } else {
+                      check_vector(*type, where, line, report);
+                    }
+                  });
+  }
 }
 
 }  // namespace
 
 void check_messages(Disk& disk, const std::string& folder, Report& report) {
-  for (const bool request : {true, false}) {
-    const std::string_view suffix = request ? ".request.jsonl" : ".response.jsonl";
-    for (const std::string& file : files_in(disk, folder + "/messages", suffix)) {
-      // 00_Produce.request.jsonl
-      const std::size_t begin = file.find('_') + 1;
-      const std::string api = file.substr(begin, file.size() - suffix.size() - begin);
-      check_file(disk, folder + "/messages/" + file, api + (request ? "Request" : "Response"),
-                 report);
-    }
-  }
+  check_files(disk, folder + "/messages", report);
 }
 
 void check_other_messages(Disk& disk, const std::string& folder, Report& report) {
-  constexpr std::string_view suffix = ".jsonl";
-  for (const std::string& file : files_in(disk, folder + "/messages_other", suffix)) {
-    // metadata.TopicRecord.jsonl
-    const std::size_t begin = file.find('.') + 1;
-    const std::string name = begin < file.size() - suffix.size()
-                                 ? file.substr(begin, file.size() - suffix.size() - begin)
-                                 : file;
-    check_file(disk, folder + "/messages_other/" + file, name, report);
-  }
+  check_files(disk, folder + "/messages_other", report);
 }
 
 void check_folder(Disk& disk, const std::string& folder, Report& report) {

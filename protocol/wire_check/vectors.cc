@@ -35,6 +35,19 @@ std::vector<std::string> files_in(Disk& disk, const std::string& folder, std::st
   return names;
 }
 
+std::string message_name(const std::string& file) {
+  const auto between = [&file](char first, std::string_view suffix) {
+    const std::size_t begin = file.find(first) + 1;
+    const std::size_t end = file.size() - suffix.size();
+    return begin < end ? file.substr(begin, end - begin) : file;
+  };
+  for (const std::string_view kind : {"Request", "Response"}) {
+    const std::string suffix = kind == "Request" ? ".request.jsonl" : ".response.jsonl";
+    if (file.ends_with(suffix)) return between('_', suffix) + std::string(kind);
+  }
+  return between('.', ".jsonl");
+}
+
 void for_each_line(
     Disk& disk, const std::string& file, Report& report,
     const std::function<void(const std::string& where, const json::object& line)>& check) {

@@ -17,6 +17,10 @@ namespace chronik::protocol::wire_check {
 /// The names of the files in `folder` that end on `suffix`, sorted; none when there is no folder.
 std::vector<std::string> files_in(Disk& disk, const std::string& folder, std::string_view suffix);
 
+/// The message a file is about: "ProduceRequest" of 00_Produce.request.jsonl, "TopicRecord" of
+/// metadata.TopicRecord.jsonl.
+std::string message_name(const std::string& file);
+
 /// Calls `check(where, line)` for each line of a .jsonl file, `where` being "file:line". A line
 /// that is no JSON object is a mismatch. A file that is not there has no lines.
 void for_each_line(
