@@ -15,7 +15,7 @@ MACHINE = re.compile(r"(?<![\w.$}~-])/" + r"(?:work|farm|root|home/\w+|Users/\w+
 WORDS = [
     (r".*\.(h|cc|py|java|go|js|rs|msg|sh|txt)$|dev$|\.ci/.*", r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b",
      "finish it, or write an issue"),
-    (r".*\.(h|cc)$", r"\b(sleep_for|sleep_until|usleep|nanosleep|sleep)\s*\(", "wait for the event itself"),
+    (r".*\.(h|cc)$", r"\bthis_thread::sleep_\w+|(?<![\w.>])(usleep|nanosleep|sleep)\s*\(", "wait for the event itself"),
     (r".*\.cc$", r"\bDISABLED_", "a test runs or goes"),
     (r".*\.(h|cc)$", r"\busing namespace (?!\w+_literals|std::(\w+::)?\w*literals)", "name what you use"),
     (r"(base|protocol|wal|raft|metadata|broker)/.*(?<!_test)\.(h|cc)$", r"\b(throw|catch)\b(?!\s*\(\.\.\.\))",

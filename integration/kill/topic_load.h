@@ -1,0 +1,49 @@
+// Topics that come and go under names that are used again, each with a few records of its present
+// life. A creation or deletion whose answer was lost is asked for again until it is known.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "integration/harness/admin.h"
+#include "integration/kill/load.h"
+
+namespace chronik::integration {
+
+class TopicLoad : public Load {
+ public:
+  TopicLoad(const std::string& bootstrap, std::uint64_t seed);
+
+  void step() override;
+  void check(bool all, Problems& problems) override;
+  void finish() override;
+  std::string counts() const override;
+
+ private:
+  enum class State { absent, creating, present, deleting };
+  struct Topic {
+    std::string name;
+    State state = State::absent;
+    int partitions = 0;
+    int life = 0;     // how often it was created
+    int records = 0;  // acknowledged in this life
+    int records_attempted = 0;
+  };
+
+  void advance(Topic& topic);
+  void create(Topic& topic);
+  void remove(Topic& topic);
+  void write(Topic& topic);
+  void check_records(const Topic& topic, Problems& problems) const;
+
+  const std::string bootstrap_;
+  Admin admin_;
+  Random random_;
+  std::vector<Topic> topics_;
+  std::int64_t created_ = 0;
+  std::int64_t deleted_ = 0;
+  std::int64_t written_ = 0;
+};
+
+}  // namespace chronik::integration

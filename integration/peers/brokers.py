@@ -1,0 +1,172 @@
+"""A broker in a process of its own, for the Python side of integration/: chronik from the build directory, or Apache
+Kafka by ../shared/peers/kafka. Ended by its id; its directory goes unless the test failed."""
+import itertools
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SHARED = pathlib.Path(os.environ.get("CHRONIK_SHARED", ROOT.parent / "shared"))
+PROGRAM = os.environ.get("CHRONIK_PROGRAM", str(ROOT / "build/release/chronik"))
+SKIPPED = 77  # the exit status that ctest knows as skipped
+
+_count = itertools.count()
+
+
+def require(condition, why):
+    """Ends the test as skipped when a peer is missing; in CI (CI=true) as failed."""
+    if condition:
+        return
+    print(f"skipped: {why}")
+    sys.exit(1 if os.environ.get("CI") == "true" else SKIPPED)
+
+
+def require_programs(*names):
+    for name in names:
+        require(shutil.which(name), f"{name} is not installed")
+
+
+def require_peers():
+    require_programs("java", "mvn")
+    require((SHARED / "peers/kafka").exists(), f"{SHARED}/peers/kafka is not there (CHRONIK_SHARED names the folder)")
+
+
+def kafka_tool(*arguments, **options):
+    return subprocess.run([str(SHARED / "peers/kafka"), *map(str, arguments)], **options)
+
+
+def answers(host, port):
+    """Whether a broker answers an ApiVersions request."""
+    try:
+        with socket.create_connection((host, port), timeout=1) as connection:
+            body = struct.pack(">hhih", 18, 0, 1, -1)
+            connection.sendall(struct.pack(">i", len(body)) + body)
+            return len(connection.recv(4)) == 4
+    except OSError:
+        return False
+
+
+def unused_port():
+    """A port whose successor is free too: Kafka's controller takes that."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+                return port
+            except OSError:
+                continue
+
+
+class Chronik:
+    name = "chronik"
+
+    def __init__(self, settings=None, directory=None, program=PROGRAM):
+        number = os.getpid() & 0x3ffff | (next(_count) + 16 & 0x1f) << 18
+        self.host = f"127.{1 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
+        self.port = 9092
+        self.bootstrap = f"{self.host}:{self.port}"
+        self.program = program
+        self.own_directory = directory is None
+        self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="chronik-test-"))
+        self.data = self.directory / "data"
+        self.settings = {"listeners": f"PLAINTEXT://{self.bootstrap}", "log.dirs": str(self.data), "node.id": "1",
+                         "group.initial.rebalance.delay.ms": "0", **(settings or {})}
+        self.process = None
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def start(self):
+        """Returns the seconds from exec to the first answer."""
+        config = self.directory / "server.properties"
+        config.write_text("".join(f"{k}={v}\n" for k, v in self.settings.items()))
+        begin = time.monotonic()
+        with open(self.directory / "broker.log", "ab") as log:
+            self.process = subprocess.Popen([self.program, "serve", "--config", str(config)], stdout=log, stderr=log)
+        while not answers(self.host, self.port):
+            if self.process.poll() is not None or time.monotonic() - begin > 60:
+                raise RuntimeError(f"chronik does not start: see {self.directory}/broker.log")
+            time.sleep(0.001)
+        return time.monotonic() - begin
+
+    def _end(self, number):
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(timeout=60)
+
+    def kill(self):
+        self._end(signal.SIGKILL)
+
+    def stop(self):
+        return self._end(signal.SIGTERM)
+
+    def remove(self, keep=False):
+        self.kill()
+        if keep:
+            print(f"{self.name}'s log and data are kept in {self.directory}", file=sys.stderr)
+        elif self.own_directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.remove(keep=kind is not None)
+
+
+class Kafka(Chronik):
+    name = "kafka"
+
+    def __init__(self, settings=None, directory=None, heap=None):
+        super().__init__({}, directory)
+        self.settings = {"group.initial.rebalance.delay.ms": "0", **(settings or {})}
+        self.host, self.port = "127.0.0.1", unused_port()
+        self.bootstrap = f"{self.host}:{self.port}"
+        self.environment = {**os.environ, **({"KAFKA_HEAP": heap} if heap else {})}
+        self.started = False
+
+    @property
+    def pid(self):
+        return int((self.directory / "pid").read_text())
+
+    def _script(self, *arguments):
+        with open(self.directory / "start.log", "ab") as log:
+            kafka_tool(*arguments, stdout=log, stderr=log, check=True, env=self.environment)
+
+    def start(self):
+        begin = time.monotonic()
+        if self.started:
+            self._script("launch", self.directory, self.port)
+        else:
+            self._script("start", self.directory, self.port, *(f"{k}={v}" for k, v in self.settings.items()))
+        self.started = True
+        return time.monotonic() - begin
+
+    def kill(self):
+        if self.started:
+            self._script("kill", self.directory)
+
+    def stop(self):
+        self._script("stop", self.directory)
+        return 0
+
+
+def broker_under_test(settings=None):
+    """chronik, or Kafka when CHRONIK_TEST_BROKER says so: to judge a test by the original."""
+    if os.environ.get("CHRONIK_TEST_BROKER") == "kafka":
+        require_peers()
+        return Kafka(settings, heap="-Xmx512m -Xms256m")
+    return Chronik(settings)
