@@ -1,0 +1,106 @@
+#include "broker/cli/command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace chronik::broker::cli {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+PrintCommand printed(const std::vector<std::string>& arguments) {
+  const Command command = parse_command_line(arguments);
+  return std::get<PrintCommand>(command);
+}
+
+TEST(CommandLine, ServeTakesAFileAndSettings) {
+  const auto command = std::get<ServeCommand>(parse_command_line(
+      {"serve", "--config", "a.properties", "--num.partitions=3", "--log.dirs=/a b"}));
+  EXPECT_EQ(command.config_file, "a.properties");
+  EXPECT_THAT(command.flags, ElementsAre("--num.partitions=3", "--log.dirs=/a b"));
+  EXPECT_FALSE(command.dev);
+  EXPECT_EQ(std::get<ServeCommand>(parse_command_line({"serve", "--config=x"})).config_file, "x");
+  EXPECT_EQ(std::get<ServeCommand>(parse_command_line({"serve"})).config_file, std::nullopt);
+}
+
+TEST(CommandLine, DevTakesSettings) {
+  const auto command =
+      std::get<ServeCommand>(parse_command_line({"dev", "--listeners=PLAINTEXT://:1"}));
+  EXPECT_TRUE(command.dev);
+  EXPECT_THAT(command.flags, ElementsAre("--listeners=PLAINTEXT://:1"));
+}
+
+TEST(CommandLine, ConfigListTakesAPartOfAName) {
+  EXPECT_EQ(std::get<ConfigListCommand>(parse_command_line({"config", "list"})).part, "");
+  const auto list = std::get<ConfigListCommand>(
+      parse_command_line({"config", "list", "retention", "--properties"}));
+  EXPECT_EQ(list.part, "retention");
+  EXPECT_TRUE(list.properties);
+}
+
+TEST(CommandLine, HelpIsEverywhere) {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--help"},
+                                                    {"-h"},
+                                                    {"serve", "--help"},
+                                                    {"dev", "-h"},
+                                                    {"config", "--help"},
+                                                    {"config", "list", "--help"}}) {
+    const PrintCommand help = printed(arguments);
+    EXPECT_EQ(help.code, exit_fine);
+    EXPECT_THAT(help.text, HasSubstr("Usage:"));
+  }
+  EXPECT_THAT(printed({"--help"}).text, HasSubstr("dev"));
+  EXPECT_THAT(printed({"serve", "--help"}).text, HasSubstr("--KEY=VALUE"));
+}
+
+TEST(CommandLine, TellsItsVersion) {
+  const PrintCommand version = printed({"--version"});
+  EXPECT_EQ(version.code, exit_fine);
+  EXPECT_THAT(version.text, StartsWith("chronik "));
+}
+
+TEST(CommandLine, WithoutACommandItHelpsAndFails) {
+  EXPECT_EQ(printed({}).code, exit_misused);
+  EXPECT_THAT(printed({}).text, HasSubstr("Usage: "));
+}
+
+struct Mistake {
+  std::vector<std::string> arguments;
+  const char* line;
+};
+
+TEST(CommandLine, AMistakeIsOneLineThatPointsToHelp) {
+  const Mistake mistakes[] = {
+      {{"frobnicate"}, "chronik: frobnicate: there is no such command; see `chronik --help`"},
+      {{"--frobnicate"}, "chronik: --frobnicate: there is no such option; see `chronik --help`"},
+      {{"serve", "num.partitions=1"},
+       "chronik: num.partitions=1: a setting is written as --key=value; see `chronik serve "
+       "--help`"},
+      {{"dev", "--num.partitions", "1"},
+       "chronik: --num.partitions: a setting is written as --key=value; see `chronik dev --help`"},
+      {{"serve", "--config"}, "chronik: --config: FILE is missing; see `chronik serve --help`"},
+      {{"serve", "--config="}, "chronik: --config: FILE is missing; see `chronik serve --help`"},
+      {{"serve", "--config=a", "--config=b"},
+       "chronik: --config: given twice; see `chronik serve --help`"},
+      {{"config"}, "chronik: config: what about it?; see `chronik config --help`"},
+      {{"config", "frob"},
+       "chronik: config frob: there is no such command; see `chronik config --help`"},
+      {{"config", "list", "a", "b"},
+       "chronik: b: one word too many; see `chronik config list --help`"},
+      {{"config", "list", "--deep"},
+       "chronik: --deep: there is no such option; see `chronik config list --help`"},
+      {{"config", "list", "--properties=1"},
+       "chronik: --properties: takes no value; see `chronik config list --help`"},
+  };
+  for (const Mistake& mistake : mistakes) {
+    const PrintCommand answer = printed(mistake.arguments);
+    EXPECT_EQ(answer.text, mistake.line);
+    EXPECT_EQ(answer.code, exit_misused);
+  }
+}
+
+}  // namespace
+}  // namespace chronik::broker::cli
