@@ -144,6 +144,9 @@ class Writer {
 
   /// Bytes written so far, spliced ones included.
   std::uint64_t size() const { return chain_.size() + buffer_.size(); }
+  /// Whether something was spliced in since the result was last taken: then only take_chain() gives
+  /// it.
+  bool spliced() const { return !chain_.empty(); }
   /// Overwrites four bytes at `position` of a writer that has spliced nothing (a length known only
   /// afterwards).
   void patch_i32(std::size_t position, std::int32_t value) {

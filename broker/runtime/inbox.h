@@ -7,9 +7,11 @@
 namespace chronik::broker {
 
 /// A message that brings its own memory. `run` is called on the receiving shard and owns the
-/// message from then on (it may delete it or post it again).
+/// message from then on (it may delete it or post it again). `drop`, where there is one, is called
+/// instead when the shard ended before it took the message.
 struct Posted {
   void (*run)(Posted&) = nullptr;
+  void (*drop)(Posted&) = nullptr;
   Posted* next = nullptr;
 };
 

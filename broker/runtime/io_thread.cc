@@ -51,6 +51,7 @@ void IoThread::thread_main() {
       std::unique_ptr<Job> own(static_cast<Job*>(&posted));
       own->done();
     };
+    job->drop = [](Posted& posted) { delete static_cast<Job*>(&posted); };
     shard_.post(static_cast<Posted&>(*job.release()));
     lock.lock();
   }

@@ -24,9 +24,9 @@ Shard::Shard(std::uint32_t id, const Clock& clock, Mode mode)
 Shard::~Shard() {
   stop();
   for (Posted* message = inbox_.take_all(); message != nullptr;) {
-    // Dropped by contract (stop()); a callable that was posted leaks its captures, which only
-    // happens to a program that is ending.
-    message = message->next;
+    Posted* next = message->next;
+    if (message->drop != nullptr) message->drop(*message);
+    message = next;
   }
 }
 
@@ -148,7 +148,7 @@ class Alarm {
 
 }  // namespace
 
-Task<void> sleep_for(milliseconds duration) {
+Task<void> delay(milliseconds duration) {
   Shard* shard = Shard::current();
   CHECK(shard != nullptr);
   Alarm alarm(shard->timers());

@@ -74,6 +74,7 @@ class Shard {
       std::unique_ptr<Message> own(static_cast<Message*>(&posted));
       own->fn();
     };
+    message->drop = [](Posted& posted) { delete static_cast<Message*>(&posted); };
     post(*static_cast<Posted*>(message));
   }
 
@@ -147,7 +148,7 @@ class Shard {
 };
 
 /// Waits for at least `duration` on the calling shard.
-Task<void> sleep_for(milliseconds duration);
+Task<void> delay(milliseconds duration);
 
 /// All shards of the process, in order of their ids.
 class Shards {

@@ -92,7 +92,7 @@ TEST(ShardTest, AHopRunsThereAndComesBack) {
 
 Task<int> slow_answer(Shard* where, std::unique_ptr<int> value) {
   CHECK(where->is_current());
-  Task<void> nap = sleep_for(milliseconds(1));
+  Task<void> nap = delay(milliseconds(1));
   co_await std::move(nap);
   CHECK(where->is_current());
   co_return *value;

@@ -1,0 +1,51 @@
+#include "broker/net/admission.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace chronik::broker {
+
+Admission::Admission(std::uint32_t shard_count, std::uint64_t connections_max,
+                     std::uint64_t connections_per_ip_max)
+    : connections_max_(connections_max),
+      connections_per_ip_max_(connections_per_ip_max),
+      by_shard_(shard_count) {
+  CHECK(shard_count > 0);
+}
+
+Admission::Ticket::~Ticket() {
+  if (admission_ != nullptr) admission_->leave(address_, shard_);
+}
+
+Admission::Verdict Admission::admit(const std::string& address) {
+  std::lock_guard lock(mutex_);
+  if (connections_ >= connections_max_) return {false, Ticket(), "max.connections"};
+  std::uint64_t& of_address = by_address_[address];
+  if (of_address >= connections_per_ip_max_) {
+    if (of_address == 0) by_address_.erase(address);
+    return {false, Ticket(), "max.connections.per.ip"};
+  }
+  ++of_address;
+  ++connections_;
+  const auto least = std::min_element(by_shard_.begin(), by_shard_.end());
+  ++*least;
+  const auto shard = static_cast<std::uint32_t>(least - by_shard_.begin());
+  return {true, Ticket(*this, address, shard), nullptr};
+}
+
+std::uint64_t Admission::connections() const {
+  std::lock_guard lock(mutex_);
+  return connections_;
+}
+
+void Admission::leave(const std::string& address, std::uint32_t shard) {
+  std::lock_guard lock(mutex_);
+  --connections_;
+  --by_shard_[shard];
+  auto entry = by_address_.find(address);
+  CHECK(entry != by_address_.end());
+  if (--entry->second == 0) by_address_.erase(entry);
+}
+
+}  // namespace chronik::broker

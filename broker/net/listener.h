@@ -1,0 +1,76 @@
+// Listener: accepts connections on one address and hands each to the shard with the fewest. Lives
+// on one shard; opened before (so that a port in use stops the start), started on it.
+//
+// It survives the end of file descriptors: one is kept in reserve; while there is no other, each
+// newcomer is accepted with it and closed at once, so that clients see a closed connection instead
+// of a hanging one. That is logged once, and once when it is over.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "broker/api/context.h"
+#include "broker/net/admission.h"
+#include "broker/net/endpoint.h"
+#include "broker/net/options.h"
+#include "broker/net/socket.h"
+#include "broker/runtime/shard.h"
+
+namespace chronik::broker {
+
+class Listener {
+ public:
+  /// Takes over an accepted socket; called on the listener's shard.
+  using Accept = std::function<void(int fd, ConnectionInfo info, Admission::Ticket ticket)>;
+
+  /// Binds and listens; connections wait in the backlog until start(). Errors: busy (the port is in
+  /// use), invalid_argument (the host is unknown), io; the text says what to do.
+  static Result<std::unique_ptr<Listener>> open(Shard& shard, const Endpoint& endpoint,
+                                                Admission& admission, const NetOptions& options,
+                                                Accept accept);
+  Listener(Shard& shard, Endpoint endpoint, int fd, Admission& admission, const NetOptions& options,
+           Accept accept);
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  /// On the shard, or when the shard has ended.
+  ~Listener();
+
+  /// With the port that the system chose where 0 was asked for.
+  const Endpoint& endpoint() const { return endpoint_; }
+
+  /// On the shard, within a turn.
+  void start();
+  /// Accepts no more. On the shard, within a turn; destroy it in a later turn.
+  void close();
+
+ private:
+  void wait();
+  void on_readable(bool ready);
+  bool accept_one();
+  void admit(int fd, const sockaddr_storage& address);
+  bool shed_one(int error);
+  void rest();
+  void open_reserve();
+
+  Shard& shard_;
+  Endpoint endpoint_;
+  int fd_;
+  Admission& admission_;
+  const NetOptions options_;
+  Accept accept_;
+  std::unique_ptr<Socket> socket_;
+  Timer rest_timer_;
+  int reserve_ = -1;
+  bool closed_ = false;
+  bool shedding_ = false;
+  std::uint64_t shed_ = 0;
+  SteadyTime refusals_quiet_until_{};
+  std::uint64_t refused_ = 0;
+};
+
+}  // namespace chronik::broker

@@ -1,0 +1,55 @@
+// NetServer: the listeners and the connections of all shards. Called from the main thread.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "broker/api/api_table.h"
+#include "broker/broker.h"
+#include "broker/net/admission.h"
+#include "broker/net/connection_set.h"
+#include "broker/net/endpoint.h"
+#include "broker/net/listener.h"
+#include "broker/net/options.h"
+#include "broker/runtime/shard.h"
+
+namespace chronik::broker {
+
+class NetServer {
+ public:
+  /// All must outlive it. `broker` is handed to the handlers and not looked into.
+  NetServer(Shards& shards, Broker& broker, const ApiTable& apis, NetOptions options);
+  NetServer(const NetServer&) = delete;
+  NetServer& operator=(const NetServer&) = delete;
+  /// Stops, when that was not done.
+  ~NetServer();
+
+  /// Binds and listens; clients can connect from here on and wait to be served. Errors: of
+  /// Listener::open; then nothing listens.
+  Result<void> open(const std::vector<Endpoint>& endpoints);
+  /// Those of open(), with the ports that the system chose.
+  const std::vector<Endpoint>& endpoints() const { return endpoints_; }
+  /// Accepts and serves.
+  void start();
+
+  /// Accepts no more, lets the requests under way end and their responses leave, for `grace` at
+  /// most; returns when no connection and no handler is left. Idempotent.
+  void stop(milliseconds grace);
+
+  std::uint64_t connections() const { return admission_.connections(); }
+  /// Of a shard; to be used on it.
+  ConnectionSet& connections_of(std::uint32_t shard) { return *sets_[shard]; }
+
+ private:
+  Shards& shards_;
+  const NetOptions options_;
+  Admission admission_;
+  std::vector<std::unique_ptr<ConnectionSet>> sets_;  // by shard
+  std::vector<std::unique_ptr<Listener>> listeners_;  // on the first shard
+  std::vector<Endpoint> endpoints_;
+  bool started_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace chronik::broker

@@ -1,0 +1,33 @@
+// Limits of connections, with Kafka's names for those that are settings. The same for all shards.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "base/clock.h"
+
+namespace chronik::broker {
+
+struct NetOptions {
+  std::int32_t request_bytes_max = 100 << 20;  // socket.request.max.bytes
+  /// queued.max.request.bytes, of one shard: frames that arrive or are being answered.
+  std::int64_t in_flight_bytes_max = 128 << 20;
+  std::size_t in_flight_requests_max = 1000;  // of one connection; then it is not read
+  /// Response memory that waits for a slow reader before its next request is begun.
+  std::uint64_t output_bytes_max = 1 << 20;
+  milliseconds idle_max{600'000};  // connections.max.idle.ms; <= 0: never
+  /// A frame has this long to arrive, and what its length takes at the given rate.
+  milliseconds frame_time{30'000};
+  std::int64_t frame_bytes_per_second_min = 16 << 10;
+  /// The same where others wait for memory.
+  milliseconds frame_time_under_pressure{10'000};
+  std::int64_t frame_bytes_per_second_min_under_pressure = 4 << 20;
+
+  std::uint64_t connections_max = std::numeric_limits<std::int32_t>::max();  // max.connections
+  std::uint64_t connections_per_ip_max = std::numeric_limits<std::int32_t>::max();
+  int socket_send_buffer_bytes = -1;     // socket.send.buffer.bytes; -1: the system's, which adapts
+  int socket_receive_buffer_bytes = -1;  // socket.receive.buffer.bytes
+};
+
+}  // namespace chronik::broker
