@@ -17,7 +17,7 @@ WORDS = [
      "finish it, or write an issue"),
     (r".*\.(h|cc)$", r"\bthis_thread::sleep_\w+|(?<![\w.>])(usleep|nanosleep|sleep)\s*\(", "wait for the event itself"),
     (r".*\.cc$", r"\bDISABLED_", "a test runs or goes"),
-    (r".*\.(h|cc)$", r"\busing namespace (?!\w+_literals|std::(\w+::)?\w*literals)", "name what you use"),
+    (r".*\.h$", r"\busing namespace (?!\w+_literals|std::(\w+::)?\w*literals)", "name what you use"),
     (r"(base|protocol|wal|raft|metadata|broker)/.*(?<!_test)\.(h|cc)$", r"\b(throw|catch)\b(?!\s*\(\.\.\.\))",
      "no exceptions of ours: Result (base/result.h) or CHECK"),
 ]

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""librdkafka's own tests against a chronik of its own: each that passes on one node of Apache Kafka must pass here.
+
+    librdkafka_suite.py SOURCE [NNNN ...]
+
+SOURCE is a checkout of confluentinc/librdkafka 2.15 (git clone -b v2.15.0 ...); NNNN: only these tests. JOBS, LIMIT and
+LOGS are as in ../shared/peers/librdkafka-tests. What passes on Kafka is the table of librdkafka-verdicts.md beside
+that. EXCEPTED lists the tests that need what chronik does not have yet; they are not run, unless they are named.
+"""
+import os
+import re
+import subprocess
+import sys
+
+import brokers
+
+SHARE_GROUPS = "share groups (KIP-932)"
+TRANSACTIONS = "transactions"
+EXCEPTED = {
+    "0055": TRANSACTIONS + ": one of its cases measures commit_transaction",
+    "0129": TRANSACTIONS + ": fetches aborted ones",
+    **{str(number).zfill(4): SHARE_GROUPS for number in range(170, 191)},
+}
+SETTINGS = {"auto.create.topics.enable": "true", "num.partitions": "4"}
+
+
+def expected():
+    """Names of the tests that pass on one node of Kafka."""
+    text = (brokers.SHARED / "peers/librdkafka-verdicts.md").read_text()
+    return re.findall(r"^\| (\d{4}_\w+) \| PASSED", text, re.M)
+
+
+def main():
+    if len(sys.argv) < 2:
+        print(__doc__)
+        return 2
+    source, only = sys.argv[1], sys.argv[2:]
+    brokers.require((brokers.SHARED / "peers/librdkafka-tests").exists(), f"{brokers.SHARED}/peers is not there")
+    brokers.require(os.path.exists(f"{source}/tests/test.c"), f"{source} is no checkout of librdkafka")
+    wanted = [t for t in expected() if (t[:4] in only if only else t[:4] not in EXCEPTED)]
+    print(f"{len(wanted)} tests that pass on Kafka")
+    with brokers.broker_under_test(SETTINGS) as broker:
+        run = subprocess.run([str(brokers.SHARED / "peers/librdkafka-tests"), source, broker.bootstrap,
+                              *(t[:4] for t in wanted)], stdout=subprocess.PIPE, text=True)
+        alive = broker.process is None or broker.process.poll() is None
+        print(run.stdout)
+        passed = set(re.findall(r"^PASSED \d{4} (\S+)", run.stdout, re.M))
+        missed = [t for t in wanted if t not in passed]
+        for number, why in ({} if only else EXCEPTED).items():
+            for name in (t for t in expected() if t[:4] == number):
+                print(f"excepted {name}: {why}")
+        print(f"{len(wanted) - len(missed)} of {len(wanted)} pass" + "".join(f"\nmissed: {t}" for t in missed))
+        if missed or not alive:
+            raise SystemExit(1 if alive else "the broker has ended")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Kafka's own command line tools do with chronik what they do with Kafka. The commands of tools.steps go to both,
+and their output is compared line by line, without what differs between any two brokers (ids, addresses, times).
+
+    tools_test.py [WORD ...]     only the steps whose name contains one of the words, and what they need
+
+With CHRONIK_TEST_BROKER=kafka two Kafkas are compared: what differs then is not stable and has no place here.
+"""
+import concurrent.futures
+import difflib
+import json
+import pathlib
+import re
+import shlex
+import sys
+
+import brokers
+
+NOISE = re.compile(
+    r"^(Picked up|NOTE: Picked|SLF4J|WARNING|\s+at |\s*\.\.\. \d+ more|Caused by|\[\d{4}-\d\d-\d\d .*\] (WARN|INFO) )")
+PATTERNS = [
+    (r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+\] ", ""),
+    (r"TopicId: [\w-]{22}", "TopicId: ID"),
+    (r"(127(\.\d+){3}|localhost|/127(\.\d+){3}):\d+", "BROKER"),
+    (r"/?127(\.\d+){3}", "HOST"),
+    (r"(console-consumer|consumer-\w+|sarama|rdkafka)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", r"\1-MEMBER"),
+    (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
+    (r"CreateTime:\d+", "CreateTime:T"),
+    (r'"(timestamp|time)":\d+', r'"\1":T'),
+    (r"Cluster ID: [\w-]{22}", "Cluster ID: ID"),
+    (r"(?<=\s) +", " "),
+]
+
+
+INPUTS = {
+    "records": "".join(f"h:{i},k{i % 3}|value {i}\n" for i in range(20)),
+    "lines": "".join(f"value of a line {i}\n" for i in range(10)),
+}
+STEP = re.compile(r"^(?P<name>[^\[:]+?)\s*(\[(?P<marks>.*?)\])?\s*: (?P<command>.*?)(\s+<\s+(?P<input>\w+))?$")
+
+
+class Step:
+    """One line of tools.steps."""
+
+    def __init__(self, line):
+        match = STEP.match(line)
+        self.name, self.command, self.input = match["name"], match["command"], INPUTS.get(match["input"])
+        marks = (match["marks"] or "").split()
+        self.order, self.shape = "order" in marks, "shape" in marks
+        self.keep = next((m.removeprefix("keep=") for m in marks if m.startswith("keep=")), None)
+
+    def lines(self, text):
+        """What counts of an output."""
+        result = []
+        for line in text.splitlines():
+            if NOISE.match(line) or (self.keep and not re.search(self.keep, line)):
+                continue
+            for pattern, replacement in PATTERNS:
+                line = re.sub(pattern, replacement, line)
+            if self.shape:
+                line = re.sub(r"-?\d+([.,]\d+)*", "N", line)
+            if line.strip():
+                result.append(line.rstrip())
+        return sorted(result) if self.order else result
+
+
+def all_steps():
+    lines = (pathlib.Path(__file__).parent / "tools.steps").read_text().splitlines()
+    return [Step(line) for line in lines if line and not line.startswith("#")]
+
+
+# Where chronik answers otherwise on purpose, or where a line by line comparison is the wrong one:
+# (step, pattern of the lines that both sides leave out, why).
+DIFFERENT = [
+    ("api versions", ".", "compared by check_api_versions"),
+    ("log dirs", ".", "compared by check_log_dirs"),
+]
+
+
+def run_step(step, broker):
+    command = step.command.replace("RECORDS_FILE", str(broker.directory / "delete.json"))
+    if "BOOTSTRAP" not in command:
+        command += " --bootstrap-server BOOTSTRAP"
+    words = shlex.split(command.replace("BOOTSTRAP", broker.bootstrap).replace("|", "'|'"))
+    done = brokers.kafka_tool("tool", *words, input=step.input, capture_output=True, text=True, timeout=180)
+    return done.stdout + done.stderr
+
+
+def differences(step, ours, theirs):
+    def kept(text):
+        patterns = [pattern for name, pattern, _ in DIFFERENT if name == step.name]
+        return [line for line in step.lines(text) if not any(re.search(p, line) for p in patterns)]
+    return list(difflib.unified_diff(kept(theirs), kept(ours), "Kafka", "here", lineterm="", n=0))
+
+
+def check_api_versions(ours, theirs):
+    """Every API that is offered here is offered by Kafka in the same versions."""
+    def ranges(text):
+        return dict(re.findall(r"^\s*(\w+\(\d+\)): ([^\[\n,]+)", text, re.M))
+    ours, theirs = ranges(ours), ranges(theirs)
+    problems = [f"{api}: {v} here, {theirs.get(api)} by Kafka" for api, v in ours.items()
+                if "UNSUPPORTED" not in v and v.strip() != theirs.get(api, "").strip()]
+    return problems if len(ours) > 20 else [f"only {len(ours)} APIs"]
+
+
+def check_log_dirs(ours, theirs):
+    """The same partitions, with the same keys."""
+    def partitions(text):
+        line = next(line for line in text.splitlines() if line.startswith("{"))
+        found = []
+        for broker in json.loads(line)["brokers"]:
+            for directory in broker["logDirs"]:
+                assert directory["error"] is None, directory
+                found += [(broker["broker"], p["partition"], sorted(p)) for p in directory["partitions"]]
+        return sorted(found, key=str)
+    return [] if partitions(ours) == partitions(theirs) else [f"{partitions(ours)}\n{partitions(theirs)}"]
+
+
+CHECKS = {"api versions": check_api_versions, "log dirs": check_log_dirs}
+
+
+def main():
+    brokers.require_peers()
+    brokers.kafka_tool("install", check=True)
+    words = sys.argv[1:]
+    failed = []
+    with brokers.broker_under_test() as here, brokers.Kafka(heap="-Xmx512m -Xms256m") as kafka, \
+            concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for broker in (here, kafka):
+            (broker.directory / "delete.json").write_text(
+                '{"partitions":[{"topic":"p","partition":0,"offset":4}],"version":1}')
+        for step in all_steps():
+            if words and not any(w in step.name for w in words):
+                if step.name not in ("create topic", "console producer", "create the second topic"):
+                    continue
+            ours, theirs = pool.map(run_step, (step, step), (here, kafka))
+            found = differences(step, ours, theirs)
+            if step.name in CHECKS:
+                found += CHECKS[step.name](ours, theirs)
+            print(f"{'differs' if found else 'same   '}  {step.name}: {step.command}"[:120], flush=True)
+            for line in found:
+                print(f"    {line}")
+            failed += [step.name] if found else []
+    print(f"{len(failed)} steps differ" + (": " + ", ".join(failed) if failed else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
