@@ -35,6 +35,9 @@ class File {
   virtual Result<std::uint64_t> size() const = 0;
   /// Cuts, or extends with zeros. Durable after sync_data().
   virtual Result<void> truncate(std::uint64_t size) = 0;
+  /// Takes disk space for the first `size` bytes; the file is then at least that long. Errors:
+  /// no_space, io.
+  virtual Result<void> allocate(std::uint64_t size) = 0;
   /// For sendfile; -1 where there is none (the fake): then read_at and copy.
   virtual int descriptor() const { return -1; }
   /// Starts to write this range back without waiting, so that a later sync_data() finds less to do.

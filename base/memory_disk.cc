@@ -195,6 +195,20 @@ class MemoryFile final : public File {
     return {};
   }
 
+  Result<void> allocate(std::uint64_t size) override {
+    std::uint64_t grown = 0;
+    {
+      const std::lock_guard lock(state_->mutex);
+      if (auto error = dead()) return *error;
+      if (size <= inode_->current.size()) return {};
+      grown = size - inode_->current.size();
+      if (*inode_->used + grown > state_->capacity) {
+        return Error{Errc::no_space, fmt::format("{}: no space left on device", path_)};
+      }
+    }
+    return truncate(size);
+  }
+
   /// Pages that a failed sync left clean come back as the platter has them.
   void drop_cache(std::uint64_t, std::uint64_t) const override {
     const std::lock_guard lock(state_->mutex);

@@ -135,6 +135,22 @@ class PosixFile final : public File {
     return {};
   }
 
+  Result<void> allocate(std::uint64_t size) override {
+    if (retry_interrupted([&] { return ::fallocate(fd_.get(), 0, 0, static_cast<off_t>(size)); }) ==
+        0) {
+      return {};
+    }
+    if (errno != EOPNOTSUPP) return failure("allocate", path_, errno);
+    const Bytes zeros(std::size_t{1} << 20);
+    TRY_ASSIGN(std::uint64_t at, this->size());
+    while (at < size) {
+      const ByteView part = ByteView(zeros).first(std::min<std::uint64_t>(zeros.size(), size - at));
+      TRY(write_at(at, std::span<const ByteView>(&part, 1)));
+      at += part.size();
+    }
+    return {};
+  }
+
   int descriptor() const override { return fd_.get(); }
 
   void start_writeback(std::uint64_t position, std::uint64_t size) override {

@@ -17,8 +17,6 @@ namespace chronik::wal {
 
 struct Checkpoint {
   LogIdentity identity;
-  /// Entries behind this checkpoint may have been acknowledged without a sync (FlushMode).
-  bool page_cache = false;
   Offset start_offset = 0;
   Offset end_offset = 0;
   EntryIndex last_index = 0;

@@ -1,6 +1,6 @@
 // SpaceGuard: refuses appends before the disk is really full, so that reads, deletes, retention and
 // the metadata log go on, and takes them again when space is back. Besides the watermark it keeps a
-// reserve: a file of written blocks that is given up when somebody else fills the disk between two
+// reserve: a file with blocks that is given up when somebody else fills the disk between two
 // looks, so that bytes already accepted can still be written. One for the data directory, shared by
 // all shards. Thread safe.
 #pragma once
@@ -25,15 +25,15 @@ struct SpaceLimits {
 
 class SpaceGuard {
  public:
-  /// Looks at the disk once and makes the reserve when there is room. Errors: io.
+  /// Looks at the disk once. Errors: io.
   static Result<std::unique_ptr<SpaceGuard>> open(Disk& disk, const std::string& directory,
                                                   SpaceLimits limits);
 
   /// Claims `bytes` for an append that is about to be made. Errors: no_space with the figures and
   /// what to do. While it refuses it looks at the disk each time, so it recovers at once.
   Result<void> admit(std::uint64_t bytes);
-  /// Looks at the disk; called on the I/O thread after each flush. Makes the reserve again when
-  /// there is room.
+  /// Looks at the disk; called on the I/O thread after each flush. Makes the reserve when there is
+  /// room.
   void refresh();
   /// A write has met a full disk: gives the reserve up. True when that freed something, so that the
   /// write may be tried once more.

@@ -13,14 +13,20 @@ void EpochCache::assign(LeaderEpoch epoch, Offset offset, EntryIndex index) {
   starts_.push_back({epoch, offset, index});
 }
 
-std::optional<EpochEnd> EpochCache::end_of(LeaderEpoch epoch, Offset log_end) const {
+std::optional<EpochEnd> EpochCache::end_of(LeaderEpoch epoch, Offset log_start,
+                                           Offset log_end) const {
   if (epoch < 0 || epoch > latest()) return std::nullopt;
   if (epoch == latest()) return EpochEnd{epoch, log_end};
-  const auto next = std::upper_bound(
-      starts_.begin(), starts_.end(), epoch,
-      [](LeaderEpoch wanted, const EpochStart& start) { return wanted < start.epoch; });
-  if (next == starts_.begin()) return EpochEnd{epoch, next->start_offset};
-  return EpochEnd{std::prev(next)->epoch, next->start_offset};
+  // The oldest epoch that counts is the one that holds the log start.
+  auto oldest =
+      std::upper_bound(starts_.begin(), starts_.end(), log_start,
+                       [](Offset start, const EpochStart& at) { return start < at.start_offset; });
+  if (oldest != starts_.begin()) --oldest;
+  const auto next =
+      std::upper_bound(oldest, starts_.end(), epoch,
+                       [](LeaderEpoch wanted, const EpochStart& at) { return wanted < at.epoch; });
+  const Offset end = std::max(next->start_offset, log_start);
+  return EpochEnd{next == oldest ? epoch : std::prev(next)->epoch, end};
 }
 
 std::optional<LeaderEpoch> EpochCache::epoch_at(EntryIndex index) const {
@@ -31,16 +37,11 @@ std::optional<LeaderEpoch> EpochCache::epoch_at(EntryIndex index) const {
   return std::prev(next)->epoch;
 }
 
-void EpochCache::truncate_front(Offset start, EntryIndex start_index) {
-  // The epoch that holds the new start keeps its place, beginning there.
+void EpochCache::truncate_front(EntryIndex start_index) {
   const auto next = std::upper_bound(
       starts_.begin(), starts_.end(), start_index,
       [](EntryIndex wanted, const EpochStart& at) { return wanted < at.start_index; });
-  if (next == starts_.begin()) return;
-  const auto holder = std::prev(next);
-  holder->start_offset = std::max(holder->start_offset, start);
-  holder->start_index = start_index;
-  starts_.erase(starts_.begin(), holder);
+  if (next != starts_.begin()) starts_.erase(starts_.begin(), std::prev(next));
 }
 
 void EpochCache::truncate_back(EntryIndex last_kept) {

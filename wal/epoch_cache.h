@@ -37,12 +37,13 @@ class EpochCache {
   /// An entry of `epoch`, or its beginning without one, at this place. Epochs that began at the
   /// same offset and index without an entry are replaced. Precondition: epoch >= latest().
   void assign(LeaderEpoch epoch, Offset offset, EntryIndex index);
-  /// Kafka's endOffsetFor: the largest known epoch <= `epoch` and the offset at which the next one
-  /// starts (log_end for the latest). Older than all known: `epoch` itself and the first start.
-  std::optional<EpochEnd> end_of(LeaderEpoch epoch, Offset log_end) const;
+  /// Kafka's endOffsetFor in a log that begins at log_start: the largest known epoch <= `epoch` and
+  /// the offset at which the next one starts (log_end for the latest). Older than all that have
+  /// entries left: `epoch` itself and where the oldest of those begins.
+  std::optional<EpochEnd> end_of(LeaderEpoch epoch, Offset log_start, Offset log_end) const;
   std::optional<LeaderEpoch> epoch_at(EntryIndex index) const;
-  /// The log now begins at `start`: forgets epochs that end at or before it, the last one excepted.
-  void truncate_front(Offset start, EntryIndex start_index);
+  /// The first entry left has this index: forgets epochs that ended before it.
+  void truncate_front(EntryIndex start_index);
   /// Entries behind index `last_kept` are gone.
   void truncate_back(EntryIndex last_kept);
 

@@ -28,12 +28,16 @@ class FlushJob {
 
   /// I/O thread. sync() does nothing after a failed write().
   void write();
+  /// Between the two, when many jobs are synced together: lets the disk begin.
+  void start_writeback();
   void sync();
   void run() {
     write();
     sync();
   }
   bool failed() const;
+  /// Out of file descriptors: nothing is lost, call write() and sync() again when some are free.
+  bool starved() const;
   std::uint64_t bytes() const;
 
  private:
@@ -61,6 +65,8 @@ class CheckpointJob {
     publish();
   }
   bool failed() const;
+  /// As FlushJob's.
+  bool starved() const;
 
  private:
   friend class PartitionLog;

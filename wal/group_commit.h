@@ -28,6 +28,10 @@ struct GroupCommitOptions {
   /// A log without appends for this long is checkpointed by tick(), so that a restart scans
   /// nothing.
   milliseconds idle_checkpoint{10'000};
+  /// Logs that one round takes: each holds a file open until the round ends.
+  std::size_t round_logs_max = 256;
+  /// Called on the shard when tick() has become worth calling: see next_tick().
+  std::function<void()> on_tick_wanted;
 };
 
 class GroupCommit {
@@ -40,8 +44,11 @@ class GroupCommit {
   GroupCommit(const GroupCommit&) = delete;
   GroupCommit& operator=(const GroupCommit&) = delete;
 
+  /// Ties the log to this group until it ends: every log that was opened, so that its tail is
+  /// checkpointed in time.
+  void add(PartitionLog& log);
   /// The log has something to make durable. Cheap, idempotent; starts a round when none is in
-  /// flight. The first call ties the log to this group until remove().
+  /// flight. Ties the log to this group if that was not done.
   void mark_dirty(PartitionLog& log);
   /// Forgets the log; a flush in flight goes on without it. PartitionLog's destructor calls it.
   void remove(PartitionLog& log);
@@ -52,13 +59,13 @@ class GroupCommit {
   /// Removes a directory that an earlier run had set aside.
   void remove_directory(std::string path);
 
-  /// Periodic work: syncs due by flush.ms, checkpoints of idle logs. Call it at next_tick() or
-  /// later; nothing to do: nothing, and no wake-up is wanted.
+  /// Periodic work: syncs due by flush.ms, checkpoints of idle logs. Wanted at next_tick() or
+  /// later; nothing there: no wake-up is wanted until on_tick_wanted.
   void tick(SteadyTime now);
   std::optional<SteadyTime> next_tick() const;
 
-  /// Flushes and checkpoints all logs, waits for removals under way to reach a safe point; then
-  /// `done`. Nothing may be marked dirty afterwards.
+  /// Flushes and checkpoints all logs; then `done`. Removals that have not finished go on at the
+  /// next start. Nothing may be marked dirty afterwards.
   void stop(Done done);
 
   bool busy() const;
@@ -66,7 +73,7 @@ class GroupCommit {
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace chronik::wal

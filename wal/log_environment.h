@@ -5,8 +5,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <vector>
 
 #include "base/file.h"
+#include "protocol/record_scanner.h"
 #include "wal/disk_space.h"
 #include "wal/open_files.h"
 
@@ -34,6 +37,8 @@ using FatalHandler = std::function<void(const Error&)>;
 inline constexpr int exit_disk_failure = 74;  // EX_IOERR
 [[noreturn]] void end_process(const Error& error);
 
+struct Tail;
+
 struct LogEnvironment {
   explicit LogEnvironment(Disk& disk_of_logs, std::size_t open_files_max = 2048)
       : disk(disk_of_logs), files(open_files_max) {}
@@ -42,7 +47,15 @@ struct LogEnvironment {
   OpenFiles files;
   SpaceGuard* space = nullptr;  // nullptr: never refuses
   LogCounters counters;
+  protocol::RecordScratch scratch;  // for lookups by time
   FatalHandler on_fatal = [](const Error& error) { end_process(error); };
+
+  /// Lists of unwritten entries go round among the logs, so that an idle log holds none.
+  std::shared_ptr<Tail> take_tail();
+  void give_tail(std::shared_ptr<Tail> tail);
+
+ private:
+  std::vector<std::shared_ptr<Tail>> spare_tails_;
 };
 
 }  // namespace chronik::wal

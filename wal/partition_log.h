@@ -12,6 +12,8 @@
 //   what begin_flush() took is durable, in order, when its end_flush() has returned
 #pragma once
 
+#include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,12 +23,15 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "protocol/record_batch.h"
+#include "wal/batch_scan.h"
 #include "wal/checkpoint.h"
 #include "wal/derived_state.h"
 #include "wal/epoch_cache.h"
 #include "wal/flush_job.h"
+#include "wal/flush_work.h"
 #include "wal/log_environment.h"
 #include "wal/log_settings.h"
+#include "wal/log_slice.h"
 #include "wal/segment.h"
 
 namespace chronik::wal {
@@ -34,43 +39,12 @@ namespace chronik::wal {
 class GroupCommit;
 class PartitionLog;
 
-/// Whole batches as they lie in the log.
-struct LogSlice {
-  ByteChain bytes;   // ranges of the segment file, or memory for what is not yet written
-  Offset first = 0;  // base offset of the first batch; the offset asked for when empty
-  Offset next = 0;   // where the next read goes on
-};
-
-/// Whole entries, Raft's own included.
-struct EntrySlice {
-  ByteChain bytes;
-  EntryIndex next = 0;
-};
-
-struct TimestampOffset {
-  Timestamp timestamp = 0;
-  Offset offset = 0;
-  LeaderEpoch leader_epoch = no_leader_epoch;
-
-  bool operator==(const TimestampOffset&) const = default;
-};
-
-struct SegmentInfo {
-  Offset base_offset = 0;
-  std::uint64_t size_bytes = 0;
-  Timestamp max_timestamp = 0;  // -1: no record with a time
-  bool active = false;
-};
-
 class DurableListener {
  public:
   virtual ~DurableListener() = default;
   /// durable_end_offset() or durable_log_start_offset() has moved. May append, read and mark dirty.
   virtual void on_durable(PartitionLog& log) = 0;
 };
-
-/// Copies a chain into memory, reading its file ranges. Errors: io; corrupt when a file is shorter.
-Result<SharedBytes> gather(const ByteChain& chain);
 
 class PartitionLog {
  public:
@@ -163,7 +137,8 @@ class PartitionLog {
   /// Whether a flush would do anything.
   bool dirty() const;
   /// Takes all entries appended so far. One job at a time: end_flush() comes before the next.
-  FlushJob begin_flush();
+  /// `force_sync` syncs in page-cache mode too, what earlier flushes left included.
+  FlushJob begin_flush(bool force_sync = false);
   /// Moves the durable ends to what the job covers. Does not call the listener. A failed job is
   /// fatal (on_fatal was called by the job) and moves nothing.
   void end_flush(FlushJob job);
@@ -171,7 +146,11 @@ class PartitionLog {
   /// segment was rolled, the log start moved.
   bool checkpoint_due() const;
   /// Bytes that a restart would scan.
-  std::uint64_t unsaved_bytes() const;
+  std::uint64_t unsaved_bytes() const { return unsaved_bytes_; }
+  /// Whether the page cache holds bytes that were acknowledged but not synced (FlushMode).
+  bool has_unsynced() const { return unsynced_segment_.has_value(); }
+  bool flush_in_flight() const { return flush_in_flight_; }
+  bool checkpoint_in_flight() const { return checkpoint_in_flight_; }
   /// The state as of end_offset(). Precondition: begin_flush() has just taken all entries. The job
   /// must run after that flush's sync().
   CheckpointJob begin_checkpoint();
@@ -188,8 +167,71 @@ class PartitionLog {
  private:
   friend class GroupCommit;
 
+  /// A place in a segment file where a batch begins or the last one ends.
+  struct Boundary {
+    std::uint64_t position = 0;
+    Offset offset = 0;
+  };
+  /// Where the last reads ended: the next one of the same consumer needs no index.
+  struct ReadHint {
+    Offset segment_base = -1;
+    Boundary at;
+  };
+  /// What its GroupCommit keeps about this log.
+  struct GroupSlot {
+    GroupCommit* group = nullptr;
+    std::size_t number = 0;
+    bool queued = false;
+    bool force_sync = false;
+    std::uint64_t seen_unsaved_bytes = 0;
+    SteadyTime seen_at{};
+    SteadyTime unsynced_at{};
+  };
+  using VisitEntry = std::function<bool(const EntryPlace&)>;
+
   PartitionLog(LogEnvironment& environment, std::string directory, LogIdentity identity,
                SharedLogSettings settings, DerivedState* derived);
+  LogPlace place() const;
+  std::string path(const Segment& segment, std::string_view suffix) const;
+  IndexOwner index_owner(const Segment& segment) const;
+  Error damaged(const Segment& segment, const std::string& what) const;
+
+  bool must_roll(const Segment& active, const protocol::BatchHeader& header) const;
+  Segment& start_segment();
+  Segment* segment_at(Offset base_offset) const;
+  /// The segment that holds `offset`, or the last one that begins before it.
+  std::size_t segment_index_of(Offset offset) const;
+  Offset segment_end_offset(std::size_t number) const;
+  EntryIndex segment_end_index(std::size_t number) const;
+  Result<std::shared_ptr<File>> log_file(Segment& segment);
+
+  /// The last index entry for which `before` holds; the segment's beginning when none does.
+  Result<IndexEntry> find_index(Segment& segment, const IndexPredicate& before);
+  Result<void> rebuild_index(Segment& segment);
+  /// Entries of the segment from `position` on, written or not, until `visit` says false.
+  Result<void> walk(Segment& segment, std::uint64_t position, const VisitEntry& visit);
+  template <class Visit>
+  void for_tail(Visit visit) const;
+  Result<SharedBytes> entry_bytes(Segment& segment, const EntryPlace& place);
+
+  Result<Boundary> locate(Segment& segment, Offset offset);
+  Result<Boundary> locate_end(Segment& segment, Offset below);
+  Result<Boundary> fill(Segment& segment, Boundary begin, std::uint64_t position_max,
+                        std::uint64_t position_end, bool at_least_one);
+  Result<void> append_file_ranges(Segment& segment, std::uint64_t begin, std::uint64_t end,
+                                  ByteChain& chain);
+  void read_tail(Offset from, std::uint64_t max_bytes, Offset below, bool at_least_one,
+                 LogSlice& slice) const;
+  void remember(const Segment& segment, Boundary at);
+  Result<Timestamp> max_timestamp_of(std::size_t number, Offset below);
+
+  void drop_front(std::size_t count);
+  bool flush_wanted() const;
+  Checkpoint state() const;
+  EntryIndex last_index_on_disk() const;
+  Result<void> cut_segment(Segment& segment, EntryIndex last_kept);
+  Result<void> rebuild_derived();
+  void cut_tail(EntryIndex last_kept);
 
   LogEnvironment& environment_;
   const std::string directory_;
@@ -197,7 +239,7 @@ class PartitionLog {
   SharedLogSettings settings_;
   DerivedState* derived_;
   DurableListener* listener_ = nullptr;
-  GroupCommit* group_ = nullptr;
+  GroupSlot group_;
 
   Offset start_offset_ = 0;
   Offset durable_start_offset_ = 0;
@@ -207,7 +249,25 @@ class PartitionLog {
   EntryIndex durable_last_index_ = 0;
   EpochCache epochs_;
   std::vector<std::unique_ptr<Segment>> segments_;
+  std::array<ReadHint, 2> hints_;
   RecoveryReport recovery_;
+
+  std::shared_ptr<Tail> tail_;         // appended, not yet taken
+  std::shared_ptr<Tail> in_flight_;    // taken by the flush under way
+  std::size_t in_flight_visible_ = 0;  // of its entries; a truncation hides some
+  std::optional<TruncateWork> truncate_;
+  std::optional<Offset> unsynced_segment_;
+  std::uint64_t flushes_begun_ = 0;
+  std::uint64_t generation_ = 0;  // of what in-flight jobs know about positions
+  std::uint64_t unsaved_bytes_ = 0;
+  std::vector<std::string> removals_;       // wait for the next checkpoint
+  std::vector<std::string> removals_done_;  // for take_removals()
+  bool directory_made_ = false;
+  bool flush_in_flight_ = false;
+  bool checkpoint_in_flight_ = false;
+  bool checkpoint_wanted_ = false;
+  bool poisoned_ = false;
+  bool closed_ = false;
 };
 
 }  // namespace chronik::wal

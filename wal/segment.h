@@ -43,15 +43,28 @@ struct SegmentFacts {
 };
 
 struct Segment {
-  SegmentFacts facts;                  // size_bytes includes what is not yet written
-  std::uint64_t written_bytes = 0;     // in the file, and synced in sync_before_ack mode
-  std::uint64_t indexed_until = 0;     // position behind the last batch that got an index entry
-  std::vector<IndexEntry> index_tail;  // entries that the index file does not have yet
+  explicit Segment(SegmentFacts known) : facts(std::move(known)) {}
+
+  SegmentFacts facts;               // size_bytes includes what is not yet written
+  std::uint64_t written_bytes = 0;  // in the file
+  bool file_made = false;
+  /// Entries that the index file has; the rest of facts.index_entries are index_tail.
+  std::uint32_t index_file_entries = 0;
+  std::vector<IndexEntry> index_tail;
+  std::uint64_t last_indexed_position = 0;
+  bool index_checked = false;  // the header of the index file is this segment's
   FileSlot log_file;
   FileSlot index_file;
 
-  /// The entry that starts at the segment's end is added: facts and index tail move on.
-  void add(const protocol::BatchHeader& header, EntryIndex index, std::uint32_t index_interval);
+  /// The entry that begins at the segment's end is added: facts and index tail move on. `prefix` is
+  /// its first chain_prefix_bytes.
+  void add(const protocol::BatchHeader& header, ByteView prefix, EntryIndex index,
+           std::uint32_t index_interval);
 };
+
+/// An entry that takes no Kafka offset.
+inline bool takes_no_offset(const protocol::BatchHeader& header) {
+  return header.last_offset_delta < 0;
+}
 
 }  // namespace chronik::wal

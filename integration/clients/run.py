@@ -6,7 +6,6 @@ consumes in a group whose members come and go, commits, lives through a kill -9 
 everything from the start: each record once, in order. It says `RESTART` on stdout when it wants the broker killed and
 started again, and goes on when it reads a line; its last line is `OK <records>`.
 """
-
 import os
 import pathlib
 import shutil

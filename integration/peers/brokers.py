@@ -1,6 +1,5 @@
 """A broker in a process of its own, for the Python side of integration/: chronik from the build directory, or Apache
 Kafka by ../shared/peers/kafka. Ended by its id; its directory goes unless the test failed."""
-
 import itertools
 import os
 import pathlib
@@ -71,7 +70,7 @@ class Chronik:
     name = "chronik"
 
     def __init__(self, settings=None, directory=None, program=PROGRAM):
-        number = os.getpid() & 0x3FFFF | (next(_count) + 16 & 0x1F) << 18
+        number = os.getpid() & 0x3ffff | (next(_count) + 16 & 0x1f) << 18
         self.host = f"127.{1 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
         self.port = 9092
         self.bootstrap = f"{self.host}:{self.port}"
@@ -79,37 +78,24 @@ class Chronik:
         self.own_directory = directory is None
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="chronik-test-"))
         self.data = self.directory / "data"
-        self.settings = {
-            "listeners": f"PLAINTEXT://{self.bootstrap}",
-            "log.dirs": str(self.data),
-            "node.id": "1",
-            "group.initial.rebalance.delay.ms": "0",
-            **(settings or {}),
-        }
+        self.settings = {"listeners": f"PLAINTEXT://{self.bootstrap}", "log.dirs": str(self.data), "node.id": "1",
+                         "group.initial.rebalance.delay.ms": "0", **(settings or {})}
         self.process = None
 
     @property
     def pid(self):
         return self.process.pid
 
-    def settings_file(self):
-        config = self.directory / "server.properties"
-        config.write_text("".join(f"{k}={v}\n" for k, v in self.settings.items()))
-        return config
-
-    def launch(self):
-        """Without waiting for an answer."""
-        config = self.settings_file()
-        with open(self.directory / "broker.log", "ab") as log:
-            self.process = subprocess.Popen([self.program, "serve", "--config", str(config)], stdout=log, stderr=log)
-
     def start(self):
         """Returns the seconds from exec to the first answer."""
+        config = self.directory / "server.properties"
+        config.write_text("".join(f"{k}={v}\n" for k, v in self.settings.items()))
         begin = time.monotonic()
-        self.launch()
+        with open(self.directory / "broker.log", "ab") as log:
+            self.process = subprocess.Popen([self.program, "serve", "--config", str(config)], stdout=log, stderr=log)
         while not answers(self.host, self.port):
             if self.process.poll() is not None or time.monotonic() - begin > 60:
-                raise RuntimeError(f"{self.name} does not start: see {self.directory}/broker.log")
+                raise RuntimeError(f"chronik does not start: see {self.directory}/broker.log")
             time.sleep(0.001)
         return time.monotonic() - begin
 
@@ -159,12 +145,6 @@ class Kafka(Chronik):
     def _script(self, *arguments):
         with open(self.directory / "start.log", "ab") as log:
             kafka_tool(*arguments, stdout=log, stderr=log, check=True, env=self.environment)
-
-    def launch(self):
-        """Without waiting for an answer. The directory must be formatted: by an earlier start."""
-        command = ["bash", "-c", f"exec {SHARED}/peers/kafka launch {self.directory} {self.port}"]
-        with open(self.directory / "start.log", "ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environment)
 
     def start(self):
         begin = time.monotonic()

@@ -1,5 +1,4 @@
 """scenario.md with confluent-kafka (librdkafka's newest)."""
-
 import collections
 import sys
 import time
@@ -21,13 +20,8 @@ def produce(producer, prefix):
 
 
 def consumer(**more):
-    config = {
-        "bootstrap.servers": BOOTSTRAP,
-        "auto.offset.reset": "earliest",
-        "enable.auto.commit": False,
-        "session.timeout.ms": 10000,
-        **more,
-    }
+    config = {"bootstrap.servers": BOOTSTRAP, "auto.offset.reset": "earliest", "enable.auto.commit": False,
+              "session.timeout.ms": 10000, **more}
     return Consumer(config)
 
 

@@ -1,0 +1,30 @@
+// FileRemoval: removes a file, or a directory with all in it, in slices: a large file is cut piece
+// by piece before its name goes, so that the disk is never busy for long with it. I/O thread. What
+// a crash leaves is found and removed by the next start.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+
+namespace chronik::wal {
+
+class FileRemoval {
+ public:
+  explicit FileRemoval(std::string path) : path_(std::move(path)), stack_{path_} {}
+
+  /// One slice of work. True when all is done (or given up, with a warning).
+  bool step(Disk& disk);
+  bool finished() const { return stack_.empty(); }
+  const std::string& path() const { return path_; }
+
+ private:
+  Result<void> work(Disk& disk);
+
+  const std::string path_;
+  std::vector<std::string> stack_;  // what is to go; the last one first
+};
+
+}  // namespace chronik::wal

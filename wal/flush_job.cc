@@ -1,0 +1,274 @@
+#include "wal/flush_job.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "wal/flush_work.h"
+#include "wal/format.h"
+#include "wal/recovery.h"
+
+namespace chronik::wal {
+
+namespace {
+
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+void JobOutcome::meet(const Error& error, const LogPlace& place) {
+  if (error.code == Errc::busy) {
+    starved = true;
+    return;
+  }
+  failed = true;
+  (*place.on_fatal)(error);
+}
+
+void FlushWork::write() {
+  if (outcome.failed) return;
+  outcome.starved = false;
+  if (const Result<void> result = write_all(); !result) outcome.meet(result.error(), place);
+}
+
+void FlushWork::sync() {
+  if (!outcome.running()) return;
+  if (const Result<void> result = sync_all(); !result) outcome.meet(result.error(), place);
+}
+
+Result<void> FlushWork::write_all() {
+  if (make_directory) {
+    TRY(prepare_directory());
+    make_directory = false;
+    names_changed = true;
+    parent_synced = false;
+  }
+  if (truncate.has_value()) {
+    TRY(run_truncate());
+    truncate.reset();
+  }
+  for (SegmentWrite& write : writes) {
+    if (write.done) continue;
+    TRY(write_segment(write));
+    write.done = true;
+  }
+  return {};
+}
+
+/// Makes the directory and the name that says whose it is. A directory that is already there is
+/// left from a deleted topic of the same name, or was never finished: it goes aside.
+Result<void> FlushWork::prepare_directory() {
+  TRY_ASSIGN(const PartitionFiles files, list_partition_files(*place.disk, place.directory));
+  const std::string name = topic_file_name(place.identity.topic_id);
+  if (files.exists) {
+    const bool ours = std::find(files.topic_ids.begin(), files.topic_ids.end(),
+                                place.identity.topic_id) != files.topic_ids.end();
+    const bool empty = files.logs.empty() && !files.has_checkpoint && files.indexes.empty();
+    // A starved attempt before this one may have made the directory and the name.
+    if (ours && empty) return {};
+    if (ours) {
+      return Error{Errc::already_exists,
+                   fmt::format("{}: a partition that should be new has a log", place.directory)};
+    }
+    if (!empty || !files.topic_ids.empty() || !files.others.empty()) TRY(set_aside(files));
+  }
+  TRY(place.disk->make_directory(place.directory));
+  TRY(place.disk->open(place.directory + "/" + name, OpenMode::create));
+  return {};
+}
+
+Result<void> FlushWork::set_aside(const PartitionFiles& files) {
+  const std::string parent = parent_of(place.directory);
+  const Uuid owner = files.topic_ids.empty() ? Uuid{} : files.topic_ids.front();
+  std::string aside = parent + "/" + deleted_directory_name(owner, place.identity.partition);
+  for (int n = 0;; ++n) {
+    TRY_ASSIGN(const bool taken, place.disk->exists(aside));
+    if (!taken) break;
+    aside = fmt::format("{}/unfinished-{}-{}{}", parent, owner.to_string(), n, deleted_suffix);
+  }
+  log_warn("the directory of a new partition was there already: set aside",
+           {{"directory", place.directory}, {"to", aside}});
+  return place.disk->rename(place.directory, aside);
+}
+
+Result<void> FlushWork::run_truncate() {
+  Disk& disk = *place.disk;
+  TruncateWork& work = *truncate;
+  std::shared_ptr<File> cut_file;
+  if (work.cut_segment.has_value()) {
+    TRY_ASSIGN(cut_file,
+               disk.open(place.directory + "/" + segment_file_name(*work.cut_segment, log_suffix),
+                         OpenMode::read_write));
+  }
+  if (!work.checkpoint_done) {
+    // In page-cache mode what stays may not be synced yet.
+    if (cut_file != nullptr) TRY(cut_file->sync_data());
+    TRY(replace_checkpoint(disk, place.directory, work.checkpoint));
+    work.checkpoint_done = true;
+  }
+  while (!work.removed_segments.empty()) {
+    const Offset base = work.removed_segments.front();
+    for (const std::string_view suffix : {log_suffix, index_suffix}) {
+      const std::string path = place.directory + "/" + segment_file_name(base, suffix);
+      if (const Result<void> removed = disk.remove(path);
+          !removed && removed.error().code != Errc::not_found) {
+        return removed.error();
+      }
+    }
+    // Each is gone before the next goes: never a gap.
+    TRY(disk.sync_directory(place.directory));
+    work.removed_segments.erase(work.removed_segments.begin());
+  }
+  if (cut_file != nullptr) {
+    TRY(cut_file->truncate(work.cut_position));
+    TRY(cut_file->sync_data());
+  }
+  return {};
+}
+
+Result<void> FlushWork::write_segment(SegmentWrite& write) {
+  if (write.file == nullptr) {
+    TRY_ASSIGN(write.file, place.disk->open(place.directory + "/" +
+                                                segment_file_name(write.base_offset, log_suffix),
+                                            OpenMode::create));
+  }
+  if (write.made) names_changed = true;
+  if (write.begin != write.end) {
+    std::vector<ByteView> parts;
+    parts.reserve(write.end - write.begin);
+    for (std::size_t i = write.begin; i < write.end; ++i) {
+      parts.push_back(tail->entries[i].bytes.view());
+    }
+    const std::uint64_t position = tail->entries[write.begin].position;
+    Result<void> written = write.file->write_at(position, std::span<const ByteView>(parts));
+    if (!written && written.error().code == Errc::no_space && place.space != nullptr &&
+        place.space->release_reserve()) {
+      // The page cache took nothing that it could lose: the same bytes may be written again.
+      written = write.file->write_at(position, std::span<const ByteView>(parts));
+    }
+    TRY(written);
+  }
+  // A segment is durable before its successor's file is made, in both flush modes.
+  if (&write != &writes.back()) TRY(write.file->sync_data());
+  return {};
+}
+
+Result<void> FlushWork::sync_all() {
+  if (sync_data && !writes.empty()) TRY(writes.back().file->sync_data());
+  if (names_changed && !names_synced) {
+    TRY(place.disk->sync_directory(place.directory));
+    names_synced = true;
+  }
+  if (!parent_synced) {
+    TRY(place.disk->sync_directory(parent_of(place.directory)));
+    parent_synced = true;
+  }
+  return {};
+}
+
+Result<void> replace_checkpoint(Disk& disk, const std::string& directory, ByteView bytes) {
+  const std::string made = directory + "/" + std::string(new_checkpoint_file);
+  TRY_ASSIGN(const auto file, disk.open(made, OpenMode::create));
+  TRY(file->write_at(0, bytes));
+  TRY_ASSIGN(const std::uint64_t size, file->size());
+  if (size != bytes.size()) TRY(file->truncate(bytes.size()));
+  TRY(file->sync_data());
+  TRY(disk.rename(made, directory + "/" + std::string(checkpoint_file)));
+  return disk.sync_directory(directory);
+}
+
+void CheckpointWork::write() {
+  if (outcome.failed) return;
+  outcome.starved = false;
+  if (const Result<void> result = write_all(); !result) outcome.meet(result.error(), place);
+}
+
+Result<void> CheckpointWork::write_all() {
+  if (step > 0) return {};
+  Disk& disk = *place.disk;
+  if (unsynced_base.has_value() && unsynced_log == nullptr) {
+    TRY_ASSIGN(unsynced_log,
+               disk.open(place.directory + "/" + segment_file_name(*unsynced_base, log_suffix),
+                         OpenMode::read_write));
+  }
+  for (IndexWrite& index : indexes) {
+    if (index.file == nullptr) {
+      TRY_ASSIGN(index.file, disk.open(place.directory + "/" +
+                                           segment_file_name(index.owner.base_offset, index_suffix),
+                                       OpenMode::create));
+    }
+    if (index.first == 0) TRY(index.file->write_at(0, encode_index_header(index.owner)));
+    TRY(index.file->write_at(index_header_bytes + index.first * index_entry_bytes,
+                             ByteView(index.bytes)));
+  }
+  if (file == nullptr) {
+    TRY_ASSIGN(file, disk.open(place.directory + "/" + std::string(new_checkpoint_file),
+                               OpenMode::create));
+  }
+  TRY(file->write_at(0, ByteView(checkpoint)));
+  TRY_ASSIGN(const std::uint64_t size, file->size());
+  if (size != checkpoint.size()) TRY(file->truncate(checkpoint.size()));
+  step = 1;
+  return {};
+}
+
+void CheckpointWork::sync() {
+  if (!outcome.running() || step != 1) return;
+  const auto sync_all = [this]() -> Result<void> {
+    if (unsynced_log != nullptr) TRY(unsynced_log->sync_data());
+    for (const IndexWrite& index : indexes) TRY(index.file->sync_data());
+    return file->sync_data();
+  };
+  if (const Result<void> result = sync_all(); !result) return outcome.meet(result.error(), place);
+  step = 2;
+}
+
+void CheckpointWork::publish() {
+  if (!outcome.running() || step < 2) return;
+  const auto replace = [this]() -> Result<void> {
+    if (step == 2) {
+      TRY(place.disk->rename(place.directory + "/" + std::string(new_checkpoint_file),
+                             place.directory + "/" + std::string(checkpoint_file)));
+      step = 3;
+    }
+    return place.disk->sync_directory(place.directory);
+  };
+  if (const Result<void> result = replace(); !result) outcome.meet(result.error(), place);
+}
+
+FlushJob::FlushJob() = default;
+FlushJob::FlushJob(std::unique_ptr<FlushWork> work) : work_(std::move(work)) {}
+FlushJob::FlushJob(FlushJob&&) noexcept = default;
+FlushJob& FlushJob::operator=(FlushJob&&) noexcept = default;
+FlushJob::~FlushJob() = default;
+
+void FlushJob::write() { work_->write(); }
+void FlushJob::start_writeback() {
+  if (!work_->outcome.running() || !work_->sync_data || work_->writes.empty()) return;
+  const SegmentWrite& last = work_->writes.back();
+  if (last.begin == last.end) return;
+  const TailEntry& first = work_->tail->entries[last.begin];
+  const TailEntry& end = work_->tail->entries[last.end - 1];
+  last.file->start_writeback(first.position, end.position + end.bytes.size() - first.position);
+}
+void FlushJob::sync() { work_->sync(); }
+bool FlushJob::failed() const { return work_->outcome.failed; }
+bool FlushJob::starved() const { return work_->outcome.starved; }
+std::uint64_t FlushJob::bytes() const { return work_->bytes; }
+
+CheckpointJob::CheckpointJob() = default;
+CheckpointJob::CheckpointJob(std::unique_ptr<CheckpointWork> work) : work_(std::move(work)) {}
+CheckpointJob::CheckpointJob(CheckpointJob&&) noexcept = default;
+CheckpointJob& CheckpointJob::operator=(CheckpointJob&&) noexcept = default;
+CheckpointJob::~CheckpointJob() = default;
+
+void CheckpointJob::write() { work_->write(); }
+void CheckpointJob::sync() { work_->sync(); }
+void CheckpointJob::publish() { work_->publish(); }
+bool CheckpointJob::failed() const { return work_->outcome.failed; }
+bool CheckpointJob::starved() const { return work_->outcome.starved; }
+
+}  // namespace chronik::wal

@@ -1,0 +1,137 @@
+// What is inside of FlushJob and CheckpointJob: filled on the shard, run on the I/O thread, read on
+// the shard again. Internal to the log.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/file.h"
+#include "base/types.h"
+#include "wal/log_environment.h"
+#include "wal/log_settings.h"
+#include "wal/recovery.h"
+#include "wal/segment_index.h"
+
+namespace chronik::wal {
+
+/// An entry that is not yet in its file.
+struct TailEntry {
+  SharedBytes bytes;
+  Offset base_offset = 0;
+  Offset next_offset = 0;   // base_offset when it is Raft's own
+  Offset segment_base = 0;  // names its segment
+  EntryIndex index = 0;
+  std::uint64_t position = 0;
+};
+
+/// Entries in log order. While a flush is in flight its tail is read by both threads and changed by
+/// none.
+struct Tail {
+  std::vector<TailEntry> entries;
+};
+
+/// Where a partition's files are and who is told of failures; all parts may be used on any thread.
+struct LogPlace {
+  Disk* disk = nullptr;
+  SpaceGuard* space = nullptr;
+  const FatalHandler* on_fatal = nullptr;
+  std::string directory;
+  LogIdentity identity;
+};
+
+/// How far a job that can starve has come, and how it ended.
+struct JobOutcome {
+  bool failed = false;
+  bool starved = false;
+
+  bool running() const { return !failed && !starved; }
+  /// Out of descriptors: starved. Anything else is fatal.
+  void meet(const Error& error, const LogPlace& place);
+};
+
+struct SegmentWrite {
+  Offset base_offset = 0;
+  std::shared_ptr<File> file;  // nullptr: made or opened by the job
+  std::size_t begin = 0;       // entries of the tail
+  std::size_t end = 0;
+  bool made = false;  // its name needs a sync of the directory
+  bool done = false;
+};
+
+/// Cuts the log behind an entry before anything is written.
+struct TruncateWork {
+  EntryIndex last_kept = 0;
+  Bytes checkpoint;
+  std::vector<Offset> removed_segments;  // newest first
+  std::optional<Offset> cut_segment;
+  std::uint64_t cut_position = 0;
+  bool checkpoint_done = false;
+};
+
+struct FlushWork {
+  LogPlace place;
+  bool make_directory = false;
+  bool sync_data = true;
+  std::optional<TruncateWork> truncate;
+  std::shared_ptr<Tail> tail;
+  std::vector<SegmentWrite> writes;
+  std::uint64_t bytes = 0;
+  Offset end_offset = 0;
+  EntryIndex last_index = 0;
+  std::uint64_t generation = 0;
+  JobOutcome outcome;
+  bool names_changed = false;
+  bool names_synced = false;
+  bool parent_synced = true;
+
+  void write();
+  void sync();
+
+ private:
+  Result<void> prepare_directory();
+  Result<void> set_aside(const PartitionFiles& files);
+  Result<void> run_truncate();
+  Result<void> write_segment(SegmentWrite& write);
+  Result<void> write_all();
+  Result<void> sync_all();
+};
+
+struct IndexWrite {
+  IndexOwner owner;
+  std::uint32_t first = 0;  // number of the first entry
+  std::uint32_t count = 0;
+  Bytes bytes;
+  std::shared_ptr<File> file;
+  bool synced = false;
+};
+
+struct CheckpointWork {
+  LogPlace place;
+  Bytes checkpoint;
+  std::vector<IndexWrite> indexes;
+  std::optional<Offset> unsynced_base;  // in page-cache mode: the active segment
+  std::shared_ptr<File> unsynced_log;
+  std::uint64_t flushes_begun = 0;
+  Offset start_offset = 0;
+  std::uint64_t unsaved_bytes = 0;
+  std::uint64_t generation = 0;
+  std::vector<std::string> removals;
+  std::shared_ptr<File> file;
+  JobOutcome outcome;
+  int step = 0;
+
+  void write();
+  void sync();
+  void publish();
+
+ private:
+  Result<void> write_all();
+};
+
+/// Replaces the checkpoint of a directory durably, all steps at once.
+Result<void> replace_checkpoint(Disk& disk, const std::string& directory, ByteView bytes);
+
+}  // namespace chronik::wal

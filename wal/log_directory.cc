@@ -1,0 +1,193 @@
+#include "wal/log_directory.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/crc32c.h"
+#include "base/log.h"
+#include "wal/format.h"
+#include "wal/recovery.h"
+
+namespace chronik::wal {
+
+namespace {
+
+constexpr std::string_view lock_file = "chronik.lock";
+constexpr std::string_view stamp_file = "chronik.stamp";
+constexpr std::string_view own_prefix = "chronik.";
+
+std::string encode_stamp(const DirectoryStamp& stamp) {
+  std::string text =
+      fmt::format("format={}\ncluster.id={}\nnode.id={}\ndirectory.id={}\n", stamp.format,
+                  stamp.cluster_id, stamp.node_id, stamp.directory_id.to_string());
+  text += fmt::format("crc={:08x}\n", crc32c(as_bytes(text)));
+  return text;
+}
+
+std::optional<std::string_view> value_of(std::string_view text, std::string_view key) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == '=') {
+      return line.substr(key.size() + 1);
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return std::nullopt;
+}
+
+template <class T>
+std::optional<T> number_of(std::optional<std::string_view> text) {
+  T value{};
+  if (!text.has_value()) return std::nullopt;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc() || end != text->data() + text->size()) return std::nullopt;
+  return value;
+}
+
+Result<DirectoryStamp> decode_stamp(std::string_view text, const std::string& file) {
+  DirectoryStamp stamp;
+  const auto format = number_of<std::uint32_t>(value_of(text, "format"));
+  if (format.has_value() && *format > stamp.format) {
+    return Error{
+        Errc::unsupported,
+        fmt::format("{}: written by a newer chronik (log format {}, this one knows {}): use "
+                    "that version, or another data directory",
+                    file, *format, stamp.format)};
+  }
+  const auto node = number_of<BrokerId>(value_of(text, "node.id"));
+  const auto directory = Uuid::parse(value_of(text, "directory.id").value_or(""));
+  if (format.has_value() && node.has_value() && directory.has_value()) {
+    stamp.format = *format;
+    stamp.cluster_id = value_of(text, "cluster.id").value_or("");
+    stamp.node_id = *node;
+    stamp.directory_id = *directory;
+    if (encode_stamp(stamp) == text) return stamp;
+  }
+  return Error{
+      Errc::corrupt,
+      fmt::format("{}: damaged, it does not match its checksum: restore it from a copy. It "
+                  "has the lines format, cluster.id, node.id and directory.id",
+                  file)};
+}
+
+}  // namespace
+
+std::string partition_directory_name(std::string_view topic, PartitionId partition) {
+  return fmt::format("{}-{}", topic, partition);
+}
+
+std::optional<std::pair<std::string, PartitionId>> parse_partition_directory_name(
+    std::string_view name) {
+  const std::size_t dash = name.find_last_of('-');
+  if (dash == std::string_view::npos || dash == 0) return std::nullopt;
+  const std::string_view digits = name.substr(dash + 1);
+  const auto partition = number_of<PartitionId>(digits);
+  if (!partition.has_value() || *partition < 0 || (digits.size() > 1 && digits.front() == '0')) {
+    return std::nullopt;
+  }
+  return std::pair(std::string(name.substr(0, dash)), *partition);
+}
+
+LogDirectory::LogDirectory(Disk& disk, std::string path, std::unique_ptr<DirectoryLock> lock,
+                           std::unique_ptr<SpaceGuard> space)
+    : disk_(disk), path_(std::move(path)), lock_(std::move(lock)), space_(std::move(space)) {}
+
+Result<std::unique_ptr<LogDirectory>> LogDirectory::open(Disk& disk, std::string path,
+                                                         SpaceLimits limits) {
+  const auto say = [&](Error error, std::string_view advice) {
+    return Error{error.code, fmt::format("data directory {}: {}: {}", path, error.message, advice)};
+  };
+  if (Result<void> made = disk.make_directories(path); !made) {
+    return say(made.error(), "make it, or choose another one with log.dirs");
+  }
+  auto lock = disk.lock(path + "/" + std::string(lock_file));
+  if (!lock) {
+    return say(lock.error(), lock.error().code == Errc::busy
+                                 ? "stop the other process, or choose another one with log.dirs"
+                                 : "it must be writable");
+  }
+  TRY_ASSIGN(auto space, SpaceGuard::open(disk, path, limits));
+  std::unique_ptr<LogDirectory> directory(
+      new LogDirectory(disk, std::move(path), std::move(*lock), std::move(space)));
+  const std::string file = directory->path_ + "/" + std::string(stamp_file);
+  const Result<Bytes> bytes = read_file(disk, file);
+  if (bytes) {
+    TRY_ASSIGN(directory->stamp_, decode_stamp(as_text(*bytes), file));
+  } else if (bytes.error().code != Errc::not_found) {
+    return bytes.error();
+  }
+  return directory;
+}
+
+Result<void> LogDirectory::write_stamp(DirectoryStamp stamp) {
+  const std::string file = path_ + "/" + std::string(stamp_file);
+  const std::string made = file + ".new";
+  const std::string text = encode_stamp(stamp);
+  TRY_ASSIGN(const auto opened, disk_.open(made, OpenMode::create));
+  TRY(opened->truncate(0));
+  TRY(opened->write_at(0, as_bytes(text)));
+  TRY(opened->sync_data());
+  TRY(disk_.rename(made, file));
+  TRY(disk_.sync_directory(path_));
+  stamp_ = std::move(stamp);
+  return {};
+}
+
+Result<void> LogDirectory::check_stamp(std::string_view cluster_id, BrokerId node_id) const {
+  if (!stamp_.has_value()) return {};
+  if (stamp_->cluster_id == cluster_id && stamp_->node_id == node_id) return {};
+  return Error{Errc::invalid_argument,
+               fmt::format("data directory {} belongs to node {} of cluster {}, this is node {} of "
+                           "cluster {}: choose that node's directory with log.dirs, or set node.id "
+                           "and cluster.id to those of the directory",
+                           path_, stamp_->node_id, stamp_->cluster_id, node_id, cluster_id)};
+}
+
+std::string LogDirectory::partition_path(std::string_view topic, PartitionId partition) const {
+  return path_ + "/" + partition_directory_name(topic, partition);
+}
+
+Result<FoundPartitions> LogDirectory::list_partitions() const {
+  FoundPartitions found;
+  TRY_ASSIGN(const auto entries, disk_.list(path_));
+  for (const DirectoryEntry& entry : entries) {
+    const std::string path = path_ + "/" + entry.name;
+    if (entry.is_directory && entry.name.ends_with(deleted_suffix)) {
+      found.deleted.push_back(path);
+    } else if (const auto named = parse_partition_directory_name(entry.name);
+               entry.is_directory && named.has_value()) {
+      found.partitions.push_back({{named->first, named->second, Uuid{}}, path});
+    } else if (!entry.name.starts_with(own_prefix)) {
+      found.unknown.push_back(path);
+    }
+  }
+  return found;
+}
+
+Result<FoundPartitions> LogDirectory::find_partitions() const {
+  TRY_ASSIGN(FoundPartitions found, list_partitions());
+  for (FoundPartition& partition : found.partitions) {
+    TRY_ASSIGN(const PartitionFiles files, list_partition_files(disk_, partition.directory));
+    if (!files.topic_ids.empty()) partition.identity.topic_id = files.topic_ids.front();
+  }
+  return found;
+}
+
+Result<std::string> LogDirectory::set_aside(const FoundPartition& partition) {
+  const std::string base =
+      path_ + "/" +
+      deleted_directory_name(partition.identity.topic_id, partition.identity.partition);
+  std::string aside = base;
+  for (int n = 0;; ++n) {
+    TRY_ASSIGN(const bool taken, disk_.exists(aside));
+    if (!taken) break;
+    aside = fmt::format("{}/unfinished-{}-{}{}", path_, partition.identity.topic_id.to_string(), n,
+                        deleted_suffix);
+  }
+  TRY(disk_.rename(partition.directory, aside));
+  TRY(disk_.sync_directory(path_));
+  return aside;
+}
+
+}  // namespace chronik::wal

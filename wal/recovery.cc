@@ -1,0 +1,397 @@
+#include "wal/recovery.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "wal/batch_scan.h"
+#include "wal/format.h"
+
+namespace chronik::wal {
+
+namespace {
+
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+class Recovery {
+ public:
+  Recovery(Disk& disk, const std::string& directory, const LogIdentity& identity,
+           const LogSettings& settings, DerivedState* derived)
+      : disk_(disk),
+        directory_(directory),
+        identity_(identity),
+        settings_(settings),
+        derived_(derived) {}
+
+  Result<RecoveredLog> run();
+
+ private:
+  Result<void> check_owner();
+  Result<void> set_aside_unfinished();
+  Result<void> take_checkpoint();
+  Result<void> remove_leftovers();
+  Result<void> check_saved_segments();
+  Result<void> restore_derived();
+  Result<void> replay_saved();
+  Result<void> scan_tail();
+  Result<bool> scan_segment(Segment& segment, bool followed);
+  Result<void> judge(Segment& segment, File& file, ScanBuffer& buffer, const CheckedEntry& bad,
+                     bool followed);
+  Result<void> cut(Segment& segment, File& file, std::uint64_t file_size,
+                   const std::string& problem);
+  Result<void> sync_names();
+  void accept(Segment& segment, const EntryPlace& place);
+
+  std::string path(Offset base_offset, std::string_view suffix) const {
+    return directory_ + "/" + segment_file_name(base_offset, suffix);
+  }
+  Error corrupt(const std::string& file, const std::string& what) const {
+    return {Errc::corrupt,
+            fmt::format("{}: {}. Nothing was changed. `chronik log verify {}` shows all damage; "
+                        "restore the directory from a copy, or give up what lies behind the damage "
+                        "with `chronik log repair {}`",
+                        file, what, directory_, directory_)};
+  }
+
+  Disk& disk_;
+  const std::string& directory_;
+  const LogIdentity& identity_;
+  const LogSettings& settings_;
+  DerivedState* derived_;
+  PartitionFiles files_;
+  Checkpoint checkpoint_;
+  RecoveredLog log_;
+};
+
+Result<RecoveredLog> Recovery::run() {
+  TRY_ASSIGN(files_, list_partition_files(disk_, directory_));
+  if (!files_.exists) {
+    if (derived_ != nullptr) derived_->reset();
+    return std::move(log_);
+  }
+  TRY(check_owner());
+  if (files_.has_checkpoint) {
+    TRY(take_checkpoint());
+    TRY(remove_leftovers());
+    TRY(check_saved_segments());
+  } else {
+    if (!files_.logs.empty()) log_.start_offset = log_.end_offset = files_.logs.front();
+    // A young log: the process may have died between the sync of a file and that of its name.
+    if (files_.exists) TRY(sync_names());
+  }
+  if (files_.exists) {
+    log_.directory_made = true;
+    TRY(restore_derived());
+    TRY(scan_tail());
+  } else if (derived_ != nullptr) {
+    derived_->reset();
+  }
+  return std::move(log_);
+}
+
+Result<void> Recovery::check_owner() {
+  const bool ours = std::find(files_.topic_ids.begin(), files_.topic_ids.end(),
+                              identity_.topic_id) != files_.topic_ids.end();
+  if (ours || files_.has_checkpoint) return {};  // the checkpoint's identity is checked with it
+  if (!files_.topic_ids.empty()) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("{} belongs to topic id {}, not to {}: remove the directory, or the "
+                             "other data directory's files were mixed with this one's",
+                             directory_, files_.topic_ids.front().to_string(),
+                             identity_.topic_id.to_string())};
+  }
+  return set_aside_unfinished();
+}
+
+Result<void> Recovery::set_aside_unfinished() {
+  files_.exists = false;
+  if (files_.logs.empty() && files_.indexes.empty() && files_.others.empty()) return {};
+  std::string aside;
+  for (int n = 0;; ++n) {
+    aside = fmt::format("{}/unfinished-{}-{}{}", parent_of(directory_),
+                        identity_.topic_id.to_string(), n, deleted_suffix);
+    TRY_ASSIGN(const bool taken, disk_.exists(aside));
+    if (!taken) break;
+  }
+  log_warn("a partition directory was never finished, nothing in it was acknowledged: set aside",
+           {{"directory", directory_}, {"to", aside}});
+  files_.logs.clear();
+  TRY(disk_.rename(directory_, aside));
+  return disk_.sync_directory(parent_of(directory_));
+}
+
+Result<void> Recovery::take_checkpoint() {
+  const std::string file = directory_ + "/" + std::string(checkpoint_file);
+  TRY_ASSIGN(const Bytes bytes, read_file(disk_, file));
+  Result<Checkpoint> decoded = decode_checkpoint(bytes, file);
+  if (!decoded) {
+    if (decoded.error().code != Errc::corrupt) return std::move(decoded).error();
+    return corrupt(file, "the checkpoint is damaged: " + decoded.error().message);
+  }
+  checkpoint_ = std::move(*decoded);
+  if (checkpoint_.identity != identity_) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("{} belongs to {}-{} with topic id {}, not to {}-{} with topic id {}",
+                             directory_, checkpoint_.identity.topic, checkpoint_.identity.partition,
+                             checkpoint_.identity.topic_id.to_string(), identity_.topic,
+                             identity_.partition, identity_.topic_id.to_string())};
+  }
+  log_.report.had_checkpoint = true;
+  log_.start_offset = checkpoint_.start_offset;
+  log_.end_offset = checkpoint_.end_offset;
+  log_.last_index = checkpoint_.last_index;
+  log_.epochs = EpochCache(std::move(checkpoint_.epochs));
+  for (SegmentFacts& facts : checkpoint_.segments) {
+    auto segment = std::make_unique<Segment>(std::move(facts));
+    segment->written_bytes = segment->facts.size_bytes;
+    segment->index_file_entries = segment->facts.index_entries;
+    // The next index entry comes at most one interval late.
+    segment->last_indexed_position = segment->facts.size_bytes;
+    log_.segments.push_back(std::move(segment));
+  }
+  return {};
+}
+
+Result<void> Recovery::remove_leftovers() {
+  const Offset first =
+      log_.segments.empty() ? log_.end_offset : log_.segments.front()->facts.base_offset;
+  std::vector<std::string> superfluous;
+  for (const Offset base : files_.logs) {
+    if (base < first) superfluous.push_back(segment_file_name(base, log_suffix));
+  }
+  for (const Offset base : files_.indexes) {
+    const bool has_log = std::binary_search(files_.logs.begin(), files_.logs.end(), base);
+    if (base < first || !has_log) superfluous.push_back(segment_file_name(base, index_suffix));
+  }
+  for (const std::string& name : files_.others) {
+    if (name == new_checkpoint_file) superfluous.push_back(name);
+  }
+  std::erase_if(files_.logs, [&](Offset base) { return base < first; });
+  for (const std::string& name : superfluous) {
+    if (Result<void> removed = disk_.remove(directory_ + "/" + name); !removed) {
+      log_warn("a file that is no longer needed stays", {{"why", removed.error().message}});
+    }
+  }
+  return {};
+}
+
+Result<void> Recovery::check_saved_segments() {
+  for (const auto& segment : log_.segments) {
+    const SegmentFacts& facts = segment->facts;
+    const bool last = segment == log_.segments.back();
+    const std::string file = path(facts.base_offset, log_suffix);
+    segment->file_made =
+        std::binary_search(files_.logs.begin(), files_.logs.end(), facts.base_offset);
+    if (!segment->file_made) {
+      if (facts.size_bytes == 0 && last) continue;
+      return corrupt(file, "the segment is missing");
+    }
+    TRY_ASSIGN(const auto opened, disk_.open(file, OpenMode::read));
+    TRY_ASSIGN(const std::uint64_t size, opened->size());
+    if (size < facts.size_bytes || (size > facts.size_bytes && !last)) {
+      return corrupt(
+          file, fmt::format("the segment has {} bytes, {} were synced", size, facts.size_bytes));
+    }
+  }
+  return {};
+}
+
+Result<void> Recovery::restore_derived() {
+  if (derived_ == nullptr) return {};
+  if (checkpoint_.has_derived) {
+    const Result<void> restored = derived_->restore(checkpoint_.derived);
+    if (restored) return {};
+    log_warn("the saved state of a partition cannot be read: it is computed from the log again",
+             {{"directory", directory_}, {"why", restored.error().message}});
+  }
+  derived_->reset();
+  return replay_saved();
+}
+
+Result<void> Recovery::sync_names() {
+  TRY(disk_.sync_directory(directory_));
+  return disk_.sync_directory(parent_of(directory_));
+}
+
+Result<void> Recovery::replay_saved() {
+  for (const auto& segment : log_.segments) {
+    if (segment->facts.size_bytes == 0) continue;
+    const std::string file = path(segment->facts.base_offset, log_suffix);
+    TRY_ASSIGN(const auto opened, disk_.open(file, OpenMode::read));
+    HeaderWalk walk(*opened, 0, segment->facts.size_bytes);
+    for (;;) {
+      Result<std::optional<EntryPlace>> place = walk.next();
+      if (!place) {
+        if (place.error().code == Errc::corrupt) return corrupt(file, place.error().message);
+        return std::move(place).error();
+      }
+      if (!place->has_value()) break;
+      if (!takes_no_offset((*place)->header)) derived_->apply((*place)->header);
+    }
+  }
+  return {};
+}
+
+Result<void> Recovery::scan_tail() {
+  std::size_t next_file = 0;
+  if (!log_.segments.empty()) {
+    const Offset last = log_.segments.back()->facts.base_offset;
+    next_file = static_cast<std::size_t>(
+        std::upper_bound(files_.logs.begin(), files_.logs.end(), last) - files_.logs.begin());
+    if (log_.segments.back()->file_made) {
+      TRY_ASSIGN(const bool whole,
+                 scan_segment(*log_.segments.back(), next_file < files_.logs.size()));
+      if (!whole) return {};
+    }
+  }
+  for (; next_file < files_.logs.size(); ++next_file) {
+    const Offset base = files_.logs[next_file];
+    if (base != log_.end_offset) {
+      return corrupt(
+          path(base, log_suffix),
+          fmt::format("a segment with base offset {} is expected here", log_.end_offset));
+    }
+    if (!log_.segments.empty() && log_.segments.back()->facts.base_offset == base) {
+      return corrupt(path(base, log_suffix), "two segments begin at the same offset");
+    }
+    SegmentFacts facts;
+    facts.base_offset = base;
+    facts.base_index = log_.last_index + 1;
+    log_.segments.push_back(std::make_unique<Segment>(std::move(facts)));
+    log_.segments.back()->file_made = true;
+    TRY_ASSIGN(const bool whole,
+               scan_segment(*log_.segments.back(), next_file + 1 < files_.logs.size()));
+    if (!whole) return {};
+  }
+  return {};
+}
+
+/// False when the tail was cut in this segment.
+Result<bool> Recovery::scan_segment(Segment& segment, bool followed) {
+  const std::string name = path(segment.facts.base_offset, log_suffix);
+  const std::uint64_t begin = segment.facts.size_bytes;
+  TRY_ASSIGN(const auto file, disk_.open(name, OpenMode::read_write));
+  TRY_ASSIGN(std::uint64_t size, file->size());
+  if (size == begin) return true;
+  // What a process that died left in the page cache may never have reached the disk, or a sync of
+  // it may have failed before: write it, then look at what the disk has.
+  TRY(file->sync_data());
+  if (begin == 0) TRY(sync_names());
+  file->drop_cache(begin, size - begin);
+  TRY_ASSIGN(size, file->size());
+  ScanBuffer buffer(*file, size);
+  while (segment.facts.size_bytes < size) {
+    const std::uint64_t position = segment.facts.size_bytes;
+    const ExpectedEntry expected{log_.end_offset, true, log_.epochs.latest()};
+    TRY_ASSIGN(CheckedEntry checked, check_entry(buffer, position, expected));
+    if (checked.good() && checked.place.end() > segment_bytes_limit) {
+      checked.problem = "the segment is larger than a segment can be";
+    }
+    if (!checked.good()) {
+      TRY(judge(segment, *file, buffer, checked, followed));
+      return false;
+    }
+    accept(segment, checked.place);
+  }
+  segment.written_bytes = size;
+  log_.report.scanned_bytes += size - begin;
+  return true;
+}
+
+void Recovery::accept(Segment& segment, const EntryPlace& place) {
+  const protocol::BatchHeader& header = place.header;
+  ++log_.last_index;
+  segment.add(header, place.prefix, log_.last_index, settings_.index_interval_bytes);
+  if (header.leader_epoch >= 0) {
+    log_.epochs.assign(header.leader_epoch, header.base_offset, log_.last_index);
+  }
+  log_.end_offset = header.next_offset();
+  if (derived_ != nullptr && !takes_no_offset(header)) derived_->apply(header);
+}
+
+Result<void> Recovery::judge(Segment& segment, File& file, ScanBuffer& buffer,
+                             const CheckedEntry& bad, bool followed) {
+  const std::uint64_t position = bad.place.position;
+  const std::string name = path(segment.facts.base_offset, log_suffix);
+  if (followed) {
+    return corrupt(name, fmt::format("damaged at position {}: {}; a later segment exists", position,
+                                     bad.problem));
+  }
+  const ExpectedEntry expected{log_.end_offset, true, log_.epochs.latest()};
+  TRY_ASSIGN(const auto behind, find_entry_behind(buffer, position + 1, expected));
+  if (behind.has_value()) {
+    TRY_ASSIGN(const bool hole, has_hole(buffer, position, *behind, log_.end_offset));
+    if (!hole) {
+      return corrupt(name, fmt::format("damaged at position {}: {}; a good batch follows at {}",
+                                       position, bad.problem, *behind));
+    }
+  }
+  return cut(segment, file, buffer.file_size(), bad.problem);
+}
+
+Result<void> Recovery::cut(Segment& segment, File& file, std::uint64_t file_size,
+                           const std::string& problem) {
+  const std::uint64_t position = segment.facts.size_bytes;
+  log_.report.torn_bytes = file_size - position;
+  log_.report.torn_position = position;
+  log_.report.torn_file = path(segment.facts.base_offset, log_suffix);
+  log_warn("torn tail cut: a write was under way when the process or the machine died",
+           {{"file", log_.report.torn_file},
+            {"position", position},
+            {"bytes", log_.report.torn_bytes},
+            {"end_offset", log_.end_offset},
+            {"found", problem}});
+  TRY(file.truncate(position));
+  TRY(file.sync_data());
+  log_.report.scanned_bytes += file_size - segment.written_bytes;
+  segment.written_bytes = position;
+  return {};
+}
+
+}  // namespace
+
+Result<RecoveredLog> recover_log(Disk& disk, const std::string& directory,
+                                 const LogIdentity& identity, const LogSettings& settings,
+                                 DerivedState* derived) {
+  return Recovery(disk, directory, identity, settings, derived).run();
+}
+
+Result<PartitionFiles> list_partition_files(Disk& disk, const std::string& directory) {
+  PartitionFiles files;
+  Result<std::vector<DirectoryEntry>> entries = disk.list(directory);
+  if (!entries) {
+    if (entries.error().code == Errc::not_found) return files;
+    return std::move(entries).error();
+  }
+  files.exists = true;
+  for (DirectoryEntry& entry : *entries) {
+    if (const auto log = parse_segment_file_name(entry.name, log_suffix)) {
+      files.logs.push_back(*log);
+    } else if (const auto index = parse_segment_file_name(entry.name, index_suffix)) {
+      files.indexes.push_back(*index);
+    } else if (const auto topic = parse_topic_file_name(entry.name)) {
+      files.topic_ids.push_back(*topic);
+    } else if (entry.name == checkpoint_file) {
+      files.has_checkpoint = true;
+    } else {
+      files.others.push_back(std::move(entry.name));
+    }
+  }
+  std::sort(files.logs.begin(), files.logs.end());
+  std::sort(files.indexes.begin(), files.indexes.end());
+  return files;
+}
+
+Result<Bytes> read_file(Disk& disk, const std::string& path) {
+  TRY_ASSIGN(const auto file, disk.open(path, OpenMode::read));
+  TRY_ASSIGN(const std::uint64_t size, file->size());
+  Bytes bytes(size);
+  TRY_ASSIGN(const std::size_t n, file->read_at(0, bytes));
+  bytes.resize(n);
+  return bytes;
+}
+
+}  // namespace chronik::wal
