@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,26 +12,23 @@
 #include "base/types.h"
 #include "broker/runtime/shard.h"
 
-namespace chronik::metadata {
-class MetadataStore;
-}
-
 namespace chronik::broker {
 
 class ApiTable;
+class LiveSettings;
 class MetadataView;
 
 /// Where clients reach this node through one listener.
 struct AdvertisedListener {
   std::string name;  // of the listener, in upper case
-  std::string host;
+  std::string host;  // empty: the address by which the client came
   std::uint16_t port = 0;
 };
 
 struct NodeInfo {
   BrokerId id = 1;
   std::string cluster_id;
-  std::string rack;  // empty: none
+  std::optional<std::string> rack;
   std::vector<AdvertisedListener> listeners;
 };
 
@@ -39,6 +36,8 @@ struct Broker {
   const Clock* clock = nullptr;
   Shards* shards = nullptr;
   const ApiTable* apis = nullptr;
+  /// The settings as they are now; any shard.
+  const LiveSettings* settings = nullptr;
   NodeInfo node;
   /// Metadata as each shard sees it; any shard.
   MetadataView* metadata = nullptr;

@@ -24,6 +24,7 @@ struct ConnectionInfo {
   std::string listener;       // the listener's name, in upper case
   std::string peer;           // address:port, for log lines
   std::string client_host;    // "/address", as Kafka shows it in descriptions of group members
+  std::string local_host;     // the address of this machine by which the client came
   std::string software_name;  // as its ApiVersions request said (KIP-511); empty before
   std::string software_version;
 };

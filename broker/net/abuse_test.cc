@@ -201,7 +201,7 @@ TEST_F(AbuseTest, AReaderThatNeverReadsIsClosed) {
 
 TEST_F(AbuseTest, TooManyConnectionsAreRefused) {
   NetOptions options;
-  options.connections_per_ip_max = 3;
+  options.connections.per_ip_max = 3;
   TestServer server(2, options);
   std::vector<TestClient> clients;
   for (int i = 0; i < 3; ++i) clients.push_back(server.connect());
@@ -261,7 +261,7 @@ TEST_F(AbuseTest, APortInUseIsSaidInOneLine) {
   const ApiTable apis(entries);
   {
     NetServer second(shards, broker, apis, {});
-    const Result<void> opened = second.open({Endpoint{"PLAINTEXT", "127.0.0.1", server.port()}});
+    const Result<void> opened = second.open({Listener{"PLAINTEXT", "127.0.0.1", server.port()}});
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().code, Errc::busy);
     EXPECT_NE(opened.error().message.find("in use"), std::string::npos);

@@ -6,12 +6,14 @@
 
 namespace chronik::broker {
 
-Admission::Admission(std::uint32_t shard_count, std::uint64_t connections_max,
-                     std::uint64_t connections_per_ip_max)
-    : connections_max_(connections_max),
-      connections_per_ip_max_(connections_per_ip_max),
-      by_shard_(shard_count) {
+Admission::Admission(std::uint32_t shard_count, ConnectionLimits limits)
+    : limits_(std::move(limits)), by_shard_(shard_count) {
   CHECK(shard_count > 0);
+}
+
+std::uint64_t Admission::max_of(const std::string& address) const {
+  const auto found = limits_.per_ip_overrides.find(address);
+  return found != limits_.per_ip_overrides.end() ? found->second : limits_.per_ip_max;
 }
 
 Admission::Ticket::~Ticket() {
@@ -20,9 +22,12 @@ Admission::Ticket::~Ticket() {
 
 Admission::Verdict Admission::admit(const std::string& address) {
   std::lock_guard lock(mutex_);
-  if (connections_ >= connections_max_) return {false, Ticket(), "max.connections"};
+  if (connections_ >= limits_.max) return {false, Ticket(), "max.connections"};
+  if (connections_ >= limits_.descriptors_max) {
+    return {false, Ticket(), "the limit of open files (ulimit -n, LimitNOFILE=)"};
+  }
   std::uint64_t& of_address = by_address_[address];
-  if (of_address >= connections_per_ip_max_) {
+  if (of_address >= max_of(address)) {
     if (of_address == 0) by_address_.erase(address);
     return {false, Ticket(), "max.connections.per.ip"};
   }

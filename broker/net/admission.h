@@ -10,12 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "broker/net/options.h"
+
 namespace chronik::broker {
 
 class Admission {
  public:
-  Admission(std::uint32_t shard_count, std::uint64_t connections_max,
-            std::uint64_t connections_per_ip_max);
+  Admission(std::uint32_t shard_count, ConnectionLimits limits);
   Admission(const Admission&) = delete;
   Admission& operator=(const Admission&) = delete;
 
@@ -45,7 +46,7 @@ class Admission {
   struct Verdict {
     bool admitted = false;
     Ticket ticket;                // when admitted
-    const char* limit = nullptr;  // else the setting that stands in the way
+    const char* limit = nullptr;  // else what stands in the way
   };
   Verdict admit(const std::string& address);
 
@@ -53,9 +54,9 @@ class Admission {
 
  private:
   void leave(const std::string& address, std::uint32_t shard);
+  std::uint64_t max_of(const std::string& address) const;
 
-  const std::uint64_t connections_max_;
-  const std::uint64_t connections_per_ip_max_;
+  const ConnectionLimits limits_;
   mutable std::mutex mutex_;
   std::uint64_t connections_ = 0;
   std::unordered_map<std::string, std::uint64_t> by_address_;

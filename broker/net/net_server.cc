@@ -9,8 +9,8 @@ namespace chronik::broker {
 
 NetServer::NetServer(Shards& shards, Broker& broker, const ApiTable& apis, NetOptions options)
     : shards_(shards),
-      options_(options),
-      admission_(shards.count(), options.connections_max, options.connections_per_ip_max) {
+      options_(std::move(options)),
+      admission_(shards.count(), options.connections) {
   for (std::uint32_t id = 0; id < shards.count(); ++id) {
     Shard& shard = shards.at(id);
     sets_.push_back(call_on(
@@ -20,7 +20,7 @@ NetServer::NetServer(Shards& shards, Broker& broker, const ApiTable& apis, NetOp
 
 NetServer::~NetServer() { stop(milliseconds(0)); }
 
-Result<void> NetServer::open(const std::vector<Endpoint>& endpoints) {
+Result<void> NetServer::open(const std::vector<Listener>& listeners) {
   auto accept = [this](int fd, ConnectionInfo info, Admission::Ticket ticket) {
     const std::uint32_t shard = ticket.shard();
     ConnectionSet* set = sets_[shard].get();
@@ -28,14 +28,14 @@ Result<void> NetServer::open(const std::vector<Endpoint>& endpoints) {
       set->add(fd, std::move(info), std::move(ticket));
     });
   };
-  std::vector<std::unique_ptr<Listener>> listeners;
-  for (const Endpoint& endpoint : endpoints) {
-    TRY_ASSIGN(auto listener,
-               Listener::open(shards_.first(), endpoint, admission_, options_, accept));
-    listeners.push_back(std::move(listener));
+  std::vector<std::unique_ptr<Acceptor>> acceptors;
+  for (const Listener& listener : listeners) {
+    TRY_ASSIGN(auto acceptor,
+               Acceptor::open(shards_.first(), listener, admission_, options_, accept));
+    acceptors.push_back(std::move(acceptor));
   }
-  for (const auto& listener : listeners) endpoints_.push_back(listener->endpoint());
-  listeners_ = std::move(listeners);
+  for (const auto& acceptor : acceptors) listeners_.push_back(acceptor->listener());
+  acceptors_ = std::move(acceptors);
   return {};
 }
 
@@ -43,7 +43,7 @@ void NetServer::start() {
   CHECK(!started_);
   started_ = true;
   call_on(shards_.first(), [this] {
-    for (auto& listener : listeners_) listener->start();
+    for (auto& acceptor : acceptors_) acceptor->start();
   });
 }
 
@@ -60,7 +60,7 @@ void NetServer::stop(milliseconds grace) {
   if (std::exchange(stopped_, true)) return;
   if (started_) {
     call_on(shards_.first(), [this] {
-      for (auto& listener : listeners_) listener->close();
+      for (auto& acceptor : acceptors_) acceptor->close();
     });
   }
   // Sockets accepted before the close are on their way to their shards, before what comes now.
@@ -72,7 +72,7 @@ void NetServer::stop(milliseconds grace) {
     });
   }
   for (auto& done : drained) done.get_future().wait();
-  call_on(shards_.first(), [this] { listeners_.clear(); });
+  call_on(shards_.first(), [this] { acceptors_.clear(); });
   for (std::uint32_t id = 0; id < shards_.count(); ++id) {
     call_on(shards_.at(id), [this, id] { sets_[id].reset(); });
   }

@@ -7,12 +7,12 @@
 #include "base/result.h"
 #include "broker/api/api_table.h"
 #include "broker/broker.h"
+#include "broker/net/acceptor.h"
 #include "broker/net/admission.h"
 #include "broker/net/connection_set.h"
-#include "broker/net/endpoint.h"
-#include "broker/net/listener.h"
 #include "broker/net/options.h"
 #include "broker/runtime/shard.h"
+#include "broker/settings/settings.h"
 
 namespace chronik::broker {
 
@@ -26,10 +26,10 @@ class NetServer {
   ~NetServer();
 
   /// Binds and listens; clients can connect from here on and wait to be served. Errors: of
-  /// Listener::open; then nothing listens.
-  Result<void> open(const std::vector<Endpoint>& endpoints);
+  /// Acceptor::open; then nothing listens.
+  Result<void> open(const std::vector<Listener>& listeners);
   /// Those of open(), with the ports that the system chose.
-  const std::vector<Endpoint>& endpoints() const { return endpoints_; }
+  const std::vector<Listener>& listeners() const { return listeners_; }
   /// Accepts and serves.
   void start();
 
@@ -46,8 +46,8 @@ class NetServer {
   const NetOptions options_;
   Admission admission_;
   std::vector<std::unique_ptr<ConnectionSet>> sets_;  // by shard
-  std::vector<std::unique_ptr<Listener>> listeners_;  // on the first shard
-  std::vector<Endpoint> endpoints_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;  // on the first shard
+  std::vector<Listener> listeners_;
   bool started_ = false;
   bool stopped_ = false;
 };

@@ -4,10 +4,21 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <map>
+#include <string>
 
 #include "base/clock.h"
 
 namespace chronik::broker {
+
+struct ConnectionLimits {
+  std::uint64_t max = std::numeric_limits<std::int32_t>::max();         // max.connections
+  std::uint64_t per_ip_max = std::numeric_limits<std::int32_t>::max();  // max.connections.per.ip
+  /// max.connections.per.ip.overrides, by address.
+  std::map<std::string, std::uint64_t> per_ip_overrides;
+  /// What file descriptors are left for connections.
+  std::uint64_t descriptors_max = std::numeric_limits<std::int32_t>::max();
+};
 
 struct NetOptions {
   std::int32_t request_bytes_max = 100 << 20;  // socket.request.max.bytes
@@ -24,8 +35,8 @@ struct NetOptions {
   milliseconds frame_time_under_pressure{10'000};
   std::int64_t frame_bytes_per_second_min_under_pressure = 4 << 20;
 
-  std::uint64_t connections_max = std::numeric_limits<std::int32_t>::max();  // max.connections
-  std::uint64_t connections_per_ip_max = std::numeric_limits<std::int32_t>::max();
+  ConnectionLimits connections;
+  int listen_backlog = 50;               // socket.listen.backlog.size
   int socket_send_buffer_bytes = -1;     // socket.send.buffer.bytes; -1: the system's, which adapts
   int socket_receive_buffer_bytes = -1;  // socket.receive.buffer.bytes
 };

@@ -161,7 +161,7 @@ class TestServer {
     broker_.apis = &apis_;
     broker_.node.cluster_id = "the-cluster";
     server_ = std::make_unique<NetServer>(shards_, broker_, apis_, options);
-    const Result<void> opened = server_->open({Endpoint{"PLAINTEXT", "127.0.0.1", 0}});
+    const Result<void> opened = server_->open({Listener{"PLAINTEXT", "127.0.0.1", 0}});
     CHECK_MSG(opened.has_value(), opened.error().message);
     server_->start();
   }
@@ -180,7 +180,7 @@ class TestServer {
   TestClient connect(int receive_buffer_bytes = 0) {
     return TestClient(port(), receive_buffer_bytes);
   }
-  std::uint16_t port() const { return server_->endpoints().front().port; }
+  std::uint16_t port() const { return server_->listeners().front().port; }
   NetServer& server() { return *server_; }
   Shards& shards() { return shards_; }
 

@@ -13,8 +13,8 @@ namespace chronik::broker {
 
 thread_local constinit Shard* Shard::current_ = nullptr;
 
-Shard::Shard(std::uint32_t id, const Clock& clock, Mode mode)
-    : id_(id), clock_(clock), now_(clock.steady_now()) {
+Shard::Shard(std::uint32_t id, const Clock& clock, Mode mode, std::uint64_t seed)
+    : id_(id), clock_(clock), now_(clock.steady_now()), random_(seed) {
   if (mode == Mode::thread) {
     io_ = std::make_unique<ShardIo>();
     thread_ = std::thread([this] { thread_main(); });
@@ -156,10 +156,11 @@ Task<void> delay(milliseconds duration) {
   co_await rung;
 }
 
-Shards::Shards(std::uint32_t count, const Clock& clock) {
+Shards::Shards(std::uint32_t count, const Clock& clock, std::uint64_t seed, Shard::Mode mode) {
   CHECK(count > 0);
+  Random seeds(seed);
   for (std::uint32_t id = 0; id < count; ++id) {
-    shards_.push_back(std::make_unique<Shard>(id, clock));
+    shards_.push_back(std::make_unique<Shard>(id, clock, mode, seeds.next()));
   }
 }
 

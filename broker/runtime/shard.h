@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "broker/runtime/inbox.h"
 #include "broker/runtime/metrics.h"
 #include "broker/runtime/run_queue.h"
@@ -47,8 +48,9 @@ class Shard {
  public:
   enum class Mode { thread, manual };
 
-  /// With Mode::thread the thread runs when this returns. `clock` must outlive the shard.
-  Shard(std::uint32_t id, const Clock& clock, Mode mode = Mode::thread);
+  /// With Mode::thread the thread runs when this returns. `clock` must outlive the shard. `seed` is
+  /// for random().
+  Shard(std::uint32_t id, const Clock& clock, Mode mode = Mode::thread, std::uint64_t seed = 1);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard();
@@ -88,6 +90,7 @@ class Shard {
   /// Steady time as of the beginning of the turn.
   SteadyTime now() const { return now_; }
   TimerHeap& timers() { return timers_; }
+  Random& random() { return random_; }
   RunQueue& run_queue() { return run_queue_; }
   ShardMetrics& metrics() { return metrics_; }
   Watchdog& watchdog() { return watchdog_; }
@@ -136,6 +139,7 @@ class Shard {
   SteadyTime now_{};
   RunQueue run_queue_;
   TimerHeap timers_;
+  Random random_;
   ShardMetrics metrics_;
   Watchdog watchdog_;
   std::vector<TurnEnd*> turn_ends_;
@@ -153,8 +157,9 @@ Task<void> delay(milliseconds duration);
 /// All shards of the process, in order of their ids.
 class Shards {
  public:
-  /// Precondition: count > 0.
-  Shards(std::uint32_t count, const Clock& clock);
+  /// Precondition: count > 0. All shards' generators come from `seed`.
+  Shards(std::uint32_t count, const Clock& clock, std::uint64_t seed = 1,
+         Shard::Mode mode = Shard::Mode::thread);
 
   std::uint32_t count() const { return static_cast<std::uint32_t>(shards_.size()); }
   Shard& at(std::uint32_t id) { return *shards_[id]; }

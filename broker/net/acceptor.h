@@ -1,4 +1,4 @@
-// Listener: accepts connections on one address and hands each to the shard with the fewest. Lives
+// Acceptor: accepts connections of one listener and hands each to the shard with the fewest. Lives
 // on one shard; opened before (so that a port in use stops the start), started on it.
 //
 // It survives the end of file descriptors: one is kept in reserve; while there is no other, each
@@ -16,32 +16,35 @@
 #include "base/result.h"
 #include "broker/api/context.h"
 #include "broker/net/admission.h"
-#include "broker/net/endpoint.h"
 #include "broker/net/options.h"
 #include "broker/net/socket.h"
 #include "broker/runtime/shard.h"
+#include "broker/settings/settings.h"
 
 namespace chronik::broker {
 
-class Listener {
+/// "PLAINTEXT://host:9092", as it stands in `listeners`.
+std::string to_text(const Listener& listener);
+
+class Acceptor {
  public:
-  /// Takes over an accepted socket; called on the listener's shard.
+  /// Takes over an accepted socket; called on the acceptor's shard.
   using Accept = std::function<void(int fd, ConnectionInfo info, Admission::Ticket ticket)>;
 
   /// Binds and listens; connections wait in the backlog until start(). Errors: busy (the port is in
   /// use), invalid_argument (the host is unknown), io; the text says what to do.
-  static Result<std::unique_ptr<Listener>> open(Shard& shard, const Endpoint& endpoint,
+  static Result<std::unique_ptr<Acceptor>> open(Shard& shard, const Listener& listener,
                                                 Admission& admission, const NetOptions& options,
                                                 Accept accept);
-  Listener(Shard& shard, Endpoint endpoint, int fd, Admission& admission, const NetOptions& options,
+  Acceptor(Shard& shard, Listener listener, int fd, Admission& admission, const NetOptions& options,
            Accept accept);
-  Listener(const Listener&) = delete;
-  Listener& operator=(const Listener&) = delete;
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
   /// On the shard, or when the shard has ended.
-  ~Listener();
+  ~Acceptor();
 
   /// With the port that the system chose where 0 was asked for.
-  const Endpoint& endpoint() const { return endpoint_; }
+  const Listener& listener() const { return listener_; }
 
   /// On the shard, within a turn.
   void start();
@@ -58,7 +61,7 @@ class Listener {
   void open_reserve();
 
   Shard& shard_;
-  Endpoint endpoint_;
+  Listener listener_;
   int fd_;
   Admission& admission_;
   const NetOptions options_;

@@ -1,4 +1,4 @@
-#include "broker/net/listener.h"
+#include "broker/net/acceptor.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -18,9 +19,17 @@
 
 namespace chronik::broker {
 
+std::string to_text(const Listener& listener) {
+  const bool v6 = listener.host.find(':') != std::string::npos;
+  return fmt::format("{}://{}{}{}:{}", listener.name, v6 ? "[" : "", listener.host, v6 ? "]" : "",
+                     listener.port);
+}
+
 namespace {
 
-constexpr int backlog = 4096;  // cut to net.core.somaxconn by the system
+// socket.listen.backlog.size where that is more; cut to net.core.somaxconn by the system. Kafka's
+// default of 50 makes clients that come together wait for a second.
+constexpr int backlog_min = 4096;
 constexpr int accepts_per_turn = 64;
 constexpr milliseconds rest_time{100};
 
@@ -34,22 +43,22 @@ struct AddressList {
   }
 };
 
-Error listen_error(const Endpoint& endpoint, int error) {
+Error listen_error(const Listener& listener, int error) {
   if (error == EADDRINUSE) {
     return {Errc::busy,
             fmt::format("cannot listen on {}: the port is in use; stop the process that holds it "
                         "(ss -ltnp 'sport = :{}' shows it) or set another port in listeners",
-                        endpoint.to_string(), endpoint.port)};
+                        to_text(listener), listener.port)};
   }
   const char* advice = "check host and port in listeners";
   if (error == EADDRNOTAVAIL) advice = "this machine has no such address; check listeners";
   if (error == EACCES) advice = "ports below 1024 need a privilege; set a higher one in listeners";
-  return {Errc::io, fmt::format("cannot listen on {}: {}; {}", endpoint.to_string(),
+  return {Errc::io, fmt::format("cannot listen on {}: {}; {}", to_text(listener),
                                 system_error_text(error), advice)};
 }
 
 /// A bound and listening socket, or -1 with errno.
-int listen_at(const sockaddr* address, socklen_t size, int family) {
+int listen_at(const sockaddr* address, socklen_t size, int family, int backlog) {
   const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   const int on = 1;
@@ -63,39 +72,39 @@ int listen_at(const sockaddr* address, socklen_t size, int family) {
   return -1;
 }
 
-int listen_on_all_addresses(std::uint16_t port) {
+int listen_on_all_addresses(std::uint16_t port, int backlog) {
   sockaddr_in6 v6{};
   v6.sin6_family = AF_INET6;
   v6.sin6_port = htons(port);
-  int fd = listen_at(reinterpret_cast<const sockaddr*>(&v6), sizeof v6, AF_INET6);
+  int fd = listen_at(reinterpret_cast<const sockaddr*>(&v6), sizeof v6, AF_INET6, backlog);
   if (fd >= 0 || errno == EADDRINUSE) return fd;
   // A machine without IPv6.
   sockaddr_in v4{};
   v4.sin_family = AF_INET;
   v4.sin_port = htons(port);
-  return listen_at(reinterpret_cast<const sockaddr*>(&v4), sizeof v4, AF_INET);
+  return listen_at(reinterpret_cast<const sockaddr*>(&v4), sizeof v4, AF_INET, backlog);
 }
 
-Result<int> listen_on_host(const Endpoint& endpoint) {
+Result<int> listen_on_host(const Listener& listener, int backlog) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE;
   AddressList list;
-  const std::string port = std::to_string(endpoint.port);
-  const int found = ::getaddrinfo(endpoint.host.c_str(), port.c_str(), &hints, &list.first);
+  const std::string port = std::to_string(listener.port);
+  const int found = ::getaddrinfo(listener.host.c_str(), port.c_str(), &hints, &list.first);
   if (found != 0 || list.first == nullptr) {
     return Error{Errc::invalid_argument,
                  fmt::format("cannot listen on {}: the host is unknown ({}); check listeners",
-                             endpoint.to_string(), ::gai_strerror(found))};
+                             to_text(listener), ::gai_strerror(found))};
   }
   int error = 0;
   for (const addrinfo* at = list.first; at != nullptr; at = at->ai_next) {
-    const int fd = listen_at(at->ai_addr, at->ai_addrlen, at->ai_family);
+    const int fd = listen_at(at->ai_addr, at->ai_addrlen, at->ai_family, backlog);
     if (fd >= 0) return fd;
     error = errno;
   }
-  return listen_error(endpoint, error);
+  return listen_error(listener, error);
 }
 
 std::uint16_t bound_port(int fd) {
@@ -114,12 +123,12 @@ std::uint64_t next_connection_id() {
   return next.fetch_add(1, std::memory_order_relaxed);
 }
 
-struct Peer {
-  std::string address;
+struct Address {
+  std::string host;
   std::uint16_t port = 0;
 };
 
-Peer peer_of(const sockaddr_storage& storage) {
+Address address_of(const sockaddr_storage& storage) {
   char text[INET6_ADDRSTRLEN] = {};
   if (storage.ss_family == AF_INET) {
     const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
@@ -136,6 +145,13 @@ Peer peer_of(const sockaddr_storage& storage) {
   return {text, ntohs(v6.sin6_port)};
 }
 
+std::string local_host_of(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  return address_of(address).host;
+}
+
 void set_options(int fd, const NetOptions& options) {
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -150,26 +166,27 @@ void set_options(int fd, const NetOptions& options) {
 
 }  // namespace
 
-Result<std::unique_ptr<Listener>> Listener::open(Shard& shard, const Endpoint& endpoint,
+Result<std::unique_ptr<Acceptor>> Acceptor::open(Shard& shard, const Listener& listener,
                                                  Admission& admission, const NetOptions& options,
                                                  Accept accept) {
+  const int backlog = std::max(backlog_min, options.listen_backlog);
   int fd = -1;
-  if (endpoint.host.empty()) {
-    fd = listen_on_all_addresses(endpoint.port);
-    if (fd < 0) return listen_error(endpoint, errno);
+  if (listener.host.empty()) {
+    fd = listen_on_all_addresses(listener.port, backlog);
+    if (fd < 0) return listen_error(listener, errno);
   } else {
-    TRY_ASSIGN(fd, listen_on_host(endpoint));
+    TRY_ASSIGN(fd, listen_on_host(listener, backlog));
   }
-  Endpoint bound = endpoint;
+  Listener bound = listener;
   bound.port = bound_port(fd);
-  return std::make_unique<Listener>(shard, std::move(bound), fd, admission, options,
+  return std::make_unique<Acceptor>(shard, std::move(bound), fd, admission, options,
                                     std::move(accept));
 }
 
-Listener::Listener(Shard& shard, Endpoint endpoint, int fd, Admission& admission,
+Acceptor::Acceptor(Shard& shard, Listener listener, int fd, Admission& admission,
                    const NetOptions& options, Accept accept)
     : shard_(shard),
-      endpoint_(std::move(endpoint)),
+      listener_(std::move(listener)),
       fd_(fd),
       admission_(admission),
       options_(options),
@@ -178,14 +195,14 @@ Listener::Listener(Shard& shard, Endpoint endpoint, int fd, Admission& admission
   open_reserve();
 }
 
-Listener::~Listener() {
+Acceptor::~Acceptor() {
   if (fd_ >= 0) ::close(fd_);
   if (reserve_ >= 0) ::close(reserve_);
 }
 
-void Listener::open_reserve() { reserve_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+void Acceptor::open_reserve() { reserve_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
-void Listener::start() {
+void Acceptor::start() {
   CHECK(shard_.is_current() && fd_ >= 0);
   socket_ = std::make_unique<Socket>(*shard_.io());
   const bool opened = socket_->open(std::exchange(fd_, -1));
@@ -193,20 +210,20 @@ void Listener::start() {
   wait();
 }
 
-void Listener::close() {
+void Acceptor::close() {
   CHECK(shard_.is_current());
   closed_ = true;
   rest_timer_.cancel();
   if (socket_) socket_->close();
 }
 
-void Listener::wait() {
+void Acceptor::wait() {
   if (closed_) return;
   socket_->wait_readable(
       [this](bool ready) { shard_.turn([this, ready] { on_readable(ready); }); });
 }
 
-void Listener::on_readable(bool ready) {
+void Acceptor::on_readable(bool ready) {
   if (closed_) return;
   if (!ready) {
     rest();
@@ -219,7 +236,7 @@ void Listener::on_readable(bool ready) {
 }
 
 /// False when there is nothing to accept for now; the next wait is arranged then.
-bool Listener::accept_one() {
+bool Acceptor::accept_one() {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   const int fd = ::accept4(socket_->fd(), reinterpret_cast<sockaddr*>(&address), &size,
@@ -228,7 +245,7 @@ bool Listener::accept_one() {
     if (shedding_) {
       shedding_ = false;
       log_info("file descriptors are free again",
-               {{"listener", endpoint_.to_string()}, {"connections_shed", shed_}});
+               {{"listener", to_text(listener_)}, {"connections_shed", shed_}});
       shed_ = 0;
     }
     admit(fd, address);
@@ -250,9 +267,9 @@ bool Listener::accept_one() {
   }
 }
 
-void Listener::admit(int fd, const sockaddr_storage& address) {
-  const Peer peer = peer_of(address);
-  Admission::Verdict verdict = admission_.admit(peer.address);
+void Acceptor::admit(int fd, const sockaddr_storage& address) {
+  const Address peer = address_of(address);
+  Admission::Verdict verdict = admission_.admit(peer.host);
   if (!verdict.admitted) {
     ::close(fd);
     auto& closed = shard_.metrics().connections_closed;
@@ -261,7 +278,7 @@ void Listener::admit(int fd, const sockaddr_storage& address) {
     if (shard_.now() >= refusals_quiet_until_) {
       refusals_quiet_until_ = shard_.now() + std::chrono::seconds(1);
       log_warn("connections refused: too many",
-               {{"peer", peer.address}, {"limit", verdict.limit}, {"refused", refused_}});
+               {{"peer", peer.host}, {"limit", verdict.limit}, {"refused", refused_}});
       refused_ = 0;
     }
     return;
@@ -269,19 +286,20 @@ void Listener::admit(int fd, const sockaddr_storage& address) {
   set_options(fd, options_);
   ConnectionInfo info;
   info.id = next_connection_id();
-  info.listener = endpoint_.name;
-  info.client_host = "/" + peer.address;
-  const bool v6 = peer.address.find(':') != std::string::npos;
-  info.peer = v6 ? fmt::format("[{}]:{}", peer.address, peer.port)
-                 : fmt::format("{}:{}", peer.address, peer.port);
+  info.listener = listener_.name;
+  info.client_host = "/" + peer.host;
+  info.local_host = local_host_of(fd);
+  const bool v6 = peer.host.find(':') != std::string::npos;
+  info.peer = v6 ? fmt::format("[{}]:{}", peer.host, peer.port)
+                 : fmt::format("{}:{}", peer.host, peer.port);
   accept_(fd, std::move(info), std::move(verdict.ticket));
 }
 
-bool Listener::shed_one(int error) {
+bool Acceptor::shed_one(int error) {
   if (!shedding_) {
     shedding_ = true;
     log_error("no file descriptors left: new connections are closed at once",
-              {{"listener", endpoint_.to_string()},
+              {{"listener", to_text(listener_)},
                {"error", system_error_text(error)},
                {"advice", "raise the limit of open files (ulimit -n, LimitNOFILE=)"}});
   }
@@ -309,6 +327,6 @@ bool Listener::shed_one(int error) {
   return false;
 }
 
-void Listener::rest() { rest_timer_.arm_at(shard_.now() + rest_time); }
+void Acceptor::rest() { rest_timer_.arm_at(shard_.now() + rest_time); }
 
 }  // namespace chronik::broker

@@ -1,0 +1,24 @@
+// The brokers as a client can reach them: through the listener by which it came.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/types.h"
+#include "broker/api/context.h"
+
+namespace chronik::broker {
+
+struct ReachableBroker {
+  BrokerId id = 0;
+  std::string host;
+  std::uint16_t port = 0;
+  std::optional<std::string> rack;
+};
+
+/// In the order of their ids; this node is always among them.
+std::vector<ReachableBroker> reachable_brokers(RequestContext& context);
+
+}  // namespace chronik::broker

@@ -1,0 +1,94 @@
+// A broker of one manual shard with metadata in memory, for the tests of handlers: no thread, no
+// socket, no disk, a clock that stands still.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "broker/api/context.h"
+#include "broker/api/handler.h"
+#include "broker/api/table.h"
+#include "broker/broker.h"
+#include "broker/runtime/metadata_view.h"
+#include "broker/runtime/shard.h"
+#include "broker/settings/live_settings.h"
+#include "metadata/memory_store.h"
+
+namespace chronik::broker {
+
+class TestBroker {
+ public:
+  /// `flags` as on the command line: {"--num.partitions=3"}.
+  explicit TestBroker(std::vector<std::string> flags = {})
+      : shards_(1, clock_, 1, Shard::Mode::manual) {
+    StartSources sources;
+    sources.flags = std::move(flags);
+    StartConfig config = read_start_config(sources).value();
+    Settings settings = start_settings(config).value();
+    live_settings_ = std::make_unique<LiveSettings>(std::move(config), std::move(settings));
+    store_.add_observer(*live_settings_);
+    shard().run([&] { view_ = std::make_unique<MetadataView>(shards_, store_); });
+    broker_.clock = &clock_;
+    broker_.shards = &shards_;
+    broker_.apis = &api_table();
+    broker_.settings = live_settings_.get();
+    broker_.metadata = view_.get();
+    broker_.node.id = 1;
+    broker_.node.cluster_id = "test-cluster";
+    broker_.node.listeners.push_back({"PLAINTEXT", "broker.example", 9092});
+    connection_.listener = "PLAINTEXT";
+    connection_.peer = "127.0.0.1:40000";
+    connection_.client_host = "/127.0.0.1";
+    connection_.local_host = "127.0.0.1";
+  }
+  ~TestBroker() {
+    shard().run([&] { view_.reset(); });
+    store_.remove_observer(*live_settings_);
+  }
+
+  Shard& shard() { return shards_.first(); }
+  Broker& broker() { return broker_; }
+  ManualClock& clock() { return clock_; }
+  metadata::MemoryMetadataStore& store() { return store_; }
+  ConnectionInfo& connection() { return connection_; }
+  std::shared_ptr<const metadata::Image> image() const { return store_.image(); }
+
+  /// Calls the handler as a request of `version`; it must answer without time passing.
+  template <auto handler, class Request>
+  auto call(Request request, std::int16_t version = Request::max_version) {
+    using Response = typename Request::Response;
+    RequestContext context(broker_, shard(), connection_);
+    protocol::RequestHeader header;
+    header.api_key = Request::api_key;
+    header.api_version = version;
+    header.client_id = "test-client";
+    shard().run([&] { context.start(std::move(header), shard().now()); });
+    std::optional<Response> response;
+    Gate gate;
+    shard().run(
+        [&] { spawn(keep<Response>(handler(context, std::move(request)), &response), gate); });
+    CHECK_MSG(response.has_value(), "the handler still waits");
+    return std::move(*response);
+  }
+
+ private:
+  template <class Response>
+  static Task<void> keep(Task<Response> task, std::optional<Response>* out) {
+    Response response = co_await std::move(task);
+    out->emplace(std::move(response));
+  }
+
+  ManualClock clock_;
+  Shards shards_;
+  metadata::MemoryMetadataStore store_;
+  std::unique_ptr<LiveSettings> live_settings_;
+  std::unique_ptr<MetadataView> view_;
+  Broker broker_;
+  ConnectionInfo connection_;
+};
+
+}  // namespace chronik::broker
