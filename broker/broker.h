@@ -4,19 +4,24 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/types.h"
+#include "broker/partition/shard_data.h"
 #include "broker/runtime/shard.h"
 
 namespace chronik::broker {
 
 class ApiTable;
+class GroupCoordinator;
 class LiveSettings;
 class MetadataView;
+class ProducerIds;
 
 /// Where clients reach this node through one listener.
 struct AdvertisedListener {
@@ -41,6 +46,17 @@ struct Broker {
   NodeInfo node;
   /// Metadata as each shard sees it; any shard.
   MetadataView* metadata = nullptr;
+
+  Disk* disk = nullptr;
+  std::string data_directory;
+
+  /// Each on its shard; by shard id.
+  std::vector<std::unique_ptr<ShardData>> shard_data;
+  ShardData& data(const Shard& shard) { return *shard_data[shard.id()]; }
+
+  // On the metadata shard, the first one.
+  ProducerIds* producer_ids = nullptr;
+  GroupCoordinator* groups = nullptr;
 };
 
 }  // namespace chronik::broker

@@ -5,17 +5,40 @@
 #include "broker/api/api_versions.h"
 #include "broker/api/create_topics.h"
 #include "broker/api/describe_cluster.h"
+#include "broker/api/handlers.h"
 #include "broker/api/metadata.h"
+#include "protocol/messages/create_partitions.h"
+#include "protocol/messages/delete_records.h"
+#include "protocol/messages/delete_topics.h"
+#include "protocol/messages/describe_log_dirs.h"
+#include "protocol/messages/describe_producers.h"
+#include "protocol/messages/describe_topic_partitions.h"
+#include "protocol/messages/fetch.h"
+#include "protocol/messages/init_producer_id.h"
+#include "protocol/messages/list_offsets.h"
+#include "protocol/messages/offset_for_leader_epoch.h"
+#include "protocol/messages/produce.h"
 
 namespace chronik::broker {
 
 const ApiTable& api_table() {
   // In the order of the keys, as ApiVersions lists them.
   static const std::array entries = {
+      api_entry<produce>({.advertised_min = 0, .pipelined = true}),
+      api_entry<fetch>(),
+      api_entry<list_offsets>(),
       api_entry<metadata_request>(),
       api_versions_entry(),
       api_entry<create_topics>(),
+      api_entry<delete_topics>(),
+      api_entry<delete_records>(),
+      api_entry<init_producer_id>({.max = 5}),
+      api_entry<offset_for_leader_epoch>(),
+      api_entry<describe_log_dirs>(),
+      api_entry<create_partitions>(),
       api_entry<describe_cluster>(),
+      api_entry<describe_producers>(),
+      api_entry<describe_topic_partitions>(),
   };
   static const ApiTable table(entries);
   return table;

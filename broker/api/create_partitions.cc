@@ -1,0 +1,137 @@
+// CreatePartitions (key 37): raises the number of partitions of topics.
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "broker/api/error_map.h"
+#include "broker/api/handlers.h"
+#include "broker/broker.h"
+#include "broker/partition/shard_data.h"
+#include "broker/runtime/metadata_view.h"
+#include "protocol/errors.h"
+#include "protocol/messages/create_partitions.h"
+
+namespace chronik::broker {
+
+namespace {
+
+using protocol::CreatePartitionsRequest;
+using protocol::CreatePartitionsResponse;
+using protocol::ErrorCode;
+using TopicRequest = CreatePartitionsRequest::CreatePartitionsTopic;
+using TopicResult = CreatePartitionsResponse::CreatePartitionsTopicResult;
+
+constexpr std::int32_t partitions_per_topic_max = 1'000'000;
+
+void set_error(TopicResult& result, ErrorCode error, std::string message) {
+  result.error_code = static_cast<std::int16_t>(error);
+  result.error_message = std::move(message);
+}
+
+/// False, with the answer filled in, when the wish cannot be fulfilled.
+bool check(const TopicRequest& asked, const metadata::Topic* topic, BrokerId node,
+           TopicResult& result) {
+  if (topic == nullptr) {
+    set_error(result, ErrorCode::unknown_topic_or_partition,
+              std::string(protocol::error_message(ErrorCode::unknown_topic_or_partition)));
+    return false;
+  }
+  const PartitionId present = topic->partition_count();
+  if (asked.count == present) {
+    set_error(result, ErrorCode::invalid_partitions,
+              fmt::format("Topic already has {} partition(s).", present));
+    return false;
+  }
+  if (asked.count < present) {
+    set_error(
+        result, ErrorCode::invalid_partitions,
+        fmt::format("The topic {} currently has {} partition(s); {} would not be an increase.",
+                    asked.name, present, asked.count));
+    return false;
+  }
+  if (asked.count > partitions_per_topic_max) {
+    set_error(result, ErrorCode::invalid_partitions,
+              fmt::format("{} partitions are more than one topic may have ({}).", asked.count,
+                          partitions_per_topic_max));
+    return false;
+  }
+  if (!asked.assignments) return true;
+  const std::size_t added = static_cast<std::size_t>(asked.count - present);
+  if (asked.assignments->size() != added) {
+    set_error(
+        result, ErrorCode::invalid_replica_assignment,
+        fmt::format(
+            "Attempted to add {} additional partition(s), but {} assignment(s) were specified.",
+            added, asked.assignments->size()));
+    return false;
+  }
+  for (const auto& assignment : *asked.assignments) {
+    if (assignment.broker_ids == std::vector<BrokerId>{node}) continue;
+    set_error(result, ErrorCode::invalid_replica_assignment,
+              fmt::format("Each added partition needs exactly one replica, on broker {}.", node));
+    return false;
+  }
+  return true;
+}
+
+metadata::PartitionsAdded event_of(const TopicRequest& asked, const metadata::Topic& topic,
+                                   BrokerId node) {
+  metadata::PartitionsAdded event;
+  event.topic_id = topic.id;
+  event.name = topic.name;
+  for (PartitionId index = topic.partition_count(); index < asked.count; ++index) {
+    metadata::PartitionsAdded::Partition partition;
+    partition.partition_index = index;
+    partition.replicas = {node};
+    partition.leader = node;
+    event.partitions.push_back(std::move(partition));
+  }
+  return event;
+}
+
+}  // namespace
+
+Task<CreatePartitionsResponse> create_partitions(RequestContext& context,
+                                                 CreatePartitionsRequest request) {
+  CreatePartitionsResponse response;
+  Broker& broker = context.broker();
+  const metadata::Image& image = broker.data(context.shard()).image();
+  std::set<std::string> seen;
+  std::set<std::string> repeated;
+  for (const TopicRequest& topic : request.topics) {
+    if (!seen.insert(topic.name).second) repeated.insert(topic.name);
+  }
+  std::vector<metadata::MetadataEvent> events;
+  std::vector<std::size_t> answered_by;
+  std::set<std::string> refused;
+  for (const TopicRequest& asked : request.topics) {
+    if (repeated.contains(asked.name) && !refused.insert(asked.name).second) continue;
+    TopicResult& result = response.results.emplace_back();
+    result.name = asked.name;
+    if (repeated.contains(asked.name)) {
+      set_error(result, ErrorCode::invalid_request, "Duplicate topic name.");
+      continue;
+    }
+    const metadata::Topic* topic = image.topic(asked.name);
+    if (!check(asked, topic, broker.node.id, result) || request.validate_only) continue;
+    events.emplace_back(event_of(asked, *topic, broker.node.id));
+    answered_by.push_back(response.results.size() - 1);
+  }
+  if (events.empty()) co_return response;
+
+  Task<Result<metadata::ApplyResults>> proposal = broker.metadata->propose(std::move(events));
+  const Result<metadata::ApplyResults> applied = co_await std::move(proposal);
+  for (std::size_t i = 0; i < answered_by.size(); ++i) {
+    TopicResult& result = response.results[answered_by[i]];
+    if (!applied) {
+      set_error(result, to_error_code(applied.error().code), applied.error().message);
+    } else if (!(*applied)[i].ok()) {
+      set_error(result, (*applied)[i].code, (*applied)[i].message);
+    }
+  }
+  co_return response;
+}
+
+}  // namespace chronik::broker

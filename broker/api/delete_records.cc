@@ -1,0 +1,102 @@
+// DeleteRecords (key 21): moves the start of a partition's log forward. Answered when a restart
+// would find it there.
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "broker/api/handlers.h"
+#include "broker/api/partition_calls.h"
+#include "protocol/errors.h"
+#include "protocol/messages/delete_records.h"
+
+namespace chronik::broker {
+
+namespace {
+
+using protocol::DeleteRecordsRequest;
+using protocol::DeleteRecordsResponse;
+using protocol::ErrorCode;
+using PartitionResult = DeleteRecordsResponse::DeleteRecordsPartitionResult;
+
+constexpr Offset high_watermark_asked = -1;
+
+struct Target {
+  Uuid topic_id;
+  PartitionId partition;
+  Offset offset;
+  PartitionResult* response;
+};
+
+void set_error(PartitionResult& response, ErrorCode error) {
+  response.error_code = static_cast<std::int16_t>(error);
+  response.low_watermark = -1;
+}
+
+Task<void> delete_all(ShardData& data, std::vector<Target*>& targets) {
+  struct Wait {
+    const Target* target;
+    Offset offset;
+    Future<bool> durable;
+  };
+  std::vector<Wait> waits;
+  for (const Target* target : targets) {
+    Partition* partition = find_partition(data, *target);
+    if (partition == nullptr) {
+      set_error(*target->response, ErrorCode::unknown_topic_or_partition);
+      continue;
+    }
+    if (partition->settings().log->delete_old == false) {
+      // A compacted topic is not shortened by hand: its tombstones are the way (KIP-107).
+      set_error(*target->response, ErrorCode::policy_violation);
+      continue;
+    }
+    const Offset offset =
+        target->offset == high_watermark_asked ? partition->high_watermark() : target->offset;
+    if (offset < 0) {
+      set_error(*target->response, ErrorCode::offset_out_of_range);
+      continue;
+    }
+    const Result<void> deleted = partition->delete_before(offset);
+    if (!deleted) {
+      set_error(*target->response, ErrorCode::offset_out_of_range);
+      continue;
+    }
+    target->response->low_watermark = partition->log_start_offset();
+    waits.push_back({target, offset, partition->log_start_reached(offset)});
+  }
+  for (Wait& wait : waits) {
+    const bool durable = co_await wait.durable;
+    if (!durable) set_error(*wait.target->response, ErrorCode::unknown_topic_or_partition);
+  }
+}
+
+}  // namespace
+
+Task<DeleteRecordsResponse> delete_records(RequestContext& context, DeleteRecordsRequest request) {
+  DeleteRecordsResponse response;
+  const metadata::Image& image = context.broker().data(context.shard()).image();
+  std::vector<Target> targets;
+  response.topics.resize(request.topics.size());
+  for (std::size_t t = 0; t < request.topics.size(); ++t) {
+    const auto& asked_topic = request.topics[t];
+    const metadata::Topic* topic = image.topic(asked_topic.name);
+    response.topics[t].name = asked_topic.name;
+    response.topics[t].partitions.resize(asked_topic.partitions.size());
+    for (std::size_t p = 0; p < asked_topic.partitions.size(); ++p) {
+      const auto& asked = asked_topic.partitions[p];
+      PartitionResult& answer = response.topics[t].partitions[p];
+      answer.partition_index = asked.partition_index;
+      if (topic == nullptr || !topic->has_partition(asked.partition_index)) {
+        set_error(answer, ErrorCode::unknown_topic_or_partition);
+      } else {
+        targets.push_back({topic->id, asked.partition_index, asked.offset, &answer});
+      }
+    }
+  }
+  auto start = [](ShardData& data, std::vector<Target*>& there) { return delete_all(data, there); };
+  Task<void> calls = call_partitions(context, targets, start);
+  co_await std::move(calls);
+  co_return response;
+}
+
+}  // namespace chronik::broker

@@ -1,0 +1,148 @@
+// Fetch (key 1): sessions (KIP-227), long poll, and the answer. Records leave as ranges of the
+// log's files.
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "broker/api/context.h"
+#include "broker/api/fetch_reader.h"
+#include "broker/api/handlers.h"
+#include "broker/broker.h"
+#include "broker/settings/live_settings.h"
+#include "protocol/errors.h"
+#include "protocol/messages/fetch.h"
+
+namespace chronik::broker {
+
+namespace {
+
+using protocol::ErrorCode;
+using protocol::FetchRequest;
+using protocol::FetchResponse;
+
+constexpr std::int16_t first_version_by_id = 13;
+constexpr std::int8_t read_committed = 1;
+
+std::vector<FetchPartition> named_partitions(const FetchRequest& request) {
+  std::vector<FetchPartition> named;
+  for (const FetchRequest::FetchTopic& topic : request.topics) {
+    for (const FetchRequest::FetchPartition& from : topic.partitions) {
+      FetchPartition partition;
+      partition.topic = topic.topic;
+      partition.topic_id = topic.topic_id;
+      partition.partition = from.partition;
+      partition.current_leader_epoch = from.current_leader_epoch;
+      partition.fetch_offset = from.fetch_offset;
+      partition.last_fetched_epoch = from.last_fetched_epoch;
+      partition.max_bytes = from.partition_max_bytes;
+      named.push_back(std::move(partition));
+    }
+  }
+  return named;
+}
+
+std::vector<ForgottenPartition> forgotten_partitions(const FetchRequest& request) {
+  std::vector<ForgottenPartition> forgotten;
+  for (const FetchRequest::ForgottenTopic& topic : request.forgotten_topics_data) {
+    for (const PartitionId partition : topic.partitions) {
+      forgotten.push_back({topic.topic, topic.topic_id, partition});
+    }
+  }
+  return forgotten;
+}
+
+bool has_news(const FetchPartition& asked, const ReadResult& result) {
+  return result.error != ErrorCode::none || !result.records.empty() || result.diverging ||
+         result.high_watermark != asked.answered_high_watermark ||
+         result.log_start_offset != asked.answered_log_start_offset;
+}
+
+FetchResponse::PartitionData answer_partition(PartitionId index, ReadResult& result,
+                                              bool committed_only) {
+  FetchResponse::PartitionData data;
+  data.partition_index = index;
+  data.error_code = static_cast<std::int16_t>(result.error);
+  data.high_watermark = result.high_watermark;
+  data.records.null = false;
+  if (result.error != ErrorCode::none) return data;
+  data.last_stable_offset = result.high_watermark;
+  data.log_start_offset = result.log_start_offset;
+  if (!committed_only) data.aborted_transactions.reset();
+  if (result.diverging) {
+    data.diverging_epoch.epoch = result.diverging->epoch;
+    data.diverging_epoch.end_offset = result.diverging->end_offset;
+  }
+  data.records.chain = std::move(result.records);
+  return data;
+}
+
+void build_answer(const FetchPlan& plan, std::vector<ReadResult>& results, bool committed_only,
+                  FetchSessions& sessions, FetchResponse& response) {
+  for (std::size_t i = 0; i < plan.partitions.size(); ++i) {
+    FetchPartition& asked = *plan.partitions[i];
+    ReadResult& result = results[i];
+    if (plan.incremental && !has_news(asked, result)) continue;
+    asked.answered_high_watermark = result.high_watermark;
+    asked.answered_log_start_offset = result.log_start_offset;
+    const bool with_records = !result.records.empty();
+    auto& topics = response.responses;
+    if (topics.empty() || topics.back().topic != asked.topic ||
+        topics.back().topic_id != asked.topic_id) {
+      FetchResponse::FetchableTopicResponse topic;
+      topic.topic = asked.topic;
+      topic.topic_id = asked.topic_id;
+      topics.push_back(std::move(topic));
+    }
+    topics.back().partitions.push_back(answer_partition(asked.partition, result, committed_only));
+    if (with_records && plan.session_id != 0) sessions.move_to_end(plan.session_id, asked);
+  }
+}
+
+}  // namespace
+
+Task<FetchResponse> fetch(RequestContext& context, FetchRequest request) {
+  FetchResponse response;
+  const BrokerId replica =
+      context.version() >= 15 ? request.replica_state.replica_id : request.replica_id;
+  if (replica >= 0) {
+    context.close_connection(fmt::format(
+        "a fetch as replica {} on a listener for clients: replicas do not fetch here", replica));
+    co_return response;
+  }
+  Broker& broker = context.broker();
+  FetchSessions& sessions = broker.data(context.shard()).fetch_sessions;
+  const FetchPlan plan = sessions.plan(
+      request.session_id, request.session_epoch, context.version() >= first_version_by_id,
+      named_partitions(request), forgotten_partitions(request), context.shard().now());
+  if (plan.error != ErrorCode::none) {
+    response.error_code = static_cast<std::int16_t>(plan.error);
+    co_return response;
+  }
+  response.session_id = plan.session_id;
+
+  const std::int64_t bytes_max = std::min<std::int64_t>(
+      request.max_bytes, broker.settings->current()->settings.fetch_max_bytes);
+  const std::uint64_t bytes_min = static_cast<std::uint64_t>(std::max(request.min_bytes, 0));
+  const SteadyTime deadline =
+      context.received_at() + milliseconds(std::max(request.max_wait_ms, 0));
+  FetchReader reader(context, plan.partitions,
+                     static_cast<std::uint64_t>(std::max<std::int64_t>(bytes_max, 0)));
+  while (true) {
+    Task<void> read = reader.read();
+    co_await std::move(read);
+    if (reader.bytes_read() >= bytes_min || reader.urgent() || !reader.anything_known() ||
+        broker.clock->steady_now() >= deadline || context.cancelled()) {
+      break;
+    }
+    Task<void> wait = reader.wait(deadline);
+    co_await std::move(wait);
+  }
+  build_answer(plan, reader.results(), request.isolation_level == read_committed, sessions,
+               response);
+  co_return response;
+}
+
+}  // namespace chronik::broker

@@ -1,0 +1,54 @@
+// Handlers that table.cc lists, one per API, of topics and records. Each is in the file named as
+// its schema.
+#pragma once
+
+#include "broker/api/context.h"
+#include "broker/runtime/task.h"
+
+namespace chronik::protocol {
+
+#define CHRONIK_DECLARE_MESSAGES(Name) \
+  struct Name##Request;                \
+  struct Name##Response
+
+CHRONIK_DECLARE_MESSAGES(CreatePartitions);
+CHRONIK_DECLARE_MESSAGES(DeleteRecords);
+CHRONIK_DECLARE_MESSAGES(DeleteTopics);
+CHRONIK_DECLARE_MESSAGES(DescribeLogDirs);
+CHRONIK_DECLARE_MESSAGES(DescribeProducers);
+CHRONIK_DECLARE_MESSAGES(DescribeTopicPartitions);
+CHRONIK_DECLARE_MESSAGES(Fetch);
+CHRONIK_DECLARE_MESSAGES(InitProducerId);
+CHRONIK_DECLARE_MESSAGES(ListOffsets);
+CHRONIK_DECLARE_MESSAGES(OffsetForLeaderEpoch);
+CHRONIK_DECLARE_MESSAGES(Produce);
+
+#undef CHRONIK_DECLARE_MESSAGES
+
+}  // namespace chronik::protocol
+
+namespace chronik::broker {
+
+// Topics and the cluster.
+Task<protocol::CreatePartitionsResponse> create_partitions(RequestContext&,
+                                                           protocol::CreatePartitionsRequest);
+Task<protocol::DeleteTopicsResponse> delete_topics(RequestContext&, protocol::DeleteTopicsRequest);
+Task<protocol::DescribeLogDirsResponse> describe_log_dirs(RequestContext&,
+                                                          protocol::DescribeLogDirsRequest);
+Task<protocol::DescribeTopicPartitionsResponse> describe_topic_partitions(
+    RequestContext&, protocol::DescribeTopicPartitionsRequest);
+
+// Records.
+Task<protocol::DeleteRecordsResponse> delete_records(RequestContext&,
+                                                     protocol::DeleteRecordsRequest);
+Task<protocol::DescribeProducersResponse> describe_producers(RequestContext&,
+                                                             protocol::DescribeProducersRequest);
+Task<protocol::FetchResponse> fetch(RequestContext&, protocol::FetchRequest);
+Task<protocol::InitProducerIdResponse> init_producer_id(RequestContext&,
+                                                        protocol::InitProducerIdRequest);
+Task<protocol::ListOffsetsResponse> list_offsets(RequestContext&, protocol::ListOffsetsRequest);
+Task<protocol::OffsetForLeaderEpochResponse> offset_for_leader_epoch(
+    RequestContext&, protocol::OffsetForLeaderEpochRequest);
+Task<protocol::ProduceResponse> produce(RequestContext&, protocol::ProduceRequest);
+
+}  // namespace chronik::broker

@@ -1,0 +1,53 @@
+// call_partitions: runs the per-partition part of a request on the shards that own the partitions,
+// on all of them at once, and comes back when all are done.
+//
+// Item: anything with `topic_id` and `partition`. `start(data, items)` gives a Task<void> that
+// handles the items of one shard, on that shard; it is called in the order of requests there, so
+// what it does before its first suspension keeps the order in which pipelined requests came. Items
+// point at answers in the caller's frame.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "broker/api/context.h"
+#include "broker/broker.h"
+#include "broker/partition/shard_data.h"
+#include "broker/runtime/scatter.h"
+
+namespace chronik::broker {
+
+template <class Item, class Start>
+Task<void> call_partitions(RequestContext& context, std::vector<Item>& items, Start start) {
+  Broker& broker = context.broker();
+  const std::uint32_t count = broker.shards->count();
+  std::vector<std::vector<Item*>> by_shard(count);
+  for (Item& item : items) {
+    by_shard[shard_of(item.topic_id, item.partition, count)].push_back(&item);
+  }
+  if (count == 1) {
+    Task<void> task = start(broker.data(context.shard()), by_shard[0]);
+    co_await std::move(task);
+    co_return;
+  }
+  Scatter scatter;
+  for (std::uint32_t id = 0; id < count; ++id) {
+    if (by_shard[id].empty()) continue;
+    Shard& shard = broker.shards->at(id);
+    std::vector<Item*>& there = by_shard[id];
+    scatter.start(shard,
+                  [&broker, &shard, &there, &start] { return start(broker.data(shard), there); });
+  }
+  Future<void> all = scatter.all();
+  co_await all;
+}
+
+/// The partition of an item as its shard sees it now; null when the topic or partition is gone.
+template <class Item>
+Partition* find_partition(ShardData& data, const Item& item) {
+  const metadata::Topic* topic = data.image().topic(item.topic_id);
+  if (topic == nullptr || !topic->has_partition(item.partition)) return nullptr;
+  return &data.partitions.get(*topic, item.partition);
+}
+
+}  // namespace chronik::broker

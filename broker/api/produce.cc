@@ -1,0 +1,180 @@
+// Produce (key 0). Each partition's batch is appended on the partition's shard before the handler
+// first suspends there, so pipelined requests keep their order; the answer waits until every batch
+// is durable.
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "broker/api/context.h"
+#include "broker/api/handlers.h"
+#include "broker/api/partition_calls.h"
+#include "protocol/errors.h"
+#include "protocol/messages/produce.h"
+
+namespace chronik::broker {
+
+namespace {
+
+using protocol::ErrorCode;
+using protocol::ProduceRequest;
+using protocol::ProduceResponse;
+using PartitionResponse = ProduceResponse::PartitionProduceResponse;
+
+/// One partition's part of a request: whose it is, what to append, and where the answer goes.
+struct Target {
+  Uuid topic_id;
+  PartitionId partition;
+  SharedBytes records;
+  PartitionResponse* response;
+};
+
+struct Terms {
+  std::int16_t version;
+  std::int16_t acks;
+  Timestamp now;
+};
+
+void set_error(PartitionResponse& response, ErrorCode error, std::string message = {}) {
+  response.error_code = static_cast<std::int16_t>(error);
+  response.base_offset = -1;
+  if (!message.empty()) response.error_message = std::move(message);
+}
+
+void set_appended(PartitionResponse& response, AppendResult result) {
+  response.error_code = static_cast<std::int16_t>(result.error);
+  response.base_offset = result.base_offset;
+  response.log_append_time_ms = result.log_append_time;
+  response.log_start_offset = result.log_start_offset;
+  if (!result.message.empty()) response.error_message = std::move(result.message);
+  for (protocol::RecordError& error : result.record_errors) {
+    ProduceResponse::BatchIndexAndErrorMessage entry;
+    entry.batch_index = error.batch_index;
+    entry.batch_index_error_message = std::move(error.message);
+    response.record_errors.push_back(std::move(entry));
+  }
+}
+
+// Runs on the partitions' shard.
+Task<void> append_all(ShardData& data, std::vector<Target*>& targets, Terms terms) {
+  struct Wait {
+    PartitionResponse* response;
+    Future<bool> acknowledged;
+  };
+  std::vector<Wait> waits;
+  for (Target* target : targets) {
+    Partition* partition = find_partition(data, *target);
+    if (partition == nullptr) {
+      set_error(*target->response, ErrorCode::unknown_topic_or_partition);
+      continue;
+    }
+    AppendResult result = partition->append(std::move(target->records), terms.version, terms.now);
+    const bool wait = result.error == ErrorCode::none && terms.acks != 0;
+    if (wait && partition->high_watermark() < result.acknowledged_at) {
+      waits.push_back({target->response, partition->reached(result.acknowledged_at)});
+    }
+    set_appended(*target->response, std::move(result));
+  }
+  for (Wait& wait : waits) {
+    const bool acknowledged = co_await wait.acknowledged;
+    if (!acknowledged) {
+      set_error(*wait.response, ErrorCode::unknown_topic_or_partition,
+                "The topic was deleted before the batch was on disk.");
+    }
+  }
+}
+
+SharedBytes take_records(protocol::RecordsField& field) {
+  if (field.null || field.chain.empty()) return {};
+  return std::get<SharedBytes>(field.chain.parts().front());
+}
+
+void prepare_answer(ProduceRequest& request, ProduceResponse& response) {
+  response.responses.resize(request.topic_data.size());
+  for (std::size_t t = 0; t < request.topic_data.size(); ++t) {
+    ProduceRequest::TopicProduceData& from = request.topic_data[t];
+    ProduceResponse::TopicProduceResponse& to = response.responses[t];
+    to.name = from.name;
+    to.topic_id = from.topic_id;
+    to.partition_responses.resize(from.partition_data.size());
+    for (std::size_t p = 0; p < from.partition_data.size(); ++p) {
+      to.partition_responses[p].index = from.partition_data[p].index;
+      to.partition_responses[p].base_offset = -1;
+    }
+  }
+}
+
+/// What of the request there is to append; what does not exist is answered here.
+std::vector<Target> find_targets(RequestContext& context, ProduceRequest& request,
+                                 ProduceResponse& response) {
+  const metadata::Image& image = context.broker().data(context.shard()).image();
+  const bool by_id = context.version() >= 13;
+  std::vector<Target> targets;
+  for (std::size_t t = 0; t < request.topic_data.size(); ++t) {
+    ProduceRequest::TopicProduceData& data = request.topic_data[t];
+    const metadata::Topic* topic = by_id ? image.topic(data.topic_id) : image.topic(data.name);
+    for (std::size_t p = 0; p < data.partition_data.size(); ++p) {
+      PartitionResponse& answer = response.responses[t].partition_responses[p];
+      const PartitionId partition = data.partition_data[p].index;
+      if (topic == nullptr || !topic->has_partition(partition)) {
+        set_error(answer, topic == nullptr && by_id ? ErrorCode::unknown_topic_id
+                                                    : ErrorCode::unknown_topic_or_partition);
+        continue;
+      }
+      targets.push_back(
+          {topic->id, partition, take_records(data.partition_data[p].records), &answer});
+    }
+    data.partition_data.clear();
+  }
+  return targets;
+}
+
+void answer_all(ProduceResponse& response, ErrorCode error, const std::string& message) {
+  for (auto& topic : response.responses) {
+    for (auto& partition : topic.partition_responses) set_error(partition, error, message);
+  }
+}
+
+/// The first error of a request that wants no answer: only closing the connection can tell its
+/// client.
+std::string first_error(const ProduceResponse& response) {
+  for (const auto& topic : response.responses) {
+    for (const auto& partition : topic.partition_responses) {
+      if (partition.error_code == 0) continue;
+      return fmt::format("produce with acks=0 to {}-{} failed: {}", topic.name, partition.index,
+                         protocol::error_name(static_cast<ErrorCode>(partition.error_code)));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Task<ProduceResponse> produce(RequestContext& context, ProduceRequest request) {
+  ProduceResponse response;
+  prepare_answer(request, response);
+  const Terms terms{context.version(), request.acks, context.broker().clock->now_ms()};
+  if (request.acks < -1 || request.acks > 1) {
+    answer_all(response, ErrorCode::invalid_required_acks,
+               fmt::format("acks={} is not one of -1 (all), 0 and 1.", request.acks));
+    co_return response;
+  }
+  std::vector<Target> targets = find_targets(context, request, response);
+  auto start = [terms](ShardData& data, std::vector<Target*>& there) {
+    return append_all(data, there, terms);
+  };
+  Task<void> append = call_partitions(context, targets, start);
+  co_await std::move(append);
+  if (request.acks == 0) {
+    std::string error = first_error(response);
+    if (error.empty()) {
+      context.answer_nothing();
+    } else {
+      context.close_connection(std::move(error));
+    }
+  }
+  co_return response;
+}
+
+}  // namespace chronik::broker

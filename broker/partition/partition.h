@@ -1,0 +1,141 @@
+// Partition: one partition as its leader serves it: the log, the producers' state, the settings of
+// its topic, and those who wait for its high watermark to move.
+//
+// Owned by the Partitions of one shard; all calls on that shard. The high watermark is the end of
+// what is durable, for every acks level: nobody reads what a power cut could take back (unless
+// flush.messages allows it).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/types.h"
+#include "broker/partition/fetch_wait.h"
+#include "broker/partition/producer_state.h"
+#include "broker/runtime/future.h"
+#include "protocol/errors.h"
+#include "protocol/produce_validation.h"
+#include "wal/group_commit.h"
+#include "wal/partition_log.h"
+
+namespace chronik::broker {
+
+/// What a topic's settings mean for its partitions; shared by them, replaced as a whole.
+struct PartitionSettings {
+  wal::SharedLogSettings log;
+  protocol::ProduceRules produce;
+  milliseconds producer_expiration{86'400'000};  // producer.id.expiration.ms
+};
+
+/// What the partitions of a shard share; outlives them.
+struct PartitionContext {
+  wal::LogEnvironment& environment;
+  wal::GroupCommit& group;
+  protocol::RecordScratch& scratch;
+};
+
+/// The answer to one partition of a produce request.
+struct AppendResult {
+  protocol::ErrorCode error = protocol::ErrorCode::none;
+  std::string message;
+  std::vector<protocol::RecordError> record_errors;
+  Offset base_offset = -1;
+  Timestamp log_append_time = -1;
+  Offset log_start_offset = -1;
+  /// The batch is acknowledged once the high watermark reaches this.
+  Offset acknowledged_at = 0;
+};
+
+/// What a reader asks of one partition.
+struct ReadRequest {
+  Offset from = 0;
+  std::uint64_t bytes_max = 0;
+  bool at_least_one = false;  // one whole batch even if it is larger than bytes_max
+  LeaderEpoch current_leader_epoch = no_leader_epoch;
+  LeaderEpoch last_fetched_epoch = no_leader_epoch;
+};
+
+struct ReadResult {
+  protocol::ErrorCode error = protocol::ErrorCode::none;
+  Offset high_watermark = -1;
+  Offset log_start_offset = -1;
+  std::optional<wal::EpochEnd> diverging;  // the reader's log and this one part here (KIP-595)
+  ByteChain records;
+};
+
+class Partition final : private wal::DurableListener {
+ public:
+  /// Opens the log (recovery happens here) or, when `known_new`, starts an empty one without I/O.
+  static Result<std::unique_ptr<Partition>> open(PartitionContext context, std::string directory,
+                                                 wal::LogIdentity identity,
+                                                 std::shared_ptr<const PartitionSettings> settings,
+                                                 bool known_new);
+  ~Partition() override;
+  Partition(const Partition&) = delete;
+  Partition& operator=(const Partition&) = delete;
+
+  const wal::LogIdentity& identity() const { return log_->identity(); }
+  wal::PartitionLog& log() { return *log_; }
+  const ProducerState& producers() const { return producers_; }
+  const PartitionSettings& settings() const { return *settings_; }
+  void set_settings(std::shared_ptr<const PartitionSettings> settings);
+
+  Offset high_watermark() const { return log_->durable_end_offset(); }
+  Offset log_start_offset() const { return log_->log_start_offset(); }
+  LeaderEpoch leader_epoch() const { return leader_epoch_; }
+  /// none, fenced_leader_epoch or unknown_leader_epoch (KIP-320); -1 is always fine.
+  protocol::ErrorCode check_leader_epoch(LeaderEpoch of_client) const;
+
+  /// Validates the `records` of a produce request and appends them; a bad batch leaves no trace.
+  /// Not yet durable: wait for acknowledged_at. `produce_version` decides which codecs are allowed.
+  AppendResult append(SharedBytes records, std::int16_t produce_version, Timestamp now);
+
+  /// True once the high watermark is at `end` or beyond; false when the partition is deleted first.
+  Future<bool> reached(Offset end);
+  /// True once a restart would find the log starting at `offset` or later.
+  Future<bool> log_start_reached(Offset offset);
+
+  ReadResult read(const ReadRequest& request);
+  /// Readers to wake when the high watermark moves.
+  FetchWaiters& waiters() { return waiters_; }
+
+  /// DeleteRecords. Errors: out_of_range beyond the high watermark.
+  Result<void> delete_before(Offset offset);
+  /// One pass of retention; true when segments were dropped.
+  bool apply_retention(Timestamp retention_now, Timestamp wall_now);
+
+  /// Ends the partition of a deleted topic: waiters are told, the log is given away for removal.
+  std::unique_ptr<wal::PartitionLog> retire();
+
+  /// Called after each flush of this log, for the owner's bookkeeping.
+  std::function<void()> on_flushed;
+
+ private:
+  struct Waiting {
+    Offset until;
+    Promise<bool> promise;
+  };
+
+  Partition(PartitionContext context, std::shared_ptr<const PartitionSettings> settings);
+  void on_durable(wal::PartitionLog& log) override;
+  static Future<bool> wait_in(std::vector<Waiting>& queue, Offset until);
+  static void release(std::vector<Waiting>& queue, Offset reached);
+  static void abandon(std::vector<Waiting>& queue);
+
+  const PartitionContext context_;
+  std::shared_ptr<const PartitionSettings> settings_;
+  ProducerState producers_;
+  std::unique_ptr<wal::PartitionLog> log_;
+  LeaderEpoch leader_epoch_ = 0;
+  Offset announced_high_watermark_ = 0;
+  std::vector<Waiting> for_high_watermark_;
+  std::vector<Waiting> for_log_start_;
+  FetchWaiters waiters_;
+};
+
+}  // namespace chronik::broker

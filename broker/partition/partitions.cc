@@ -1,0 +1,104 @@
+#include "broker/partition/partitions.h"
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace chronik::broker {
+
+std::uint32_t shard_of(const Uuid& topic_id, PartitionId partition, std::uint32_t shard_count) {
+  if (shard_count == 1) return 0;
+  const std::uint64_t spread = std::hash<Uuid>{}(topic_id) + static_cast<std::uint32_t>(partition);
+  return static_cast<std::uint32_t>(spread % shard_count);
+}
+
+Partitions::Partitions(Shard& shard, ShardStorage& storage, wal::LogDirectory& directory,
+                       SettingsOf settings_of, milliseconds retention_interval)
+    : shard_(shard),
+      storage_(storage),
+      directory_(directory),
+      settings_of_(std::move(settings_of)),
+      retention_interval_(retention_interval),
+      retention_(shard.timers(), [this] { run_retention(); }) {
+  retention_.arm_at(shard_.now() + retention_interval_);
+}
+
+Partitions::~Partitions() = default;
+
+std::shared_ptr<const PartitionSettings> Partitions::settings_for(const metadata::Topic& topic) {
+  std::shared_ptr<const PartitionSettings>& settings = settings_[topic.id];
+  if (!settings) settings = settings_of_(topic);
+  return settings;
+}
+
+Result<Partition*> Partitions::open(const metadata::Topic& topic, PartitionId partition,
+                                    bool known_new) {
+  TRY_ASSIGN(std::unique_ptr<Partition> opened,
+             Partition::open({storage_.environment(), storage_.group(), scratch_},
+                             directory_.partition_path(topic.name, partition),
+                             {topic.name, partition, topic.id}, settings_for(topic), known_new));
+  opened->on_flushed = [this] { storage_.arm_tick(); };
+  Partition* raw = opened.get();
+  partitions_[{topic.id, partition}] = std::move(opened);
+  return raw;
+}
+
+Result<void> Partitions::open_existing(const metadata::Topic& topic, PartitionId partition) {
+  TRY(open(topic, partition, false));
+  return {};
+}
+
+Partition* Partitions::find(const Uuid& topic_id, PartitionId partition) {
+  const auto found = partitions_.find({topic_id, partition});
+  return found == partitions_.end() ? nullptr : found->second.get();
+}
+
+Partition& Partitions::get(const metadata::Topic& topic, PartitionId partition) {
+  CHECK(topic.has_partition(partition));
+  if (Partition* known = find(topic.id, partition)) return *known;
+  // Everything on disk was opened at the start, so this one is new and its creation does no I/O.
+  return *open(topic, partition, true).value();
+}
+
+void Partitions::on_topic_change(const metadata::TopicChange& change) {
+  if (!change.after) {
+    remove(*change.before);
+    return;
+  }
+  if (!change.before || change.before->configs == change.after->configs) return;
+  const auto known = settings_.find(change.after->id);
+  if (known == settings_.end()) return;
+  known->second = settings_of_(*change.after);
+  for (PartitionId i = 0; i < change.after->partition_count(); ++i) {
+    if (Partition* partition = find(change.after->id, i)) partition->set_settings(known->second);
+  }
+}
+
+void Partitions::refresh_settings(const metadata::Image& image) {
+  for (auto& [id, settings] : settings_) {
+    if (const metadata::Topic* topic = image.topic(id)) settings = settings_of_(*topic);
+  }
+  for (auto& [key, partition] : partitions_) partition->set_settings(settings_[key.topic_id]);
+}
+
+void Partitions::remove(const metadata::Topic& topic) {
+  settings_.erase(topic.id);
+  for (PartitionId i = 0; i < topic.partition_count(); ++i) {
+    const auto found = partitions_.find({topic.id, i});
+    if (found == partitions_.end()) continue;
+    // The log refers to the partition's producer state until it is gone.
+    std::shared_ptr<Partition> partition(std::move(found->second));
+    partitions_.erase(found);
+    std::unique_ptr<wal::PartitionLog> log = partition->retire();
+    storage_.group().destroy(std::move(log), [partition] {});
+  }
+}
+
+void Partitions::run_retention() {
+  const Timestamp wall = shard_.clock().now_ms();
+  const Timestamp retention_now = retention_clock_.observe(wall, shard_.now());
+  for (auto& [key, partition] : partitions_) partition->apply_retention(retention_now, wall);
+  retention_.arm_at(shard_.now() + retention_interval_);
+}
+
+}  // namespace chronik::broker

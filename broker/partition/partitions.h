@@ -1,0 +1,101 @@
+// Partitions: the partitions of one shard, with what their logs share: the open files, the group
+// commit and its disk thread. Opens what is on disk at the start, makes new partitions when they
+// are first touched (without I/O), follows the metadata image, and runs retention.
+//
+// One per shard, used on that shard only. A caller takes the topic from an image it has just read
+// on this shard; one kept across a co_await may name a topic that is gone.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "broker/partition/partition.h"
+#include "broker/partition/shard_storage.h"
+#include "broker/runtime/shard.h"
+#include "broker/runtime/timer.h"
+#include "metadata/image.h"
+#include "metadata/metadata_store.h"
+#include "wal/log_directory.h"
+#include "wal/retention.h"
+
+namespace chronik::broker {
+
+/// The shard that a partition lives on: partitions of one topic go round the shards.
+std::uint32_t shard_of(const Uuid& topic_id, PartitionId partition, std::uint32_t shard_count);
+
+class Partitions {
+ public:
+  /// What a topic's settings mean now; called on this shard.
+  using SettingsOf =
+      std::function<std::shared_ptr<const PartitionSettings>(const metadata::Topic&)>;
+
+  /// All arguments outlive the object. `retention_interval` = log.retention.check.interval.ms.
+  Partitions(Shard& shard, ShardStorage& storage, wal::LogDirectory& directory,
+             SettingsOf settings_of, milliseconds retention_interval);
+  ~Partitions();
+  Partitions(const Partitions&) = delete;
+  Partitions& operator=(const Partitions&) = delete;
+
+  /// At the start, before anything is served: recovery of one partition that has a directory.
+  Result<void> open_existing(const metadata::Topic& topic, PartitionId partition);
+
+  /// The partition, made now when nobody touched it before. Precondition: the topic has it, and it
+  /// belongs here.
+  Partition& get(const metadata::Topic& topic, PartitionId partition);
+  /// Null when nobody touched it since the start and it has nothing on disk.
+  Partition* find(const Uuid& topic_id, PartitionId partition);
+
+  /// Follows one change of a topic: settings are replaced, partitions of a deleted topic removed.
+  void on_topic_change(const metadata::TopicChange& change);
+  /// Broker-wide defaults changed: works every topic's settings out again.
+  void refresh_settings(const metadata::Image& image);
+
+  /// visit(Partition&), in no order.
+  template <class Visit>
+  void for_each(Visit&& visit) {
+    for (auto& [key, partition] : partitions_) visit(*partition);
+  }
+  std::size_t size() const { return partitions_.size(); }
+
+  /// Removes in the background what an earlier run left of deleted topics.
+  void remove_directory(std::string path) { storage_.group().remove_directory(std::move(path)); }
+  /// No more retention passes; ShardStorage::stop() comes next.
+  void stop() { retention_.cancel(); }
+
+ private:
+  struct Key {
+    Uuid topic_id;
+    PartitionId partition;
+    bool operator==(const Key&) const = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const {
+      return std::hash<Uuid>{}(key.topic_id) ^
+             (static_cast<std::size_t>(key.partition) * 0x9e3779b97f4a7c15ULL);
+    }
+  };
+
+  std::shared_ptr<const PartitionSettings> settings_for(const metadata::Topic& topic);
+  Result<Partition*> open(const metadata::Topic& topic, PartitionId partition, bool known_new);
+  void remove(const metadata::Topic& topic);
+  void run_retention();
+
+  Shard& shard_;
+  ShardStorage& storage_;
+  protocol::RecordScratch scratch_;
+  wal::LogDirectory& directory_;
+  SettingsOf settings_of_;
+  milliseconds retention_interval_;
+  wal::RetentionClock retention_clock_;
+  std::unordered_map<Key, std::unique_ptr<Partition>, KeyHash> partitions_;
+  // By topic, so that its partitions share one.
+  std::unordered_map<Uuid, std::shared_ptr<const PartitionSettings>> settings_;
+  Timer retention_;
+};
+
+}  // namespace chronik::broker

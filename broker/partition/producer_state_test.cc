@@ -1,0 +1,116 @@
+#include "broker/partition/producer_state.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace chronik::broker {
+namespace {
+
+using protocol::BatchHeader;
+using protocol::ErrorCode;
+
+BatchHeader batch(ProducerId id, ProducerEpoch epoch, Sequence first, std::int32_t count,
+                  Offset offset = 0) {
+  BatchHeader header;
+  header.base_offset = offset;
+  header.producer_id = id;
+  header.producer_epoch = epoch;
+  header.base_sequence = first;
+  header.last_offset_delta = count - 1;
+  header.record_count = count;
+  header.max_timestamp = 1'700'000'000'000 + offset;
+  return header;
+}
+
+TEST(ProducerState, BatchesWithoutProducerAreNotLookedAt) {
+  ProducerState state;
+  EXPECT_EQ(state.check(batch(no_producer_id, no_producer_epoch, no_sequence, 3)).error,
+            ErrorCode::none);
+  state.apply(batch(no_producer_id, no_producer_epoch, no_sequence, 3));
+  EXPECT_EQ(state.size(), 0u);
+}
+
+TEST(ProducerState, AnyOfTheLastFiveBatchesIsRecognisedWithItsOffset) {
+  ProducerState state;
+  for (int i = 0; i < 7; ++i) state.apply(batch(9, 0, i * 10, 10, 100 + i * 10));
+  for (int i = 2; i < 7; ++i) {
+    const ProducerVerdict verdict = state.check(batch(9, 0, i * 10, 10));
+    ASSERT_TRUE(verdict.duplicate.has_value()) << i;
+    EXPECT_EQ(verdict.duplicate->base_offset, 100 + i * 10);
+    EXPECT_EQ(verdict.duplicate->last_offset, 109 + i * 10);
+  }
+  EXPECT_EQ(state.check(batch(9, 0, 10, 10)).error, ErrorCode::out_of_order_sequence_number);
+  EXPECT_EQ(state.check(batch(9, 0, 70, 1)).error, ErrorCode::none);
+}
+
+TEST(ProducerState, AGapIsRefused) {
+  ProducerState state;
+  state.apply(batch(9, 0, 0, 10));
+  EXPECT_EQ(state.check(batch(9, 0, 11, 1)).error, ErrorCode::out_of_order_sequence_number);
+  EXPECT_EQ(state.check(batch(9, 0, 5, 1)).error, ErrorCode::out_of_order_sequence_number);
+}
+
+TEST(ProducerState, EpochsFenceAndANewOneStartsAtZero) {
+  ProducerState state;
+  state.apply(batch(9, 3, 0, 10));
+  EXPECT_EQ(state.check(batch(9, 2, 10, 1)).error, ErrorCode::invalid_producer_epoch);
+  EXPECT_EQ(state.check(batch(9, 4, 10, 1)).error, ErrorCode::out_of_order_sequence_number);
+  EXPECT_EQ(state.check(batch(9, 4, 0, 1)).error, ErrorCode::none);
+  state.apply(batch(9, 4, 0, 1, 50));
+  // The old epoch's batches are no longer duplicates, they are fenced.
+  EXPECT_EQ(state.check(batch(9, 3, 0, 10)).error, ErrorCode::invalid_producer_epoch);
+}
+
+TEST(ProducerState, SequencesWrap) {
+  constexpr Sequence max = std::numeric_limits<Sequence>::max();
+  ProducerState state;
+  state.apply(batch(9, 0, max - 1, 4));  // max-1, max, 0, 1
+  EXPECT_EQ(state.check(batch(9, 0, 2, 1)).error, ErrorCode::none);
+  EXPECT_EQ(state.check(batch(9, 0, 3, 1)).error, ErrorCode::out_of_order_sequence_number);
+  ProducerState at_end;
+  at_end.apply(batch(9, 0, max, 1));
+  EXPECT_EQ(at_end.check(batch(9, 0, 0, 1)).error, ErrorCode::none);
+}
+
+TEST(ProducerState, AnUnknownProducerMayStartAnywhere) {
+  ProducerState state;
+  EXPECT_EQ(state.check(batch(9, 0, 77, 1)).error, ErrorCode::none);
+}
+
+TEST(ProducerState, SavedStateComesBack) {
+  ProducerState state;
+  for (int p = 0; p < 20; ++p) {
+    for (int i = 0; i <= p % 7; ++i) state.apply(batch(p, 1, i * 2, 2, p * 100 + i * 2));
+  }
+  ProducerState restored;
+  ASSERT_TRUE(restored.restore(state.save()).has_value());
+  EXPECT_EQ(restored.size(), 20u);
+  const ProducerVerdict verdict = restored.check(batch(6, 1, 4, 2));
+  ASSERT_TRUE(verdict.duplicate.has_value());
+  EXPECT_EQ(verdict.duplicate->base_offset, 604);
+}
+
+TEST(ProducerState, DamagedSavedStateIsAnError) {
+  ProducerState state;
+  state.apply(batch(1, 0, 0, 1));
+  Bytes saved = state.save();
+  saved.pop_back();
+  ProducerState restored;
+  EXPECT_FALSE(restored.restore(saved).has_value());
+  saved = state.save();
+  saved[0] = 99;
+  EXPECT_EQ(restored.restore(saved).error().code, Errc::unsupported);
+}
+
+TEST(ProducerState, OldProducersAreForgotten) {
+  ProducerState state;
+  state.apply(batch(1, 0, 0, 1, 0));
+  state.apply(batch(2, 0, 0, 1, 5'000));
+  state.expire(1'700'000'000'000 + 5'000, milliseconds(1'000));
+  ASSERT_EQ(state.active().size(), 1u);
+  EXPECT_EQ(state.active()[0].id, 2);
+}
+
+}  // namespace
+}  // namespace chronik::broker

@@ -1,0 +1,45 @@
+// ShardStorage: what all logs of one shard share: the open files, the disk thread, the group
+// commit, and the timer that drives its periodic work.
+//
+// One per shard; made, used and destroyed on it.
+#pragma once
+
+#include <memory>
+
+#include "broker/runtime/future.h"
+#include "broker/runtime/shard.h"
+#include "broker/runtime/timer.h"
+#include "wal/group_commit.h"
+#include "wal/io_executor.h"
+#include "wal/log_environment.h"
+
+namespace chronik::broker {
+
+class ShardStorage {
+ public:
+  /// All arguments outlive the object. `space` may be null: appends are never refused.
+  ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, wal::SpaceGuard* space);
+  ShardStorage(const ShardStorage&) = delete;
+  ShardStorage& operator=(const ShardStorage&) = delete;
+
+  wal::LogEnvironment& environment() { return environment_; }
+  wal::IoExecutor& io() { return io_; }
+  wal::GroupCommit& group() { return group_; }
+
+  /// Sees to it that the group's periodic work is done in time; called after flushes, when there
+  /// may be new work.
+  void arm_tick();
+  /// Makes everything durable and checkpoints it, so that the next start reads nothing. Once;
+  /// nothing is appended afterwards.
+  Future<void> stop();
+
+ private:
+  Shard& shard_;
+  wal::LogEnvironment environment_;
+  wal::IoExecutor& io_;
+  wal::GroupCommit group_;
+  bool stopping_ = false;
+  Timer tick_;
+};
+
+}  // namespace chronik::broker

@@ -1,0 +1,361 @@
+#include "broker/server.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "broker/api/table.h"
+#include "broker/broker.h"
+#include "broker/group/coordinator.h"
+#include "broker/net/net_server.h"
+#include "broker/partition/partition_settings.h"
+#include "broker/partition/producer_ids.h"
+#include "broker/runtime/blocking.h"
+#include "broker/runtime/io_thread.h"
+#include "broker/runtime/metadata_view.h"
+#include "broker/topic_follower.h"
+#include "metadata/meta_log_store.h"
+#include "wal/log_directory.h"
+
+namespace chronik::broker {
+
+namespace {
+
+Uuid random_uuid(Random& random) {
+  const std::uint64_t high = random.next();
+  return Uuid::from_random(high, random.next());
+}
+
+NetOptions net_options(const Settings& settings) {
+  NetOptions options;
+  options.request_bytes_max = settings.socket_request_max_bytes;
+  options.idle_max = settings.connections_max_idle_ms.value_or(milliseconds(-1));
+  options.connections.max = static_cast<std::uint64_t>(settings.max_connections);
+  options.connections.per_ip_max = static_cast<std::uint64_t>(settings.max_connections_per_ip);
+  for (const auto& [address, max] : settings.max_connections_per_ip_overrides) {
+    options.connections.per_ip_overrides[address] = static_cast<std::uint64_t>(max);
+  }
+  options.listen_backlog = settings.socket_listen_backlog_size;
+  options.socket_send_buffer_bytes = settings.socket_send_buffer_bytes;
+  options.socket_receive_buffer_bytes = settings.socket_receive_buffer_bytes;
+  return options;
+}
+
+Task<void> wait_for(Future<void> future) { co_await future; }
+
+GroupCoordinator::Settings group_settings(const Settings& settings) {
+  GroupCoordinator::Settings result;
+  result.group.initial_rebalance_delay = settings.group_initial_rebalance_delay_ms;
+  result.group.session_timeout_min = settings.group_min_session_timeout_ms;
+  result.group.session_timeout_max = settings.group_max_session_timeout_ms;
+  result.group.members_max = settings.group_max_size;
+  result.offset_metadata_bytes_max = settings.offset_metadata_max_bytes;
+  result.offsets_retention = settings.offsets_retention_ms;
+  result.offsets_check_interval = settings.offsets_retention_check_interval_ms;
+  return result;
+}
+
+}  // namespace
+
+/// Everything a server owns. Members of a shard are made and destroyed on it.
+struct Server::State {
+  struct PerShard {
+    explicit PerShard(std::uint64_t seed) : random(seed) {}
+
+    Random random;
+    std::unique_ptr<IoThread> io;
+    std::unique_ptr<ShardStorage> storage;
+    std::unique_ptr<Partitions> partitions;
+    std::unique_ptr<FetchSessions> fetch_sessions;
+  };
+
+  State(StartConfig config, Settings start_settings, Disk& the_disk, const Clock& the_clock)
+      : disk(the_disk),
+        clock(the_clock),
+        random(Random::system_seed()),
+        settings(std::move(start_settings)),
+        live(std::move(config), settings) {}
+
+  Result<void> open_directory();
+  void start_shards();
+  Result<void> open_metadata();
+  Result<void> open_partitions();
+  void start_services();
+  Result<void> listen();
+  Result<void> propose(std::vector<metadata::MetadataEvent> events);
+  std::vector<metadata::MetadataEvent> registration(const metadata::Image& image);
+  void stop(milliseconds grace);
+
+  Disk& disk;
+  const Clock& clock;
+  Random random;
+  const Settings settings;
+  LiveSettings live;
+  std::unique_ptr<wal::LogDirectory> directory;
+  std::unique_ptr<Shards> shards;
+  std::vector<PerShard> per_shard;
+  std::unique_ptr<metadata::MetaLogStore> store;
+  std::unique_ptr<MetadataView> view;
+  std::unique_ptr<TopicFollower> follower;
+  std::unique_ptr<ProducerIds> producer_ids;
+  std::unique_ptr<GroupCoordinator> groups;
+  Broker broker;
+  std::unique_ptr<NetServer> net;
+  bool stopped = false;
+};
+
+Result<void> Server::State::open_directory() {
+  broker.data_directory = settings.log_dirs.front();
+  TRY_ASSIGN(directory, wal::LogDirectory::open(disk, broker.data_directory, {}));
+  if (!directory->stamp()) {
+    wal::DirectoryStamp stamp;
+    stamp.cluster_id = settings.cluster_id.value_or(random_uuid(random)).to_string();
+    stamp.node_id = settings.node_id;
+    stamp.directory_id = random_uuid(random);
+    TRY(directory->write_stamp(stamp));
+  }
+  const wal::DirectoryStamp& stamp = *directory->stamp();
+  TRY(directory->check_stamp(
+      settings.cluster_id ? settings.cluster_id->to_string() : stamp.cluster_id, settings.node_id));
+  broker.node.id = stamp.node_id;
+  broker.node.cluster_id = stamp.cluster_id;
+  broker.node.rack = settings.rack;
+  return {};
+}
+
+void Server::State::start_shards() {
+  const std::uint32_t count =
+      settings.shards > 0 ? static_cast<std::uint32_t>(settings.shards) : default_shard_count();
+  shards = std::make_unique<Shards>(count, clock);
+  broker.clock = &clock;
+  broker.shards = shards.get();
+  broker.apis = &api_table();
+  broker.disk = &disk;
+  broker.settings = &live;
+  const milliseconds retention_interval = settings.log_retention_check_interval_ms;
+  const auto sessions =
+      static_cast<std::size_t>(settings.max_incremental_fetch_session_cache_slots) / count + 1;
+  for (std::uint32_t id = 0; id < count; ++id) per_shard.emplace_back(random.next());
+  for (std::uint32_t id = 0; id < count; ++id) {
+    Shard& shard = shards->at(id);
+    PerShard& own = per_shard[id];
+    own.io = std::make_unique<IoThread>(shard);
+    call_on(shard, [&] {
+      own.storage = std::make_unique<ShardStorage>(shard, disk, *own.io, &directory->space());
+      const auto settings_of = [this](const metadata::Topic& topic) {
+        const std::shared_ptr<const LiveConfig> now = live.current();
+        return partition_settings(
+            resolve_topic_settings(now->settings.topic_defaults, topic.configs),
+            now->settings.producer_id_expiration_ms);
+      };
+      own.partitions = std::make_unique<Partitions>(shard, *own.storage, *directory, settings_of,
+                                                    retention_interval);
+      own.fetch_sessions = std::make_unique<FetchSessions>(sessions, own.random);
+    });
+  }
+}
+
+Result<void> Server::State::open_metadata() {
+  Result<void> opened;
+  call_on(shards->first(), [&] {
+    metadata::MetaLogOptions options;
+    const wal::LogIdentity identity = metadata::metadata_log_identity();
+    options.directory = directory->partition_path(identity.topic, identity.partition);
+    options.now = [this] { return clock.now_ms(); };
+    ShardStorage& storage = *per_shard[0].storage;
+    Result<std::unique_ptr<metadata::MetaLogStore>> result = metadata::MetaLogStore::open(
+        storage.environment(), storage.group(), storage.io(), std::move(options));
+    if (!result) {
+      opened = result.error();
+      return;
+    }
+    store = std::move(*result);
+    live.load(*store->image());
+    // In this order: the settings first, then what every shard sees, then what follows from both.
+    store->add_observer(live);
+    view = std::make_unique<MetadataView>(*shards, *store);
+    follower = std::make_unique<TopicFollower>(broker);
+    store->add_observer(*follower);
+    broker.metadata = view.get();
+    for (std::uint32_t id = 0; id < per_shard.size(); ++id) {
+      broker.shard_data.push_back(std::make_unique<ShardData>(ShardData{
+          shards->at(id), *view, *per_shard[id].partitions, *per_shard[id].fetch_sessions}));
+    }
+  });
+  return opened;
+}
+
+Result<void> Server::State::propose(std::vector<metadata::MetadataEvent> events) {
+  if (events.empty()) return {};
+  std::promise<Result<void>> promise;
+  shards->first().post([&] {
+    store->propose(std::move(events), [&promise](Result<metadata::ApplyResults> results) {
+      if (!results) return promise.set_value(results.error());
+      for (const metadata::ApplyResult& result : *results) {
+        if (!result.ok()) return promise.set_value(Error{Errc::invalid_argument, result.message});
+      }
+      promise.set_value({});
+    });
+  });
+  return promise.get_future().get();
+}
+
+/// What the metadata log lacks of this cluster and this broker.
+std::vector<metadata::MetadataEvent> Server::State::registration(const metadata::Image& image) {
+  std::vector<metadata::MetadataEvent> events;
+  if (image.cluster_id().empty()) {
+    metadata::ClusterCreated created;
+    created.cluster_id = broker.node.cluster_id;
+    created.created_ms = clock.now_ms();
+    events.emplace_back(std::move(created));
+  }
+  metadata::BrokerRegistered registered;
+  registered.broker_id = broker.node.id;
+  registered.rack = broker.node.rack;
+  for (const AdvertisedListener& listener : broker.node.listeners) {
+    metadata::BrokerRegistered::Endpoint endpoint;
+    endpoint.name = listener.name;
+    endpoint.host = listener.host;
+    endpoint.port = listener.port;
+    registered.endpoints.push_back(std::move(endpoint));
+  }
+  const metadata::BrokerRegistered* known = image.broker(broker.node.id);
+  if (known != nullptr && known->endpoints == registered.endpoints &&
+      known->rack == registered.rack) {
+    return events;
+  }
+  registered.incarnation_id = random_uuid(random);
+  registered.registered_ms = clock.now_ms();
+  events.emplace_back(std::move(registered));
+  return events;
+}
+
+Result<void> Server::State::open_partitions() {
+  TRY_ASSIGN(wal::FoundPartitions found, directory->find_partitions());
+  const std::shared_ptr<const metadata::Image> image =
+      call_on(shards->first(), [&] { return store->image(); });
+  std::vector<std::vector<std::pair<std::shared_ptr<const metadata::Topic>, PartitionId>>> by_shard(
+      per_shard.size());
+  for (const wal::FoundPartition& partition : found.partitions) {
+    if (partition.identity.topic_id == metadata::metadata_log_identity().topic_id) continue;
+    std::shared_ptr<const metadata::Topic> topic = image->shared_topic(partition.identity.topic_id);
+    if (topic && topic->has_partition(partition.identity.partition)) {
+      const std::uint32_t shard =
+          shard_of(topic->id, partition.identity.partition, shards->count());
+      by_shard[shard].emplace_back(std::move(topic), partition.identity.partition);
+      continue;
+    }
+    log_info("removing a partition of a deleted topic", {{"directory", partition.directory}});
+    TRY_ASSIGN(std::string aside, directory->set_aside(partition));
+    found.deleted.push_back(std::move(aside));
+  }
+  for (const std::string& name : found.unknown) {
+    log_warn("the data directory has an entry that is not chronik's; it is left alone",
+             {{"entry", name}});
+  }
+  Result<void> opened;
+  for (std::uint32_t id = 0; id < per_shard.size(); ++id) {
+    call_on(shards->at(id), [&] {
+      for (const auto& [topic, partition] : by_shard[id]) {
+        if (opened) opened = per_shard[id].partitions->open_existing(*topic, partition);
+      }
+    });
+  }
+  call_on(shards->first(), [&] {
+    for (std::string& path : found.deleted)
+      per_shard[0].partitions->remove_directory(std::move(path));
+  });
+  return opened;
+}
+
+void Server::State::start_services() {
+  call_on(shards->first(), [&] {
+    producer_ids = std::make_unique<ProducerIds>(*store, broker.node.id);
+    groups = std::make_unique<GroupCoordinator>(*store, shards->first().timers(), clock,
+                                                Random(random.next()), group_settings(settings));
+    groups->start();
+    broker.producer_ids = producer_ids.get();
+    broker.groups = groups.get();
+  });
+}
+
+Result<void> Server::State::listen() {
+  net = std::make_unique<NetServer>(*shards, broker, *broker.apis, net_options(settings));
+  TRY(net->open(settings.listeners));
+  for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
+    const Listener& advertised = settings.advertised_listeners[i];
+    const std::uint16_t bound = net->listeners()[i].port;
+    broker.node.listeners.push_back(
+        {advertised.name, advertised.host, advertised.port == 0 ? bound : advertised.port});
+  }
+  const std::shared_ptr<const metadata::Image> image =
+      call_on(shards->first(), [&] { return store->image(); });
+  TRY(propose(registration(*image)));
+  net->start();
+  return {};
+}
+
+void Server::State::stop(milliseconds grace) {
+  if (std::exchange(stopped, true) || !shards) return;
+  call_on(shards->first(), [&] {
+    if (groups) groups->stop();
+  });
+  if (net) net->stop(grace);
+  call_on(shards->first(), [&] {
+    groups.reset();
+    producer_ids.reset();
+  });
+  call_on(shards->first(), [&] {
+    if (store) store->close();
+  });
+  for (std::uint32_t id = 0; id < per_shard.size(); ++id) {
+    PerShard& own = per_shard[id];
+    if (!own.storage) continue;
+    call_on(shards->at(id), [&] { own.partitions->stop(); });
+    call_on(shards->at(id), [&] { return wait_for(own.storage->stop()); });
+  }
+  call_on(shards->first(), [&] {
+    if (store && follower) store->remove_observer(*follower);
+    follower.reset();
+    view.reset();
+    if (store) store->remove_observer(live);
+    store.reset();
+  });
+  for (std::uint32_t id = 0; id < per_shard.size(); ++id) {
+    PerShard& own = per_shard[id];
+    if (own.io) own.io->stop();
+    call_on(shards->at(id), [&] {
+      own.fetch_sessions.reset();
+      own.partitions.reset();
+      own.storage.reset();
+    });
+  }
+  shards->stop();
+  for (PerShard& own : per_shard) own.io.reset();
+}
+
+Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Server::~Server() { stop(milliseconds(0)); }
+
+Result<std::unique_ptr<Server>> Server::start(StartConfig config, Settings settings, Disk& disk,
+                                              const Clock& clock) {
+  std::unique_ptr<Server> server(
+      new Server(std::make_unique<State>(std::move(config), std::move(settings), disk, clock)));
+  State& state = *server->state_;
+  TRY(state.open_directory());
+  state.start_shards();
+  TRY(state.open_metadata());
+  TRY(state.open_partitions());
+  state.start_services();
+  TRY(state.listen());
+  return server;
+}
+
+const std::vector<Listener>& Server::listeners() const { return state_->net->listeners(); }
+
+const std::string& Server::cluster_id() const { return state_->broker.node.cluster_id; }
+
+void Server::stop(milliseconds grace) { state_->stop(grace); }
+
+}  // namespace chronik::broker
