@@ -84,7 +84,7 @@ Reply respond(const RequestContext& context, bool flexible_header, Writer& write
 /// The reply of a handler that ended without a response.
 Reply without_response(RequestContext& context);
 
-template <auto handler>
+template <auto handler, std::size_t trailing_bytes_max = 0>
 Task<Reply> dispatch(RequestContext& context, SharedBytes body) {
   using Request = typename HandlerTypes<decltype(handler)>::Request;
   using Response = typename HandlerTypes<decltype(handler)>::Response;
@@ -95,7 +95,8 @@ Task<Reply> dispatch(RequestContext& context, SharedBytes body) {
     // The frame is released here unless the request holds slices of it (records).
     Reader reader(std::move(body));
     protocol::DecodeFailure failure;
-    if (!protocol::decode(reader, context.version(), request, &failure) || !reader.finished()) {
+    if (!protocol::decode(reader, context.version(), request, &failure) ||
+        reader.remaining() > trailing_bytes_max) {
       co_return malformed(context, reader, failure);
     }
   }
@@ -115,7 +116,9 @@ constexpr std::string_view api_name(std::string_view request_name) {
 
 }  // namespace detail
 
-template <auto handler>
+/// `trailing_bytes_max`: how many bytes behind the body are overlooked, for clients that are known
+/// to send them; none by default.
+template <auto handler, std::size_t trailing_bytes_max = 0>
 constexpr ApiEntry api_entry(ApiRange range = {}) {
   using Request = typename detail::HandlerTypes<decltype(handler)>::Request;
   ApiEntry entry;
@@ -127,7 +130,7 @@ constexpr ApiEntry api_entry(ApiRange range = {}) {
       range.advertised_min >= 0 ? range.advertised_min : entry.min_version;
   entry.first_flexible = Request::first_flexible;
   entry.pipelined = range.pipelined;
-  entry.dispatch = &detail::dispatch<handler>;
+  entry.dispatch = &detail::dispatch<handler, trailing_bytes_max>;
   return entry;
 }
 

@@ -21,13 +21,21 @@
 
 namespace chronik::broker {
 
+namespace {
+
+// librdkafka (2.15 at least) leaves three bytes of a fixed-size array count behind the body when it
+// asks for all topics in a flexible version. Kafka overlooks what follows a body.
+constexpr std::size_t librdkafka_metadata_surplus = 3;
+
+}  // namespace
+
 const ApiTable& api_table() {
   // In the order of the keys, as ApiVersions lists them.
   static const std::array entries = {
       api_entry<produce>({.advertised_min = 0, .pipelined = true}),
       api_entry<fetch>(),
       api_entry<list_offsets>(),
-      api_entry<metadata_request>(),
+      api_entry<metadata_request, librdkafka_metadata_surplus>(),
       api_versions_entry(),
       api_entry<create_topics>(),
       api_entry<delete_topics>(),

@@ -75,6 +75,22 @@ class TestBroker {
     return std::move(*response);
   }
 
+  /// The same from the bytes of a body, through the table, as a connection calls it.
+  template <class Request>
+  Reply call_bytes(SharedBytes body, std::int16_t version) {
+    RequestContext context(broker_, shard(), connection_);
+    protocol::RequestHeader header;
+    header.api_key = Request::api_key;
+    header.api_version = version;
+    shard().run([&] { context.start(std::move(header), shard().now()); });
+    std::optional<Reply> reply;
+    Gate gate;
+    const Dispatch dispatch = broker_.apis->find(Request::api_key)->dispatch;
+    shard().run([&] { spawn(keep<Reply>(dispatch(context, std::move(body)), &reply), gate); });
+    CHECK_MSG(reply.has_value(), "the handler still waits");
+    return std::move(*reply);
+  }
+
  private:
   template <class Response>
   static Task<void> keep(Task<Response> task, std::optional<Response>* out) {
