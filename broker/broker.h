@@ -18,6 +18,7 @@
 namespace chronik::broker {
 
 class ApiTable;
+class ConfigChanges;
 class GroupCoordinator;
 class LiveSettings;
 class MetadataView;
@@ -46,6 +47,8 @@ struct Broker {
   NodeInfo node;
   /// Metadata as each shard sees it; any shard.
   MetadataView* metadata = nullptr;
+  /// Changes configs, one request after the other; any shard.
+  ConfigChanges* config_changes = nullptr;
 
   Disk* disk = nullptr;
   std::string data_directory;

@@ -46,7 +46,7 @@ struct Plan {
 
 class ConfigList {
  public:
-  explicit ConfigList(const ConfigLayers& layers) : layers_(layers) {}
+  explicit ConfigList(const ConfigLayers& layers) : describer_(layers, false, false) {}
 
   /// What the topic's configs will be. Most topics have no overrides: theirs is made once.
   std::vector<CreateTopicsResponse::CreatableTopicConfigs> of(const TopicCreated& topic) {
@@ -61,7 +61,7 @@ class ConfigList {
     for (const TopicCreated::Config& config : topic.configs)
       overrides.set(config.name, config.value);
     std::vector<CreateTopicsResponse::CreatableTopicConfigs> configs;
-    for (ConfigEntry& entry : describe_topic(layers_, overrides, {})) {
+    for (ConfigEntry& entry : describer_.describe(overrides)) {
       CreateTopicsResponse::CreatableTopicConfigs config;
       config.name = std::move(entry.name);
       config.value = std::move(entry.value);
@@ -73,7 +73,7 @@ class ConfigList {
     return configs;
   }
 
-  const ConfigLayers& layers_;
+  const TopicDescriber describer_;
   std::vector<CreateTopicsResponse::CreatableTopicConfigs> defaults_;
 };
 

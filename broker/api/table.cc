@@ -2,10 +2,15 @@
 
 #include <array>
 
+#include "broker/api/acls.h"
+#include "broker/api/alter_configs.h"
 #include "broker/api/api_versions.h"
 #include "broker/api/create_topics.h"
 #include "broker/api/describe_cluster.h"
+#include "broker/api/describe_configs.h"
 #include "broker/api/handlers.h"
+#include "broker/api/incremental_alter_configs.h"
+#include "broker/api/list_config_resources.h"
 #include "broker/api/metadata.h"
 #include "protocol/messages/create_partitions.h"
 #include "protocol/messages/delete_records.h"
@@ -42,10 +47,17 @@ const ApiTable& api_table() {
       api_entry<delete_records>(),
       api_entry<init_producer_id>({.max = 5}),
       api_entry<offset_for_leader_epoch>(),
+      api_entry<describe_acls>(),
+      api_entry<create_acls>(),
+      api_entry<delete_acls>(),
+      api_entry<describe_configs>(),
+      api_entry<alter_configs>(),
       api_entry<describe_log_dirs>(),
       api_entry<create_partitions>(),
+      api_entry<incremental_alter_configs>(),
       api_entry<describe_cluster>(),
       api_entry<describe_producers>(),
+      api_entry<list_config_resources>(),
       api_entry<describe_topic_partitions>(),
   };
   static const ApiTable table(entries);

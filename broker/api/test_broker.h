@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "broker/api/config_changes.h"
 #include "broker/api/context.h"
 #include "broker/api/handler.h"
 #include "broker/api/table.h"
@@ -31,12 +32,16 @@ class TestBroker {
     Settings settings = start_settings(config).value();
     live_settings_ = std::make_unique<LiveSettings>(std::move(config), std::move(settings));
     store_.add_observer(*live_settings_);
-    shard().run([&] { view_ = std::make_unique<MetadataView>(shards_, store_); });
+    shard().run([&] {
+      view_ = std::make_unique<MetadataView>(shards_, store_);
+      config_changes_ = std::make_unique<ConfigChanges>(shard(), *view_, *live_settings_, 1);
+    });
     broker_.clock = &clock_;
     broker_.shards = &shards_;
     broker_.apis = &api_table();
     broker_.settings = live_settings_.get();
     broker_.metadata = view_.get();
+    broker_.config_changes = config_changes_.get();
     broker_.node.id = 1;
     broker_.node.cluster_id = "test-cluster";
     broker_.node.listeners.push_back({"PLAINTEXT", "broker.example", 9092});
@@ -46,7 +51,10 @@ class TestBroker {
     connection_.local_host = "127.0.0.1";
   }
   ~TestBroker() {
-    shard().run([&] { view_.reset(); });
+    shard().run([&] {
+      config_changes_.reset();
+      view_.reset();
+    });
     store_.remove_observer(*live_settings_);
   }
 
@@ -103,6 +111,7 @@ class TestBroker {
   metadata::MemoryMetadataStore store_;
   std::unique_ptr<LiveSettings> live_settings_;
   std::unique_ptr<MetadataView> view_;
+  std::unique_ptr<ConfigChanges> config_changes_;
   Broker broker_;
   ConnectionInfo connection_;
 };

@@ -140,7 +140,7 @@ std::optional<Refusal> take_configs(const Wish& wish, const LiveConfig& config,
                                     TopicCreated& topic) {
   std::vector<ConfigUpdate> wanted;
   for (const auto& one : wish.configs) wanted.push_back({one.name, one.value});
-  ConfigOutcome outcome = check_new_topic(config.layers, wanted);
+  ConfigOutcome outcome = check_new_topic(config, wanted);
   if (const auto* refusal = std::get_if<ConfigRefusal>(&outcome)) {
     return Refusal{refusal->code, refusal->message};
   }

@@ -120,7 +120,7 @@ class Alteration {
 
 class TopicAlteration final : public Alteration {
  public:
-  explicit TopicAlteration(const ConfigLayers& layers) : layers_(layers) {}
+  explicit TopicAlteration(const LiveConfig& live) : live_(live) {}
 
  private:
   const SettingDefinition* find(std::string_view name) const override {
@@ -141,7 +141,7 @@ class TopicAlteration final : public Alteration {
   }
 
   std::optional<std::string> inherited(const SettingDefinition& definition) const override {
-    return inherited_value(definition, layers_);
+    return inherited_value(definition, live_.layers);
   }
 
   Refusal check_whole(const metadata::ConfigMap& values) const override {
@@ -151,16 +151,13 @@ class TopicAlteration final : public Alteration {
                            "Tiered Storage functionality is disabled in the broker. Topic cannot "
                            "be configured with remote log storage."};
     }
-    auto settings = make_settings(layers_);
-    const TopicSettings defaults = std::holds_alternative<Settings>(settings)
-                                       ? std::get<Settings>(settings).topic_defaults
-                                       : TopicSettings{};
+    const TopicSettings& defaults = live_.settings.topic_defaults;
     const Result<> checked = check_topic_settings(resolve_topic_settings(defaults, values));
     if (checked) return std::nullopt;
     return ConfigRefusal{ErrorCode::invalid_config, checked.error().message};
   }
 
-  const ConfigLayers& layers_;
+  const LiveConfig& live_;
 };
 
 class BrokerAlteration final : public Alteration {
@@ -309,9 +306,9 @@ class ClientMetricsAlteration final : public Alteration {
 
 }  // namespace
 
-ConfigOutcome alter_topic(const ConfigLayers& layers, const metadata::ConfigMap& current,
+ConfigOutcome alter_topic(const LiveConfig& live, const metadata::ConfigMap& current,
                           std::span<const ConfigChange> changes, AlterMode mode) {
-  return TopicAlteration(layers).run(current, changes, mode);
+  return TopicAlteration(live).run(current, changes, mode);
 }
 
 ConfigOutcome alter_broker(const ConfigLayers& layers, std::span<const ConfigChange> changes,
@@ -334,7 +331,8 @@ ConfigOutcome alter_client_metrics(const metadata::ConfigMap& current,
   return ClientMetricsAlteration().run(current, changes, mode);
 }
 
-ConfigOutcome check_new_topic(const ConfigLayers& layers, std::span<const ConfigUpdate> configs) {
+ConfigOutcome check_new_topic(const LiveConfig& live, std::span<const ConfigUpdate> configs) {
+  if (configs.empty()) return std::vector<ConfigUpdate>();
   std::vector<ConfigChange> changes;
   std::vector<std::string> nulls;
   for (const ConfigUpdate& config : configs) {
@@ -346,7 +344,7 @@ ConfigOutcome check_new_topic(const ConfigLayers& layers, std::span<const Config
         ErrorCode::invalid_config,
         fmt::format("Null value not supported for topic configs: {}", join_list(nulls))};
   }
-  return TopicAlteration(layers).run({}, changes, AlterMode::replace);
+  return TopicAlteration(live).run({}, changes, AlterMode::replace);
 }
 
 metadata::ConfigMap updated(const metadata::ConfigMap& current,

@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include "broker/settings/layers.h"
+#include "broker/settings/settings.h"
 #include "protocol/errors.h"
 
 namespace chronik::broker {
@@ -46,7 +46,7 @@ enum class AlterMode {
 
 /// `current` are the overrides that the resource has. The updates keep the order of the changes;
 /// under `replace` they name only what is set.
-ConfigOutcome alter_topic(const ConfigLayers& layers, const metadata::ConfigMap& current,
+ConfigOutcome alter_topic(const LiveConfig& live, const metadata::ConfigMap& current,
                           std::span<const ConfigChange> changes, AlterMode mode);
 /// Of this broker: layers.broker is what it has.
 ConfigOutcome alter_broker(const ConfigLayers& layers, std::span<const ConfigChange> changes,
@@ -60,7 +60,7 @@ ConfigOutcome alter_client_metrics(const metadata::ConfigMap& current,
                                    std::span<const ConfigChange> changes, AlterMode mode);
 
 /// The configs of a CreateTopics request; a null value is refused as there.
-ConfigOutcome check_new_topic(const ConfigLayers& layers, std::span<const ConfigUpdate> configs);
+ConfigOutcome check_new_topic(const LiveConfig& live, std::span<const ConfigUpdate> configs);
 
 /// What the resource has once the updates are made.
 metadata::ConfigMap updated(const metadata::ConfigMap& current,

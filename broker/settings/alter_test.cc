@@ -39,7 +39,7 @@ std::string text(const ConfigOutcome& outcome) {
 }
 
 std::string topic(std::vector<ConfigChange> changes, const metadata::ConfigMap& current = {}) {
-  return text(alter_topic({}, current, changes, AlterMode::incremental));
+  return text(alter_topic(LiveConfig{}, current, changes, AlterMode::incremental));
 }
 std::string broker(std::vector<ConfigChange> changes, const ConfigLayers& layers = {}) {
   return text(alter_broker(layers, changes, AlterMode::incremental));
@@ -115,7 +115,8 @@ TEST(AlterTopic, OneMistakeRefusesAll) {
 TEST(AlterTopic, ReplaceForgetsTheRest) {
   const auto current = map({{"retention.ms", "1"}, {"min.compaction.lag.ms", "9999"}});
   const std::vector<ConfigChange> changes = {set("max.compaction.lag.ms", "5")};
-  EXPECT_EQ(text(alter_topic({}, current, changes, AlterMode::replace)), "max.compaction.lag.ms=5");
+  EXPECT_EQ(text(alter_topic(LiveConfig{}, current, changes, AlterMode::replace)),
+            "max.compaction.lag.ms=5");
   const std::vector<ConfigUpdate> updates = {{"segment.ms", "7"}, {"retention.ms", std::nullopt}};
   EXPECT_EQ(updated(current, updates, AlterMode::incremental),
             map({{"min.compaction.lag.ms", "9999"}, {"segment.ms", "7"}}));
@@ -124,7 +125,7 @@ TEST(AlterTopic, ReplaceForgetsTheRest) {
 
 TEST(NewTopic, IsCheckedLikeAnAlteration) {
   const auto check = [](std::vector<ConfigUpdate> configs) {
-    return text(check_new_topic({}, configs));
+    return text(check_new_topic(LiveConfig{}, configs));
   };
   EXPECT_EQ(check({{"retention.ms", "01"}, {"cleanup.policy", ""}}),
             "retention.ms=1 cleanup.policy=");

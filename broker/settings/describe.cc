@@ -172,19 +172,6 @@ std::vector<ConfigEntry> describe_cluster_defaults(const ConfigLayers& layers,
   return entries;
 }
 
-std::vector<ConfigEntry> describe_topic(const ConfigLayers& layers,
-                                        const metadata::ConfigMap& overrides,
-                                        const DescribeOptions& options) {
-  return describe_overrides(topic_settings(), {overrides, ConfigSource::dynamic_topic}, options,
-                            [&](const SettingDefinition& definition, ConfigEntry& entry) {
-                              entry.value = inherited_value(definition, layers);
-                              const auto from = inherited_from(definition.name);
-                              return from.empty()
-                                         ? std::vector<ConfigSynonym>()
-                                         : broker_synonyms(from.front().broker_name, layers);
-                            });
-}
-
 std::vector<ConfigEntry> describe_group(const ConfigLayers& layers,
                                         const metadata::ConfigMap& overrides,
                                         const DescribeOptions& options) {
@@ -207,6 +194,40 @@ std::vector<ConfigEntry> describe_client_metrics(const metadata::ConfigMap& over
                               }
                               return std::vector<ConfigSynonym>();
                             });
+}
+
+TopicDescriber::TopicDescriber(const ConfigLayers& layers, bool synonyms, bool documentation)
+    : synonyms_(synonyms) {
+  const DescribeOptions options{.keys = {}, .synonyms = synonyms, .documentation = documentation};
+  inherited_ = describe_overrides(topic_settings(), {{}, ConfigSource::dynamic_topic}, options,
+                                  [&](const SettingDefinition& definition, ConfigEntry& entry) {
+                                    entry.value = inherited_value(definition, layers);
+                                    const auto from = inherited_from(definition.name);
+                                    return from.empty()
+                                               ? std::vector<ConfigSynonym>()
+                                               : broker_synonyms(from.front().broker_name, layers);
+                                  });
+}
+
+std::vector<ConfigEntry> TopicDescriber::describe(const metadata::ConfigMap& overrides,
+                                                  std::span<const std::string> keys) const {
+  const DescribeOptions options{.keys = keys};
+  std::vector<ConfigEntry> entries;
+  for (std::size_t i = 0; i < inherited_.size(); ++i) {
+    const SettingDefinition& definition = *topic_settings().rows()[i];
+    if (!is_asked(options, definition.name)) continue;
+    ConfigEntry& entry = entries.emplace_back(inherited_[i]);
+    const std::string* const text = overrides.find(definition.name);
+    if (text == nullptr) continue;
+    Result<std::string> value = canonical_value(definition, *text);
+    if (!value) continue;
+    entry.value = std::move(value).value();
+    entry.source = ConfigSource::dynamic_topic;
+    if (synonyms_) {
+      entry.synonyms.insert(entry.synonyms.begin(), {entry.name, entry.value, entry.source});
+    }
+  }
+  return entries;
 }
 
 }  // namespace chronik::broker

@@ -58,13 +58,24 @@ std::vector<ConfigEntry> describe_broker(const ConfigLayers& layers,
 /// The cluster's defaults of brokers: only what is set.
 std::vector<ConfigEntry> describe_cluster_defaults(const ConfigLayers& layers,
                                                    const DescribeOptions& options);
-std::vector<ConfigEntry> describe_topic(const ConfigLayers& layers,
-                                        const metadata::ConfigMap& overrides,
-                                        const DescribeOptions& options);
 std::vector<ConfigEntry> describe_group(const ConfigLayers& layers,
                                         const metadata::ConfigMap& overrides,
                                         const DescribeOptions& options);
 std::vector<ConfigEntry> describe_client_metrics(const metadata::ConfigMap& overrides,
                                                  const DescribeOptions& options);
+
+/// Describes topics. What they inherit is worked out once, since requests ask for thousands.
+class TopicDescriber {
+ public:
+  TopicDescriber(const ConfigLayers& layers, bool synonyms, bool documentation);
+
+  /// `keys` as in DescribeOptions.
+  std::vector<ConfigEntry> describe(const metadata::ConfigMap& overrides,
+                                    std::span<const std::string> keys = {}) const;
+
+ private:
+  const bool synonyms_;
+  std::vector<ConfigEntry> inherited_;  // in the order of the table
+};
 
 }  // namespace chronik::broker

@@ -15,6 +15,13 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAreArray;
 
+std::vector<ConfigEntry> describe_topic(const ConfigLayers& layers,
+                                        const metadata::ConfigMap& overrides,
+                                        const DescribeOptions& options) {
+  return TopicDescriber(layers, options.synonyms, options.documentation)
+      .describe(overrides, options.keys);
+}
+
 const DescribeOptions everything{.keys = {}, .synonyms = true, .documentation = true};
 
 /// As kafka-configs --describe --all prints it.

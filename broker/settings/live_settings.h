@@ -15,11 +15,6 @@
 
 namespace chronik::broker {
 
-struct LiveConfig {
-  ConfigLayers layers;
-  Settings settings;
-};
-
 class LiveSettings final : public metadata::MetadataObserver {
  public:
   /// Precondition: `settings` is what `config` gives (start_settings).

@@ -33,7 +33,13 @@ constexpr Field fields[] = {
     {"auto.create.topics.enable",
      [](auto& to, auto value) { to.auto_create_topics_enable = as_bool(value); }},
     {"chronik.disk.reserve.bytes",
-     [](auto& to, auto value) { to.disk_reserve_bytes = as_int64(value); }},
+     [](auto& to, auto value) {
+       to.disk_reserve_bytes = static_cast<std::uint64_t>(as_int64(value));
+     }},
+    {"chronik.disk.watermark.bytes",
+     [](auto& to, auto value) {
+       to.disk_watermark_bytes = static_cast<std::uint64_t>(as_int64(value));
+     }},
     {"chronik.log.level", [](auto& to, auto value) { to.log_level = as_log_level(value); }},
     {"chronik.shards", [](auto& to, auto value) { to.shards = as_int32(value); }},
     {"connections.max.idle.ms",

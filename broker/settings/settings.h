@@ -38,7 +38,8 @@ struct Settings {
   std::vector<std::string> log_dirs;
   int shards = 0;  // 0: one for each core
   LogLevel log_level = LogLevel::info;
-  std::int64_t disk_reserve_bytes = 0;
+  std::uint64_t disk_watermark_bytes = 0;  // 0: by the size of the disk
+  std::uint64_t disk_reserve_bytes = 0;    // 0: by the size of the disk
 
   // Listeners for clients, without those of Kafka's controllers. advertised_listeners has one for
   // each listener, in the same order.
@@ -79,6 +80,12 @@ struct Settings {
   milliseconds offsets_retention_check_interval_ms{0};
 
   bool operator==(const Settings&) const = default;
+};
+
+/// The settings of a moment, as text with their sources and typed.
+struct LiveConfig {
+  ConfigLayers layers;
+  Settings settings;
 };
 
 /// What is wrong between or inside settings that are fine by type: the one to change, and why.

@@ -9,9 +9,12 @@ constexpr SettingDefinition all[] = {
     {"chronik.cluster.id", text, null, any, applies, read_only,
      "Id of the cluster, 22 characters of URL base64, written into a new data directory; unset "
      "makes a random one, and a directory of another cluster is refused."},
-    {"chronik.disk.reserve.bytes", int64, "268435456", at_least(0), applies, cluster_wide,
-     "Free space below which produce requests are refused, so that deletes, retention and the "
-     "metadata log go on."},
+    {"chronik.disk.reserve.bytes", int64, "0", at_least(0), applies, read_only,
+     "Size of a file that is given up when the disk is full, so that what was accepted can still "
+     "be written; 0 means 1 % of the disk, at most 16 MiB."},
+    {"chronik.disk.watermark.bytes", int64, "0", at_least(0), applies, read_only,
+     "Free space below which produce requests are refused, so that reads, deletes and retention go "
+     "on; 0 means 5 % of the disk, at most 128 MiB."},
     {"chronik.log.level", text, "info", one_of("debug, info, warn, error"), applies, read_only,
      "Least level of the lines that are logged; while it runs, change the broker logger root."},
     {"chronik.shards", int32, "0", between(0, 1024), applies, read_only,
