@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "broker/api/config_changes.h"
 #include "broker/api/table.h"
 #include "broker/broker.h"
 #include "broker/group/coordinator.h"
@@ -96,6 +97,7 @@ struct Server::State {
   std::vector<PerShard> per_shard;
   std::unique_ptr<metadata::MetaLogStore> store;
   std::unique_ptr<MetadataView> view;
+  std::unique_ptr<ConfigChanges> config_changes;
   std::unique_ptr<TopicFollower> follower;
   std::unique_ptr<ProducerIds> producer_ids;
   std::unique_ptr<GroupCoordinator> groups;
@@ -106,7 +108,9 @@ struct Server::State {
 
 Result<void> Server::State::open_directory() {
   broker.data_directory = settings.log_dirs.front();
-  TRY_ASSIGN(directory, wal::LogDirectory::open(disk, broker.data_directory, {}));
+  TRY_ASSIGN(directory, wal::LogDirectory::open(disk, broker.data_directory,
+                                                {.watermark_bytes = settings.disk_watermark_bytes,
+                                                 .reserve_bytes = settings.disk_reserve_bytes}));
   if (!directory->stamp()) {
     wal::DirectoryStamp stamp;
     stamp.cluster_id = settings.cluster_id.value_or(random_uuid(random)).to_string();
@@ -177,6 +181,8 @@ Result<void> Server::State::open_metadata() {
     follower = std::make_unique<TopicFollower>(broker);
     store->add_observer(*follower);
     broker.metadata = view.get();
+    config_changes = std::make_unique<ConfigChanges>(shards->first(), *view, live, broker.node.id);
+    broker.config_changes = config_changes.get();
     for (std::uint32_t id = 0; id < per_shard.size(); ++id) {
       broker.shard_data.push_back(std::make_unique<ShardData>(ShardData{
           shards->at(id), *view, *per_shard[id].partitions, *per_shard[id].fetch_sessions}));
@@ -317,6 +323,7 @@ void Server::State::stop(milliseconds grace) {
   call_on(shards->first(), [&] {
     if (store && follower) store->remove_observer(*follower);
     follower.reset();
+    config_changes.reset();
     view.reset();
     if (store) store->remove_observer(live);
     store.reset();
