@@ -151,8 +151,11 @@ Result<void> FlushWork::write_segment(SegmentWrite& write) {
     }
     TRY(written);
   }
-  // A segment is durable before its successor's file is made, in both flush modes.
-  if (&write != &writes.back()) TRY(write.file->sync_data());
+  // A segment is durable, its name too, before its successor's file is made; in both flush modes.
+  if (&write != &writes.back()) {
+    TRY(write.file->sync_data());
+    if (write.made) TRY(place.disk->sync_directory(place.directory));
+  }
   return {};
 }
 
