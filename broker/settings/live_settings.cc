@@ -26,14 +26,22 @@ LiveSettings::LiveSettings(StartConfig config, Settings settings)
   publish(std::make_shared<const LiveConfig>(LiveConfig{std::move(layers), std::move(settings)}));
 }
 
-std::shared_ptr<const LiveConfig> LiveSettings::current() const {
-  const std::lock_guard lock(mutex_);
-  return current_;
+const std::shared_ptr<const LiveConfig>& LiveSettings::current() const {
+  thread_local std::uint64_t seen_version = 0;
+  thread_local std::shared_ptr<const LiveConfig> seen;
+  if (version_.load(std::memory_order_acquire) != seen_version) {
+    const std::lock_guard lock(mutex_);
+    seen = current_;
+    seen_version = version_.load(std::memory_order_relaxed);
+  }
+  return seen;
 }
 
 void LiveSettings::publish(std::shared_ptr<const LiveConfig> config) {
+  static std::atomic<std::uint64_t> last_version = 0;
   const std::lock_guard lock(mutex_);
   current_ = std::move(config);
+  version_.store(last_version.fetch_add(1) + 1, std::memory_order_release);
 }
 
 void LiveSettings::load(const metadata::Image& image) {

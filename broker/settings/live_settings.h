@@ -5,6 +5,8 @@
 // Add it to the store's observers before those that read it, so that they find the new settings.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,9 +21,12 @@ class LiveSettings final : public metadata::MetadataObserver {
  public:
   /// Precondition: `settings` is what `config` gives (start_settings).
   LiveSettings(StartConfig config, Settings settings);
+  LiveSettings(const LiveSettings&) = delete;
+  LiveSettings& operator=(const LiveSettings&) = delete;
 
-  /// Any thread.
-  std::shared_ptr<const LiveConfig> current() const;
+  /// Any thread, and for hot paths: without a lock as long as nothing changes. The reference is for
+  /// the statement that calls it; who suspends, or calls this again, keeps a copy of the pointer.
+  const std::shared_ptr<const LiveConfig>& current() const;
 
   /// Takes the dynamic configs of `image` over: once after the store is open; later by itself.
   /// Values of another version, or that do not fit together with what was given at start, are left
@@ -38,6 +43,9 @@ class LiveSettings final : public metadata::MetadataObserver {
   const std::string broker_name_;  // the resource of this broker: its id as text
   mutable std::mutex mutex_;       // for the pointer alone
   std::shared_ptr<const LiveConfig> current_;
+  // Of current_; no two pointers of the process have the same one. A thread that has seen it has
+  // the pointer.
+  std::atomic<std::uint64_t> version_ = 0;
 };
 
 }  // namespace chronik::broker

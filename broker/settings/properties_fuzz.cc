@@ -44,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto first = chronik::broker::parse_properties(text, "input");
   if (!first.has_value()) return 0;
-  std::string rewritten;
+  std::string rewritten = "\n";  // a byte order mark in the first key must not become the file's
   for (const auto& property : *first) {
     rewritten += escaped(property.key) + "=" + escaped(property.value) + "\n";
   }

@@ -200,10 +200,10 @@ Problem read_node(const ConfigLayers& layers, Settings& to) {
   const std::string_view from = to.log_dirs.empty() ? "log.dir" : "log.dirs";
   if (to.log_dirs.empty()) to.log_dirs = as_list(layers.value("log.dir").value());
   if (to.log_dirs.empty()) return SettingProblem{"log.dir", "names no directory"};
-  auto sorted = to.log_dirs;
-  std::sort(sorted.begin(), sorted.end());
-  if (sorted.front().empty() || std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
-    return SettingProblem{std::string(from), "names a directory twice, or an empty one"};
+  if (to.log_dirs.size() > 1) {
+    return SettingProblem{
+        std::string(from),
+        fmt::format("names {} directories, but chronik keeps its data in one", to.log_dirs.size())};
   }
   return std::nullopt;
 }

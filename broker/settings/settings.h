@@ -97,7 +97,7 @@ struct SettingProblem {
 /// The settings that the layers give, or the first problem. Precondition: the values are canonical.
 std::variant<Settings, SettingProblem> make_settings(const ConfigLayers& layers);
 
-/// The broker settings that have a typed field; the table's Effect::applies means the same.
+/// The broker settings that have a typed field, sorted.
 std::vector<std::string_view> settings_with_fields();
 
 }  // namespace chronik::broker

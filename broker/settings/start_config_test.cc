@@ -58,7 +58,7 @@ TEST(StartConfig, FlagRulesOverEnvironmentOverFileOverCommand) {
 }
 
 TEST(StartConfig, AHigherSourceRulesWhateverUnitItUses) {
-  StartSources sources = file("log.retention.ms=60000\nlog.dirs=/a,/b\nbroker.id=4");
+  StartSources sources = file("log.retention.ms=60000\nlog.dirs=/a\nbroker.id=4");
   sources.flags = {"--log.retention.hours=2", "--log.dir=/c", "--node.id=7"};
   const Settings settings = settings_of(sources);
   EXPECT_EQ(settings.topic_defaults.retention_ms, milliseconds{2 * 3600 * 1000});
@@ -192,12 +192,10 @@ TEST(StartConfig, AMistakeInTheFileIsOneLine) {
        "controllers of their own"},
       {"chronik.cluster.id=x",
        "server.properties:1: chronik.cluster.id=x: must be 22 characters of URL base64"},
-      {"log.dirs=/a,/a",
-       "server.properties:1: log.dirs=/a,/a: names a directory twice, or an "
-       "empty one"},
-      {"log.dirs=/a,",
-       "server.properties:1: log.dirs=/a,: names a directory twice, or an empty "
+      {"log.dirs=/a,/b",
+       "server.properties:1: log.dirs=/a,/b: names 2 directories, but chronik keeps its data in "
        "one"},
+      {"log.dir=", "server.properties:1: log.dir=: names no directory"},
       {"group.min.session.timeout.ms=10\ngroup.max.session.timeout.ms=9",
        "server.properties:1: group.min.session.timeout.ms=10: must not be more than "
        "group.max.session.timeout.ms, which is 9"},

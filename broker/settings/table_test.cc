@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "broker/settings/settings.h"
 #include "broker/settings/value.h"
@@ -42,15 +43,28 @@ TEST(SettingTable, EverySettingIsExplainedInOneSentence) {
   }
 }
 
+// Read and checked, but in force only with compaction, replicas and the like.
+constexpr std::string_view not_yet_in_force[] = {
+    "delete.retention.ms",   "file.delete.delay.ms",
+    "max.compaction.lag.ms", "min.cleanable.dirty.ratio",
+    "min.compaction.lag.ms", "min.insync.replicas",
+    "preallocate",
+};
+
 TEST(SettingTable, SaysThatASettingAppliesExactlyWhereItIsRead) {
-  const auto read = settings_with_fields();
+  std::set<std::string_view> read;
+  for (const std::string_view name : settings_with_fields()) read.insert(name);
+  for (const std::string_view name : not_yet_in_force) {
+    EXPECT_EQ(topic_settings().find(name)->effect, Effect::listed) << name;
+    for (const InheritedFrom& from : inherited_from(name)) read.erase(from.broker_name);
+  }
   for (const SettingDefinition* row : broker_settings().rows()) {
-    EXPECT_EQ(row->effect == Effect::applies,
-              std::binary_search(read.begin(), read.end(), row->name))
-        << row->name;
+    EXPECT_EQ(row->effect == Effect::applies, read.contains(row->name)) << row->name;
   }
   for (const SettingDefinition* row : topic_settings().rows()) {
-    EXPECT_EQ(row->effect == Effect::applies, has_topic_field(row->name)) << row->name;
+    const bool later =
+        std::count(std::begin(not_yet_in_force), std::end(not_yet_in_force), row->name) > 0;
+    EXPECT_EQ(row->effect == Effect::applies, has_topic_field(row->name) && !later) << row->name;
   }
 }
 

@@ -70,7 +70,7 @@ void apply_topic_setting(TopicSettings& settings, std::string_view name, std::st
 TopicSettings resolve_topic_settings(const TopicSettings& defaults,
                                      const metadata::ConfigMap& overrides);
 
-/// Whether there is a typed field for the setting; the table's Effect::applies means the same.
+/// Whether there is a typed field for the setting.
 bool has_topic_field(std::string_view name);
 
 /// What must hold between settings: min.compaction.lag.ms <= max.compaction.lag.ms. Errors:
