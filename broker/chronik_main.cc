@@ -40,8 +40,8 @@ int serve(cli::Start start, bool dev, Disk& disk, const sigset_t& signals) {
     return 1;
   }
   for (const Listener& listener : (*server)->listeners()) {
-    log_info("listening",
-             {{"listener", listener.name}, {"host", listener.host}, {"port", listener.port}});
+    log_info("listening", {{"listener", listener.name},
+                           {"address", fmt::format("{}:{}", listener.host, listener.port)}});
   }
   const auto took =
       std::chrono::duration_cast<std::chrono::milliseconds>(clock.steady_now() - began);

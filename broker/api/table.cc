@@ -8,6 +8,7 @@
 #include "broker/api/create_topics.h"
 #include "broker/api/describe_cluster.h"
 #include "broker/api/describe_configs.h"
+#include "broker/api/groups.h"
 #include "broker/api/handlers.h"
 #include "broker/api/incremental_alter_configs.h"
 #include "broker/api/list_config_resources.h"
@@ -41,6 +42,15 @@ const ApiTable& api_table() {
       api_entry<fetch>(),
       api_entry<list_offsets>(),
       api_entry<metadata_request, librdkafka_metadata_surplus>(),
+      api_entry<offset_commit>(),
+      api_entry<offset_fetch>(),
+      api_entry<find_coordinator>(),
+      api_entry<join_group>(),
+      api_entry<heartbeat>(),
+      api_entry<leave_group>(),
+      api_entry<sync_group>(),
+      api_entry<describe_groups>(),
+      api_entry<list_groups>(),
       api_versions_entry(),
       api_entry<create_topics>(),
       api_entry<delete_topics>(),
@@ -55,6 +65,8 @@ const ApiTable& api_table() {
       api_entry<describe_log_dirs>(),
       api_entry<create_partitions>(),
       api_entry<incremental_alter_configs>(),
+      api_entry<delete_groups>(),
+      api_entry<offset_delete>(),
       api_entry<describe_cluster>(),
       api_entry<describe_producers>(),
       api_entry<list_config_resources>(),

@@ -4,14 +4,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "base/coding.h"
 #include "broker/group/group.h"
@@ -60,7 +56,7 @@ class Story {
     auto value = find(key);
     return value ? std::stoi(*value) : otherwise;
   }
-  /// "10s", "500ms", "7d"
+  /// "10s", "500ms", "20m", "7d"
   static std::int32_t duration(const std::string& value) {
     const int count = std::stoi(value);
     if (value.ends_with("ms")) return count;
