@@ -29,14 +29,14 @@ void make_change(const Directory::Change& change, std::map<std::string, Node>& t
 
 namespace {
 
-/// Applies the sectors of a write for which keep() says so.
+/// Applies the sectors of a write for which keep(sector) says so.
 template <class Keep>
 void apply_sectors(const Inode::Change& change, Bytes& to, Keep keep) {
   const std::uint64_t end = change.position + change.bytes.size();
   for (std::uint64_t at = change.position; at < end;) {
     const std::uint64_t sector_end =
         std::min(end, (at / MemoryDisk::sector_bytes + 1) * MemoryDisk::sector_bytes);
-    if (keep()) {
+    if (keep(at / MemoryDisk::sector_bytes)) {
       if (to.size() < sector_end) to.resize(sector_end);
       std::memcpy(to.data() + at, change.bytes.data() + (at - change.position), sector_end - at);
     }
@@ -93,7 +93,8 @@ class Survival {
   }
 
   void decide(Inode& file) {
-    for (const Inode::Change& change : file.unsynced) decide(change, file.durable);
+    versions_.clear();
+    for (const Inode::Change& change : file.unsynced) decide(change, file);
     file.unsynced.clear();
     file.resize(file.durable.size());
     file.current = file.durable;
@@ -109,22 +110,32 @@ class Survival {
  private:
   bool keep_one() { return random_.below(4) < keep_quarters_; }
   bool keep_whole(std::uint64_t sequence) {
-    if (model_ == CrashModel::kill) return true;
     return model_ == CrashModel::ordered ? sequence < cut_ : keep_one();
   }
-  void decide(const Inode::Change& change, Bytes& to) {
-    if (model_ == CrashModel::kill || (model_ == CrashModel::ordered && change.sequence < cut_)) {
+  void decide(const Inode::Change& change, Inode& file) {
+    Bytes& to = file.durable;
+    if (model_ == CrashModel::ordered && change.sequence < cut_) {
       make_change(change, to);
     } else if (model_ == CrashModel::ordered && change.sequence == cut_ && !change.truncate) {
       std::uint64_t sectors = random_.below(change.bytes.size() / MemoryDisk::sector_bytes + 2);
-      apply_sectors(change, to, [&] { return sectors != 0 && sectors-- != 0; });
+      apply_sectors(change, to, [&](std::uint64_t) { return sectors != 0 && sectors-- != 0; });
       grow(change, to);
     } else if (model_ == CrashModel::reordered && change.truncate) {
       if (keep_one()) make_change(change, to);
     } else if (model_ == CrashModel::reordered) {
-      apply_sectors(change, to, [&] { return keep_one(); });
+      apply_sectors(change, to, [&](std::uint64_t sector) {
+        return change.sequence < version_of(sector, file);
+      });
       grow(change, to);
     }
+  }
+  /// A sector goes to the disk as it is at some time: with all that was written into it before.
+  std::uint64_t version_of(std::uint64_t sector, const Inode& file) {
+    const auto [found, chosen] = versions_.try_emplace(sector, no_cut);
+    if (chosen && !keep_one()) {
+      found->second = file.unsynced[random_.below(file.unsynced.size())].sequence;
+    }
+    return found->second;
   }
   /// The new size may be durable without the bytes: they read as zeros.
   void grow(const Inode::Change& change, Bytes& to) {
@@ -136,6 +147,7 @@ class Survival {
   const CrashModel model_;
   std::uint64_t cut_ = no_cut;
   std::uint64_t keep_quarters_ = 0;
+  std::map<std::uint64_t, std::uint64_t> versions_;  // of the sectors of one file
 };
 
 }  // namespace

@@ -16,6 +16,7 @@ constexpr std::string_view magic = "chrnkckp";
 constexpr std::size_t crc_at = 12;
 constexpr std::size_t body_at = 16;
 constexpr std::uint16_t flag_derived = 1;
+constexpr std::uint16_t flag_cut_under_way = 2;
 
 /// Of all bytes but its own four.
 std::uint32_t checksum(ByteView bytes) {
@@ -103,7 +104,8 @@ Bytes encode_checkpoint(const Checkpoint& checkpoint) {
   Writer writer;
   writer.text(magic);
   writer.u16(format_version);
-  writer.u16(checkpoint.has_derived ? flag_derived : 0);
+  writer.u16(static_cast<std::uint16_t>((checkpoint.has_derived ? flag_derived : 0) |
+                                        (checkpoint.cut_under_way ? flag_cut_under_way : 0)));
   writer.u32(0);
   writer.bytes(checkpoint.identity.topic_id.bytes);
   writer.i32(checkpoint.identity.partition);
@@ -147,6 +149,7 @@ Result<Checkpoint> decode_checkpoint(ByteView bytes, const std::string& file) {
 
   Checkpoint checkpoint;
   checkpoint.has_derived = (flags & flag_derived) != 0;
+  checkpoint.cut_under_way = (flags & flag_cut_under_way) != 0;
   const ByteView id = reader.bytes(checkpoint.identity.topic_id.bytes.size());
   std::copy(id.begin(), id.end(), checkpoint.identity.topic_id.bytes.begin());
   checkpoint.identity.partition = reader.i32();

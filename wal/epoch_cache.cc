@@ -39,7 +39,7 @@ std::optional<LeaderEpoch> EpochCache::epoch_at(EntryIndex index) const {
 
 void EpochCache::truncate_front(EntryIndex start_index) {
   const auto next = std::upper_bound(
-      starts_.begin(), starts_.end(), start_index,
+      starts_.begin(), starts_.end(), start_index - 1,
       [](EntryIndex wanted, const EpochStart& at) { return wanted < at.start_index; });
   if (next != starts_.begin()) starts_.erase(starts_.begin(), std::prev(next));
 }

@@ -42,7 +42,8 @@ class EpochCache {
   /// entries left: `epoch` itself and where the oldest of those begins.
   std::optional<EpochEnd> end_of(LeaderEpoch epoch, Offset log_start, Offset log_end) const;
   std::optional<LeaderEpoch> epoch_at(EntryIndex index) const;
-  /// The first entry left has this index: forgets epochs that ended before it.
+  /// The first entry left has this index: forgets epochs that ended before the entry in front of
+  /// it, whose epoch replication asks for.
   void truncate_front(EntryIndex start_index);
   /// Entries behind index `last_kept` are gone.
   void truncate_back(EntryIndex last_kept);

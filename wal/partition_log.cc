@@ -43,7 +43,7 @@ Result<std::unique_ptr<PartitionLog>> PartitionLog::open(LogEnvironment& environ
   TRY_ASSIGN(RecoveredLog recovered, recover_log(environment.disk, log->directory_, log->identity_,
                                                  *log->settings_, derived));
   log->directory_made_ = recovered.directory_made;
-  log->start_offset_ = log->durable_start_offset_ = recovered.start_offset;
+  log->start_offset_ = recovered.start_offset;
   log->end_offset_ = log->durable_end_offset_ = recovered.end_offset;
   log->last_index_ = log->durable_last_index_ = recovered.last_index;
   log->epochs_ = std::move(recovered.epochs);
@@ -178,7 +178,7 @@ void PartitionLog::start_epoch(LeaderEpoch epoch) {
 }
 
 std::optional<LeaderEpoch> PartitionLog::epoch_at(EntryIndex index) const {
-  if (index < start_index() || index > last_index_) return std::nullopt;
+  if (index < start_index() - 1 || index > last_index_) return std::nullopt;
   return epochs_.epoch_at(index);
 }
 

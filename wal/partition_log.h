@@ -76,7 +76,8 @@ class PartitionLog {
   void set_listener(DurableListener* listener) { listener_ = listener; }
 
   Offset log_start_offset() const { return start_offset_; }
-  /// The log start that a restart would come back with.
+  /// At least here a restart would start the log. After open() 0 until the first checkpoint: the
+  /// one that was found may not be durable itself.
   Offset durable_log_start_offset() const { return durable_start_offset_; }
   /// The next offset to assign; includes what is not yet durable.
   Offset end_offset() const { return end_offset_; }
@@ -107,7 +108,8 @@ class PartitionLog {
   /// Entries from index `from` (written or not), for replication. At least one when there is one.
   /// Errors: out_of_range (from < start_index() or > last_index() + 1), io, corrupt.
   Result<EntrySlice> read_entries(EntryIndex from, std::uint64_t max_bytes);
-  /// The epoch of an entry; nothing when the log does not have it.
+  /// The epoch of an entry, or of the one in front of the first; nothing when the log does not have
+  /// it.
   std::optional<LeaderEpoch> epoch_at(EntryIndex index) const;
 
   /// The first record at or after log start with a timestamp >= target, below `below`; nothing when
@@ -123,15 +125,17 @@ class PartitionLog {
   /// no entry follows. Forgotten by a restart until an entry carries it: the leader calls it again.
   void start_epoch(LeaderEpoch epoch);
 
-  /// DeleteRecords: the log starts at `offset`. Durable once durable_log_start_offset() has moved:
-  /// mark dirty. An offset below the start changes nothing. Errors: out_of_range (> durable end).
+  /// DeleteRecords: the log starts at `offset`. Durable once durable_log_start_offset() has come
+  /// there: mark dirty. An offset below the start changes nothing (but may have to become durable
+  /// too). Errors: out_of_range (> durable end).
   Result<void> delete_before(Offset offset);
   /// Drops old segments by retention.ms and retention.bytes; rolls the active one first if it is
   /// due. `now` is what RetentionClock (wal/retention.h) makes of the wall clock. Returns how many
   /// segments go; their files go after the next checkpoint: mark dirty.
   std::size_t apply_retention(Timestamp now);
   /// Removes all entries behind index `last_kept`, durable or not, for replication: mark dirty.
-  /// No later entry is written before the cut is durable. Errors: out_of_range, io, corrupt.
+  /// No later entry is written before the cut is durable. Errors: out_of_range (also when the log
+  /// would end below its start), io, corrupt.
   Result<void> truncate_after(EntryIndex last_kept);
 
   /// Whether a flush would do anything.
@@ -195,6 +199,7 @@ class PartitionLog {
   std::string path(const Segment& segment, std::string_view suffix) const;
   IndexOwner index_owner(const Segment& segment) const;
   Error damaged(const Segment& segment, const std::string& what) const;
+  Error below_start(EntryIndex last_kept) const;
 
   bool must_roll(const Segment& active, const protocol::BatchHeader& header) const;
   Segment& start_segment();
@@ -203,6 +208,7 @@ class PartitionLog {
   std::size_t segment_index_of(Offset offset) const;
   Offset segment_end_offset(std::size_t number) const;
   EntryIndex segment_end_index(std::size_t number) const;
+  bool is_durable(std::size_t number) const;
   Result<std::shared_ptr<File>> log_file(Segment& segment);
 
   /// The last index entry for which `before` holds; the segment's beginning when none does.

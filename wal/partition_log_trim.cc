@@ -15,15 +15,23 @@ void PartitionLog::drop_front(std::size_t count) {
     const Segment& segment = *segments_[i];
     if (segment.file_made) removals_.push_back(path(segment, log_suffix));
     if (segment.facts.index_entries != 0) removals_.push_back(path(segment, index_suffix));
-    if (unsynced_segment_ == segment.facts.base_offset) unsynced_segment_.reset();
   }
   segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(count));
   environment_.counters.segments_deleted += count;
   checkpoint_wanted_ = true;
 }
 
+bool PartitionLog::is_durable(std::size_t number) const {
+  // By index: entries of Raft's own at the end take no offset.
+  return segment_end_index(number) <= durable_last_index_ + 1;
+}
+
 Result<void> PartitionLog::delete_before(Offset offset) {
-  if (offset <= start_offset_) return {};
+  if (offset <= start_offset_) {
+    // Deleted before, but perhaps by a process that died before that was durable.
+    checkpoint_wanted_ = checkpoint_wanted_ || offset > durable_start_offset_;
+    return {};
+  }
   if (offset > durable_end_offset_) {
     return Error{Errc::out_of_range,
                  fmt::format("cannot delete records before {}: the log ends at {}", offset,
@@ -32,8 +40,12 @@ Result<void> PartitionLog::delete_before(Offset offset) {
   start_offset_ = offset;
   checkpoint_wanted_ = true;
   std::size_t count = 0;
-  // The active segment stays, so that the log goes on in it.
-  while (count + 1 < segments_.size() && segments_[count + 1]->facts.base_offset <= offset) ++count;
+  // The active segment stays, so that the log goes on in it; one that is not synced stays until it
+  // is, or it would have a successor before it is durable.
+  while (count + 1 < segments_.size() && segments_[count + 1]->facts.base_offset <= offset &&
+         is_durable(count) && unsynced_segment_ != segments_[count]->facts.base_offset) {
+    ++count;
+  }
   drop_front(count);
   epochs_.truncate_front(start_index());
   if (derived_ != nullptr) derived_->on_log_start(start_offset_);
@@ -43,10 +55,6 @@ Result<void> PartitionLog::delete_before(Offset offset) {
 std::size_t PartitionLog::apply_retention(Timestamp now) {
   const LogSettings& settings = *settings_;
   if (!settings.delete_old) return 0;
-  const auto is_durable = [&](std::size_t number) {
-    return segment_end_offset(number) <= durable_end_offset_ &&
-           segment_end_index(number) <= durable_last_index_ + 1;
-  };
   std::uint64_t size = size_bytes();
   std::size_t count = 0;
   while (count < segments_.size() && is_durable(count)) {
@@ -60,6 +68,11 @@ std::size_t PartitionLog::apply_retention(Timestamp now) {
                            size - facts.size_bytes >= *settings.retention_bytes;
     const bool below_start = segment_end_offset(count) <= start_offset_ && !active;
     if (!too_old && !too_large && !below_start) break;
+    if (unsynced_segment_ == facts.base_offset) {
+      // It would have a successor before it is durable: the next pass finds it synced.
+      checkpoint_wanted_ = true;
+      break;
+    }
     size -= facts.size_bytes;
     ++count;
   }
@@ -85,6 +98,12 @@ void PartitionLog::cut_tail(EntryIndex last_kept) {
   while (!tail_->entries.empty() && tail_->entries.back().index > last_kept) {
     tail_->entries.pop_back();
   }
+}
+
+Error PartitionLog::below_start(EntryIndex last_kept) const {
+  return {Errc::out_of_range,
+          fmt::format("{}: cutting behind entry {} would end the log below its start {}",
+                      directory_, last_kept, start_offset_)};
 }
 
 /// Sets the segment's facts back to what they were behind `last_kept`.
@@ -128,6 +147,7 @@ Result<void> PartitionLog::cut_segment(Segment& segment, EntryIndex last_kept) {
     end_offset = place.header.next_offset();
     return true;
   }));
+  if (end_offset < start_offset_) return below_start(last_kept);
   const auto kept = [&](const IndexEntry& entry) { return entry.position <= near.position; };
   if (segment.index_file_entries != 0) {
     TRY_ASSIGN(const auto file,
@@ -180,6 +200,7 @@ Result<void> PartitionLog::truncate_after(EntryIndex last_kept) {
   if (keep > 0) {
     TRY(cut_segment(*segments_[keep - 1], last_kept));
   } else {
+    if (segments_.front()->facts.base_offset < start_offset_) return below_start(last_kept);
     end_offset_ = segments_.front()->facts.base_offset;
   }
   cut_tail(last_kept);
@@ -195,7 +216,6 @@ Result<void> PartitionLog::truncate_after(EntryIndex last_kept) {
   last_index_ = last_kept;
   durable_last_index_ = std::min(durable_last_index_, last_kept);
   durable_end_offset_ = std::min(durable_end_offset_, end_offset_);
-  start_offset_ = std::min(start_offset_, end_offset_);
   epochs_.truncate_back(last_kept);
   hints_ = {};
   ++generation_;
@@ -220,6 +240,7 @@ Result<void> PartitionLog::truncate_after(EntryIndex last_kept) {
     work.checkpoint_done = false;
     // The index files have only what earlier checkpoints wrote.
     Checkpoint saved = state();
+    saved.cut_under_way = true;
     for (std::size_t i = 0; i < segments_.size(); ++i) {
       saved.segments[i].index_entries = segments_[i]->index_file_entries;
     }

@@ -37,6 +37,8 @@ class Recovery {
   Result<void> restore_derived();
   Result<void> replay_saved();
   Result<void> scan_tail();
+  Result<void> remove_empty_files();
+  Result<void> drop_empty_segment();
   Result<bool> scan_segment(Segment& segment, bool followed);
   Result<void> judge(Segment& segment, File& file, ScanBuffer& buffer, const CheckedEntry& bad,
                      bool followed);
@@ -78,14 +80,18 @@ Result<RecoveredLog> Recovery::run() {
     TRY(remove_leftovers());
     TRY(check_saved_segments());
   } else {
-    if (!files_.logs.empty()) log_.start_offset = log_.end_offset = files_.logs.front();
     // A young log: the process may have died between the sync of a file and that of its name.
     if (files_.exists) TRY(sync_names());
   }
   if (files_.exists) {
     log_.directory_made = true;
     TRY(restore_derived());
+    TRY(remove_empty_files());
+    if (!files_.has_checkpoint && !files_.logs.empty()) {
+      log_.start_offset = log_.end_offset = files_.logs.front();
+    }
     TRY(scan_tail());
+    TRY(drop_empty_segment());
   } else if (derived_ != nullptr) {
     derived_->reset();
   }
@@ -170,6 +176,10 @@ Result<void> Recovery::remove_leftovers() {
     if (name == new_checkpoint_file) superfluous.push_back(name);
   }
   std::erase_if(files_.logs, [&](Offset base) { return base < first; });
+  // The process may have died before this checkpoint's own name was durable: with the one before
+  // it, these files would be missing. And files that a truncation removed may come back with the
+  // next power cut, behind new entries.
+  if (checkpoint_.cut_under_way || !superfluous.empty()) TRY(sync_names());
   for (const std::string& name : superfluous) {
     if (Result<void> removed = disk_.remove(directory_ + "/" + name); !removed) {
       log_warn("a file that is no longer needed stays", {{"why", removed.error().message}});
@@ -235,6 +245,41 @@ Result<void> Recovery::replay_saved() {
   return {};
 }
 
+/// Of an empty file nobody knows whether its name is durable, and the log may have gone on without
+/// it: it goes, and is made again when it is wanted. It may come back with a power cut.
+Result<void> Recovery::remove_empty_files() {
+  Offset first = 0;
+  if (!log_.segments.empty()) {
+    const SegmentFacts& last = log_.segments.back()->facts;
+    first = last.base_offset + (last.size_bytes == 0 ? 0 : 1);
+  }
+  std::vector<Offset> kept;
+  for (const Offset base : files_.logs) {
+    if (base >= first) {
+      const std::string name = path(base, log_suffix);
+      TRY_ASSIGN(const auto file, disk_.open(name, OpenMode::read_write));
+      TRY_ASSIGN(std::uint64_t size, file->size());
+      if (size == 0) {
+        TRY(file->sync_data());
+        file->drop_cache(0, 0);
+        TRY_ASSIGN(size, file->size());
+      }
+      if (size == 0) {
+        TRY(disk_.remove(name));
+        continue;
+      }
+    }
+    kept.push_back(base);
+  }
+  files_.logs = std::move(kept);
+  if (!log_.segments.empty() && log_.segments.back()->facts.size_bytes == 0) {
+    Segment& last = *log_.segments.back();
+    last.file_made =
+        std::binary_search(files_.logs.begin(), files_.logs.end(), last.facts.base_offset);
+  }
+  return {};
+}
+
 Result<void> Recovery::scan_tail() {
   std::size_t next_file = 0;
   if (!log_.segments.empty()) {
@@ -269,13 +314,24 @@ Result<void> Recovery::scan_tail() {
   return {};
 }
 
+/// As remove_empty_files(), of a segment that was cut to nothing.
+Result<void> Recovery::drop_empty_segment() {
+  if (log_.segments.empty() || log_.segments.back()->facts.size_bytes != 0) return {};
+  if (log_.segments.back()->file_made) {
+    TRY(disk_.remove(path(log_.segments.back()->facts.base_offset, log_suffix)));
+  }
+  log_.segments.pop_back();
+  return {};
+}
+
 /// False when the tail was cut in this segment.
 Result<bool> Recovery::scan_segment(Segment& segment, bool followed) {
   const std::string name = path(segment.facts.base_offset, log_suffix);
   const std::uint64_t begin = segment.facts.size_bytes;
   TRY_ASSIGN(const auto file, disk_.open(name, OpenMode::read_write));
   TRY_ASSIGN(std::uint64_t size, file->size());
-  if (size == begin) return true;
+  // A cut that seems to be done may not be durable.
+  if (size == begin && !checkpoint_.cut_under_way) return true;
   // What a process that died left in the page cache may never have reached the disk, or a sync of
   // it may have failed before: write it, then look at what the disk has.
   TRY(file->sync_data());
