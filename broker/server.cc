@@ -130,7 +130,7 @@ Result<void> Server::State::open_directory() {
 void Server::State::start_shards() {
   const std::uint32_t count =
       settings.shards > 0 ? static_cast<std::uint32_t>(settings.shards) : default_shard_count();
-  shards = std::make_unique<Shards>(count, clock);
+  shards = std::make_unique<Shards>(count, clock, random.next());
   broker.clock = &clock;
   broker.shards = shards.get();
   broker.apis = &api_table();

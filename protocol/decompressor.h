@@ -22,7 +22,7 @@ namespace chronik::protocol {
 /// What one stream may give: at most output_bytes_max, and beyond ratio_free_bytes no more than
 /// ratio_max times its own size. The work that a sender can cause is bounded by these.
 struct DecompressionLimits {
-  std::uint64_t output_bytes_max = std::uint64_t{256} << 20;
+  std::uint64_t output_bytes_max = std::uint64_t{96} << 20;
   std::uint64_t ratio_free_bytes = std::uint64_t{32} << 20;
   std::uint64_t ratio_max = 512;
 

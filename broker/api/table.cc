@@ -32,6 +32,8 @@ namespace {
 // librdkafka (2.15 at least) leaves three bytes of a fixed-size array count behind the body when it
 // asks for all topics in a flexible version. Kafka overlooks what follows a body.
 constexpr std::size_t librdkafka_metadata_surplus = 3;
+// librdkafka 2.0 leaves one byte behind ListGroups.
+constexpr std::size_t librdkafka_list_groups_surplus = 1;
 
 }  // namespace
 
@@ -50,7 +52,7 @@ const ApiTable& api_table() {
       api_entry<leave_group>(),
       api_entry<sync_group>(),
       api_entry<describe_groups>(),
-      api_entry<list_groups>(),
+      api_entry<list_groups, librdkafka_list_groups_surplus>(),
       api_versions_entry(),
       api_entry<create_topics>(),
       api_entry<delete_topics>(),
@@ -64,8 +66,8 @@ const ApiTable& api_table() {
       api_entry<alter_configs>(),
       api_entry<describe_log_dirs>(),
       api_entry<create_partitions>(),
-      api_entry<incremental_alter_configs>(),
       api_entry<delete_groups>(),
+      api_entry<incremental_alter_configs>(),
       api_entry<offset_delete>(),
       api_entry<describe_cluster>(),
       api_entry<describe_producers>(),

@@ -1,5 +1,7 @@
 #include "integration/harness/admin.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 
 #include "base/check.h"
@@ -234,6 +236,8 @@ std::vector<std::string> Admin::groups() {
   const auto* result = rd_kafka_event_ListConsumerGroups_result(event.get());
   if (result == nullptr) return names;
   std::size_t count = 0;
+  const auto** errors = rd_kafka_ListConsumerGroups_result_errors(result, &count);
+  for (std::size_t i = 0; i < count; ++i) ADD_FAILURE() << rd_kafka_error_string(errors[i]);
   const auto** listings = rd_kafka_ListConsumerGroups_result_valid(result, &count);
   for (std::size_t i = 0; i < count; ++i) {
     names.emplace_back(rd_kafka_ConsumerGroupListing_group_id(listings[i]));

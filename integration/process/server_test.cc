@@ -130,7 +130,7 @@ TEST_F(Server, HelpAndVersionAreShortAndTrue) {
   EXPECT_NE(run_program({BrokerProcess::program(), "no-such-command"}, log), 0);
   std::ifstream file(log);
   const std::string text((std::istreambuf_iterator<char>(file)), {});
-  for (const char* word : {"serve", "dev", "log", CHRONIK_VERSION}) {
+  for (const char* word : {"serve", "dev", "config", CHRONIK_VERSION}) {
     EXPECT_NE(text.find(word), std::string::npos) << word;
   }
   std::filesystem::remove(log);
