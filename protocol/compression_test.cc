@@ -145,6 +145,40 @@ TEST(Compression, Lz4BlocksThatDependOnEachOtherAreRefused) {
   EXPECT_NE(output.error().message.find("independent"), std::string::npos);
 }
 
+TEST(Compression, ADamagedFurtherGzipMemberIsNotTakenForStrayBytes) {
+  Bytes two =
+      joined({compressed(Codec::gzip, as_bytes("one")), compressed(Codec::gzip, as_bytes("two"))});
+  const std::size_t flags_of_second = two.size() / 2 + 3;
+  two[flags_of_second] = 0x80;  // reserved
+  EXPECT_FALSE(decompress(Codec::gzip, two));
+  two[flags_of_second] = 0;
+  EXPECT_TRUE(decompress(Codec::gzip, two));
+  two.resize(two.size() - 3);
+  EXPECT_FALSE(decompress(Codec::gzip, two));
+}
+
+// lz4 1.9.4 keeps what is left of the content size of a frame that was abandoned, through a reset
+// of the context: good frames after a damaged one were refused.
+TEST(Compression, ADamagedLz4FrameDoesNotSpoilTheNextOne) {
+  LZ4F_preferences_t preferences{};
+  preferences.frameInfo.blockMode = LZ4F_blockIndependent;
+  preferences.frameInfo.contentSize = 1;  // to be set by the library
+  const std::string text(1'000, 'x');
+  Bytes frame(LZ4F_compressFrameBound(text.size(), &preferences));
+  frame.resize(
+      LZ4F_compressFrame(frame.data(), frame.size(), text.data(), text.size(), &preferences));
+  Decompressor decompressor;
+  Bytes output;
+  decompressor.start(Codec::lz4, ByteView(frame).first(frame.size() - 6));
+  EXPECT_FALSE(decompressor.read_all(output));
+  const Bytes good = compressed(Codec::lz4, as_bytes("good"));
+  output.clear();
+  decompressor.start(Codec::lz4, good);
+  const auto result = decompressor.read_all(output);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(as_text(output), "good");
+}
+
 TEST(Compression, CutStreamsAreNeverWhole) {
   Random random(4);
   const Bytes input = text_like(random, 3'000);

@@ -80,13 +80,23 @@ class GzipStream {
     CHECK(inflateReset(&stream_) == Z_OK);
     header_ = {};
     CHECK(inflateGetHeader(&stream_, &header_) == Z_OK);
+    member_ = {stream_.next_in, stream_.avail_in};
+  }
+
+  /// What follows a member and does not even begin as another one is none of the stream's.
+  bool looks_like_member() const {
+    constexpr std::array<std::uint8_t, 3> begin{0x1f, 0x8b, Z_DEFLATED};
+    return member_.size() >= begin.size() &&
+           std::equal(begin.begin(), begin.end(), member_.begin());
   }
 
   Result<> step() {
     const int code = inflate(&stream_, Z_NO_FLUSH);
     if (code == Z_STREAM_END) {
       first_member_ = false;
-      ended_ = stream_.avail_in == 0;
+      // As Java's GZIPInputStream, which sees no member in so few bytes.
+      constexpr uInt too_few_for_a_member = 18;
+      ended_ = stream_.avail_in <= too_few_for_a_member;
       if (!ended_) begin_member();
       return {};
     }
@@ -94,8 +104,7 @@ class GzipStream {
         (code == Z_OK || code == Z_BUF_ERROR) && stream_.avail_in == 0 && stream_.avail_out != 0;
     if (code == Z_OK && !starved) return {};
     CHECK(code != Z_MEM_ERROR && code != Z_STREAM_ERROR);
-    // What follows a member and is not the header of another one does not belong to the stream.
-    if (!first_member_ && header_.done != 1) {
+    if (!first_member_ && header_.done != 1 && !looks_like_member()) {
       ended_ = true;
       return {};
     }
@@ -105,6 +114,7 @@ class GzipStream {
 
   z_stream stream_{};
   gz_header header_{};
+  ByteView member_;  // from the member at hand to the end of the stream
   bool ready_ = false;
   bool first_member_ = true;
   bool ended_ = false;
@@ -150,9 +160,10 @@ class SnappyStream {
   }
 
   Result<> take_header() {
-    const auto readable_from = load_be<std::int32_t>(input_.data() + xerial_magic_size + 4);
-    if (readable_from < 1) {
-      return damage(Codec::snappy, fmt::format("unknown framing version {}", readable_from));
+    // A second number, the oldest version that can read the stream, is looked at by nobody.
+    const auto version = load_be<std::int32_t>(input_.data() + xerial_magic_size);
+    if (version < 1) {
+      return damage(Codec::snappy, fmt::format("unknown framing version {}", version));
     }
     input_ = input_.subspan(xerial_header.size());
     return {};
@@ -228,13 +239,14 @@ class Lz4Stream {
 
   Result<> start(ByteView input) {
     input_ = input;
-    ended_ = false;
     TRY(check_header());
     has_big_blocks_ = (input[5] >> 4 & 7) == LZ4F_max4MB;
+    // lz4 1.9.4 carries the content size of a frame that was left in the middle over into the next
+    // one, also through a reset: only a context that has come to its end is used again.
+    if (!ended_) release_context();
+    ended_ = false;
     if (context_ == nullptr) {
       CHECK(LZ4F_isError(LZ4F_createDecompressionContext(&context_, LZ4F_VERSION)) == 0);
-    } else {
-      LZ4F_resetDecompressionContext(context_);
     }
     return {};
   }
@@ -254,10 +266,7 @@ class Lz4Stream {
         return damage(Codec::lz4, "it ends before its end mark");
       }
     }
-    if (ended_ && has_big_blocks_) {
-      LZ4F_freeDecompressionContext(context_);
-      context_ = nullptr;
-    }
+    if (ended_ && has_big_blocks_) release_context();
     return size;
   }
 
@@ -285,9 +294,14 @@ class Lz4Stream {
     return {};
   }
 
+  void release_context() {
+    LZ4F_freeDecompressionContext(context_);
+    context_ = nullptr;
+  }
+
   LZ4F_dctx* context_ = nullptr;
   ByteView input_;
-  bool ended_ = false;
+  bool ended_ = true;            // the context, if there is one, awaits a frame
   bool has_big_blocks_ = false;  // of 4 MiB: the context then holds twice as much
 };
 
@@ -317,9 +331,20 @@ class ZstdStream {
     while (output.pos < output.size && !(between_frames_ && input_.pos == input_.size)) {
       const std::size_t written_before = output.pos;
       const std::size_t taken_before = input_.pos;
+      if (between_frames_) {
+        frame_size_declared_ = ZSTD_getFrameContentSize(
+            static_cast<const std::uint8_t*>(input_.src) + input_.pos, input_.size - input_.pos);
+        frame_size_ = 0;
+      }
       const std::size_t hint = ZSTD_decompressStream(context_, &output, &input_);
       if (ZSTD_isError(hint) != 0) return damage(Codec::zstd, ZSTD_getErrorName(hint));
       between_frames_ = hint == 0;
+      frame_size_ += output.pos - written_before;
+      // The library checks this or not depending on how much room it is given.
+      if (between_frames_ && frame_size_declared_ != ZSTD_CONTENTSIZE_UNKNOWN &&
+          frame_size_declared_ != ZSTD_CONTENTSIZE_ERROR && frame_size_declared_ != frame_size_) {
+        return damage(Codec::zstd, "a frame does not have the size that it declares");
+      }
       if (!between_frames_ && output.pos == written_before && input_.pos == taken_before) {
         return damage(Codec::zstd, "it ends inside a frame");
       }
@@ -335,6 +360,8 @@ class ZstdStream {
   ZSTD_DCtx* context_ = nullptr;
   ZSTD_inBuffer input_{};
   bool between_frames_ = true;
+  unsigned long long frame_size_declared_ = 0;
+  unsigned long long frame_size_ = 0;
 };
 
 }  // namespace

@@ -7,7 +7,8 @@
 // is an Error. Where codecs leave a choice it does as Kafka's broker: gzip members and snappy
 // streams may follow each other and bytes that begin no further gzip member are ignored; zstd
 // frames may follow each other and nothing else may; of lz4 the first frame counts and its blocks
-// must be independent of each other.
+// must be independent of each other. It is stricter where other readers are: a damaged further gzip
+// member or zstd frame, a wrong content checksum of lz4, reserved bits in gzip's header are damage.
 #pragma once
 
 #include <cstdint>

@@ -243,7 +243,7 @@ class Validation {
     if (!scanner.ok()) [[unlikely]]
       return reject_damage(scanner.problem(), target_);
     if (flawed) [[unlikely]]
-      return explain_flaws();
+      return explain_flaws(codec);
     if (!ordered && codec != Codec::none) [[unlikely]] {
       return reject(ErrorCode::invalid_record,
                     fmt::format("The offsets inside the {} batch in the append to {} are not 0, 1, "
@@ -271,12 +271,30 @@ class Validation {
     store_be(bytes_.mutable_view().data() + batch_crc_position, header_.crc);
   }
 
-  Rejection explain_flaws() {
+  Rejection explain_flaws(Codec codec) {
     RecordScanner scanner(bytes_.view(), header_, scratch_, rules_.record_limits);
     RecordSkeleton record;
-    FlawList flaws(checks_, target_);
+    FlawList flaws(checks_, target_, codec != Codec::none);
     while (scanner.next(record)) flaws.look_at(record);
     return flaws.to_rejection();
+  }
+
+  /// What Kafka's writer of batches refuses, though a batch that is left as it is may have it.
+  Rejection check_rebuildable(Timestamp lowest) const {
+    std::string_view wrong;
+    if (lowest < -1) {
+      wrong = "a negative timestamp";
+    } else if (header_.producer_id == no_producer_id) {
+      if (header_.is_transactional()) wrong = "the transactional bit without a producer id";
+    } else if (header_.producer_epoch == no_producer_epoch) {
+      wrong = "a producer id without an epoch";
+    } else if (header_.base_sequence < 0) {
+      wrong = "a producer id without a sequence";
+    }
+    if (wrong.empty()) return std::nullopt;
+    return reject(
+        ErrorCode::invalid_record,
+        fmt::format("The record batch in the append to {} has {}", partition_name(target_), wrong));
   }
 
   /// The topic wants another codec: the records are written anew.
@@ -285,17 +303,20 @@ class Validation {
     if (!opened) return reject_damage(opened.error(), target_);
     RecordReader& reader = *opened;
     BatchBuilder builder(builder_options());
-    FlawList flaws(checks_, target_);
+    FlawList flaws(checks_, target_, false);
     std::vector<RecordHeader> headers;
+    Timestamp lowest = 0;
     Record record;
     while (reader.next(record)) {
       flaws.look_at(record);
+      lowest = std::min(lowest, record.timestamp);
       if (!flaws.empty()) continue;
       record.headers(headers);
       builder.append(record.timestamp, record.key, record.value, headers);
     }
     if (!reader.ok()) return reject_damage(Error{Errc::corrupt, reader.problem()}, target_);
     if (!flaws.empty()) return flaws.to_rejection();
+    if (Rejection rejection = check_rebuildable(lowest)) return rejection;
     max_timestamp_delta_ =
         appends_time() ? 0 : std::max(std::int32_t{0}, builder.index_of_max_timestamp());
     bytes_ = builder.build();

@@ -126,6 +126,12 @@ TEST_F(ProduceValidation, AProducerMayNotSayLogAppendTimeItself) {
       result.record_errors[0].message,
       "Invalid timestamp type in message DefaultRecord(offset=0, timestamp=1700000000000, "
       "key=3 bytes, value=0 bytes). Producer should not set timestamp type to LogAppendTime.");
+  const RejectedBatch partial =
+      rejected(build_batch({record_at(now)}, {.codec = Codec::lz4, .log_append_time = now}));
+  EXPECT_EQ(partial.record_errors.at(0).message,
+            "Invalid timestamp type in message PartialDefaultRecord(offset=0, "
+            "timestamp=1700000000000, key=3 bytes, value=-1 bytes). Producer should not set "
+            "timestamp type to LogAppendTime.");
   rules_.timestamp_type = TimestampType::create_time;
   EXPECT_EQ(accepted(batch).header.timestamp_type(), TimestampType::create_time);
 }

@@ -42,11 +42,15 @@ std::string FlawList::timestamp_message(const Seen& record) const {
         "[{}, {}]",
         record.timestamp, record.offset, checks_.earliest(), checks_.latest());
   }
+  // Kafka prints the length of a null as it stands where it has not built the record.
+  const auto size = [this](std::int64_t length) {
+    return partial_ ? length : std::max<std::int64_t>(length, 0);
+  };
   return fmt::format(
-      "Invalid timestamp type in message DefaultRecord(offset={}, timestamp={}, key={} bytes, "
-      "value={} bytes). Producer should not set timestamp type to LogAppendTime.",
-      record.offset, record.timestamp, std::max<std::int64_t>(record.key_size, 0),
-      std::max<std::int64_t>(record.value_size, 0));
+      "Invalid timestamp type in message {}(offset={}, timestamp={}, key={} bytes, value={} "
+      "bytes). Producer should not set timestamp type to LogAppendTime.",
+      partial_ ? "PartialDefaultRecord" : "DefaultRecord", record.offset, record.timestamp,
+      size(record.key_size), size(record.value_size));
 }
 
 RejectedBatch FlawList::to_rejection() {

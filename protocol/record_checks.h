@@ -77,11 +77,12 @@ class RecordChecks {
   bool needs_key_;
 };
 
-/// Collects what is wrong with the records of one batch, in their order.
+/// Collects what is wrong with the records of one batch, in their order. A record that was only
+/// stepped over inside a compressed batch is "partial" in Kafka's messages.
 class FlawList {
  public:
-  FlawList(const RecordChecks& checks, const ProduceTarget& target)
-      : checks_(checks), target_(target) {}
+  FlawList(const RecordChecks& checks, const ProduceTarget& target, bool partial)
+      : checks_(checks), target_(target), partial_(partial) {}
 
   void look_at(const RecordSkeleton& record) {
     look_at({.offset = record.offset_delta,
@@ -113,6 +114,7 @@ class FlawList {
 
   const RecordChecks& checks_;
   const ProduceTarget& target_;
+  const bool partial_;
   std::int32_t index_ = 0;  // of the record looked at
   std::int64_t total_ = 0;
   bool bad_timestamp_ = false;
