@@ -322,5 +322,27 @@ TEST(Vectors, WithAByteChangedAreRefusedOrStable) {
   EXPECT_GT(accepted, 10'000);
 }
 
+// What the fuzzers kept, through their own oracle. Returns how many files were accepted.
+int replay(const std::string& target, bool (*check)(ByteView), int& files) {
+  PosixDisk disk;
+  const std::string folder = CHRONIK_SOURCE_DIR "/protocol/testdata/corpus/" + target + "/";
+  int accepted = 0;
+  for (const std::string& name : wire_check::files_in(disk, folder, "")) {
+    const auto file = disk.open(folder + name, OpenMode::read).value();
+    Bytes bytes(file->size().value());
+    bytes.resize(file->read_at(0, bytes).value());
+    accepted += check(bytes) ? 1 : 0;
+    ++files;
+  }
+  return accepted;
+}
+
+TEST(Corpus, KeepsWhatTheOracleAsks) {
+  int files = 0;
+  EXPECT_GT(replay("message_fuzz", check_any_message, files), 20);
+  EXPECT_GT(replay("frame_fuzz", check_any_frame, files), 20);
+  EXPECT_GT(files, 100);
+}
+
 }  // namespace
 }  // namespace chronik::protocol

@@ -14,6 +14,10 @@ namespace chronik::protocol {
 /// and the same bytes, and it prints. False if they are none.
 bool check_any_body(const MessageType& type, std::int16_t version, ByteView bytes);
 
+/// The same where the bytes choose for themselves: the first two the message, the third its
+/// version, the rest is the body.
+bool check_any_message(ByteView bytes);
+
 /// The same for what a client sends behind the length of a frame: a request header, then the body
 /// that it announces. False if that is no request of this build.
 bool check_any_frame(ByteView bytes);

@@ -49,7 +49,7 @@ class Decoder {
   std::int64_t long_length() { return length_or_null(flexible_ ? 0 : in_.i32()); }
   // As above for an array: fails unless that many elements of `min_size` bytes can be there.
   std::int64_t array_length(std::uint32_t min_size);
-  // Fails (and says so) unless null is allowed here.
+  // Whether the version allows null here; the caller fails otherwise.
   bool accept_null();
   void fail(const char* reason);
 

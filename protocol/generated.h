@@ -14,8 +14,9 @@
 
 namespace chronik::protocol {
 
+// Not inlined: each has one caller more, behind AnyMessage, and there are hundreds of messages.
 template <class M>
-bool decode(Reader& reader, std::int16_t version, M& message, DecodeFailure* failure) {
+[[gnu::noinline]] bool decode(Reader& reader, std::int16_t version, M& message, DecodeFailure* failure) {
   CHECK(M::min_version <= version && version <= M::max_version);
   Decoder decoder(reader, version, M::first_flexible, failure);
   decoder.structure(message);
@@ -25,28 +26,29 @@ bool decode(Reader& reader, std::int16_t version, M& message, DecodeFailure* fai
 }
 
 template <class M>
-void encode(Writer& writer, std::int16_t version, const M& message) {
+[[gnu::noinline]] void encode(Writer& writer, std::int16_t version, const M& message) {
   CHECK(M::min_version <= version && version <= M::max_version);
   Encoder(writer, version, M::first_flexible).structure(message);
 }
 
 template <class M>
-void describe(FieldSink& sink, std::int16_t version, const M& message) {
+[[gnu::noinline]] void describe(FieldSink& sink, std::int16_t version, const M& message) {
   Describer(sink, version).structure(message);
 }
 
 template <class M>
+void describe_any(FieldSink& sink, std::int16_t version, const void* message) {
+  describe(sink, version, *static_cast<const M*>(message));
+}
+
+template <class M>
 Result<> check_encodable(std::int16_t version, const M& message) {
-  LossCheck check(M::message_name, version);
-  describe(check, version, message);
-  return std::move(check).result();
+  return find_loss(M::message_name, version, {&describe_any<M>, &message});
 }
 
 template <class M>
 std::string to_json(std::int16_t version, const M& message, RecordsText records) {
-  JsonPrinter printer(records);
-  describe(printer, version, message);
-  return std::move(printer).text();
+  return print_json(version, {&describe_any<M>, &message}, records);
 }
 
 template <class M>

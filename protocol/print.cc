@@ -192,4 +192,16 @@ Result<> LossCheck::result() && {
   return {};
 }
 
+std::string print_json(std::int16_t version, Describable what, RecordsText records) {
+  JsonPrinter printer(records);
+  what.describe(printer, version, what.message);
+  return std::move(printer).text();
+}
+
+Result<> find_loss(std::string_view name, std::int16_t version, Describable what) {
+  LossCheck check(name, version);
+  what.describe(check, version, what.message);
+  return std::move(check).result();
+}
+
 }  // namespace chronik::protocol

@@ -74,6 +74,15 @@ class LossCheck final : public FieldSink {
   std::optional<Error> error_;
 };
 
+/// A message of whatever type, and its walk.
+struct Describable {
+  void (*describe)(FieldSink& sink, std::int16_t version, const void* message);
+  const void* message;
+};
+/// to_json() and check_encodable(), the same for all messages.
+std::string print_json(std::int16_t version, Describable what, RecordsText records);
+Result<> find_loss(std::string_view name, std::int16_t version, Describable what);
+
 /// `text` between quotes, escaped; bytes that are not UTF-8 as U+FFFD.
 void append_json_string(std::string& out, std::string_view text);
 
