@@ -20,7 +20,7 @@ AlterationVerdict refuse(ErrorCode code, std::string message) {
 }
 
 template <class Event>
-void add_changes(Event& event, std::vector<ConfigUpdate> updates) {
+void add_changes(Event& event, std::vector<ConfigUpdate>&& updates) {
   for (ConfigUpdate& update : updates) {
     typename Event::Change change;
     change.name = std::move(update.name);

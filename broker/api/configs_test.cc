@@ -263,6 +263,18 @@ TEST_F(Configs, DescriptionsCarryWhatWasAskedFor) {
   EXPECT_NE(result.configs[0].documentation, std::nullopt);
 }
 
+TEST_F(Configs, ThousandsOfResourcesAreDescribedInTurns) {
+  protocol::DescribeConfigsRequest request;
+  for (int i = 0; i < 1000; ++i) {
+    auto& resource = request.resources.emplace_back();
+    resource.resource_type = topic_type;
+    resource.resource_name = "t1";
+  }
+  const auto response = broker_.call<describe_configs>(std::move(request));
+  ASSERT_EQ(response.results.size(), 1000u);
+  for (const auto& result : response.results) EXPECT_EQ(result.configs.size(), 37u);
+}
+
 TEST_F(Configs, ResourcesAreListedByType) {
   alter(group_type, "g2", {{"consumer.session.timeout.ms", set, "50000"}});
   alter(group_type, "g1", {{"consumer.session.timeout.ms", set, "50000"}});

@@ -23,6 +23,8 @@ using protocol::ErrorCode;
 using Resource = DescribeConfigsRequest::DescribeConfigsResource;
 using ResourceResult = DescribeConfigsResponse::DescribeConfigsResult;
 
+constexpr std::size_t resources_per_turn = 256;
+
 void refuse(ResourceResult& result, ErrorCode code, std::string message) {
   result.error_code = static_cast<std::int16_t>(code);
   result.error_message = std::move(message);
@@ -172,24 +174,31 @@ class Describer {
   std::optional<TopicDescriber> topics_;
 };
 
-}  // namespace
-
-DescribeConfigsResponse answer_describe_configs(const DescribeConfigsRequest& request,
-                                                const metadata::Image& image,
-                                                const LiveConfig& live, BrokerId this_broker) {
-  Describer describe(request, image, live, this_broker);
-  DescribeConfigsResponse response;
-  for (const Resource& resource : request.resources) {
-    response.results.push_back(describe(resource));
-  }
-  return response;
+Task<void> next_turn(Shard& shard) {
+  Promise<void> promise;
+  Future<void> turn = promise.future();
+  shard.post([promise = std::move(promise)]() mutable { promise.set(); });
+  co_await turn;
 }
+
+}  // namespace
 
 Task<DescribeConfigsResponse> describe_configs(RequestContext& context,
                                                DescribeConfigsRequest request) {
   Broker& broker = context.broker();
+  const std::shared_ptr<const metadata::Image> image = broker.metadata->image();
   const std::shared_ptr<const LiveConfig> live = broker.settings->current();
-  co_return answer_describe_configs(request, *broker.metadata->image(), *live, broker.node.id);
+  Describer describe(request, *image, *live, broker.node.id);
+  DescribeConfigsResponse response;
+  for (const Resource& resource : request.resources) {
+    response.results.push_back(describe(resource));
+    // UIs ask for thousands of topics at once; others want to be served in between.
+    if (response.results.size() % resources_per_turn == 0) {
+      Task<void> turn = next_turn(context.shard());
+      co_await std::move(turn);
+    }
+  }
+  co_return response;
 }
 
 }  // namespace chronik::broker

@@ -126,6 +126,7 @@ Result<std::vector<Given>> from_flags(const std::vector<std::string>& flags) {
 Result<std::vector<Given>> from_file(const StartSources::File& file) {
   std::vector<Given> given;
   TRY_ASSIGN(auto properties, parse_properties(file.text, file.name));
+  given.reserve(properties.size());
   for (Property& property : properties) {
     given.push_back({std::move(property.key), std::move(property.value),
                      fmt::format("{}:{}", file.name, property.line)});
