@@ -48,6 +48,9 @@ Result<std::unique_ptr<PartitionLog>> PartitionLog::open(LogEnvironment& environ
   log->last_index_ = log->durable_last_index_ = recovered.last_index;
   log->epochs_ = std::move(recovered.epochs);
   log->segments_ = std::move(recovered.segments);
+  if (!log->segments_.empty()) {
+    log->recovered_segment_ = log->segments_.back()->facts.base_offset;
+  }
   log->recovery_ = std::move(recovered.report);
   log->unsaved_bytes_ = log->recovery_.scanned_bytes - log->recovery_.torn_bytes;
   LogCounters& counters = environment.counters;

@@ -263,6 +263,7 @@ class PartitionLog {
   std::size_t in_flight_visible_ = 0;  // of its entries; a truncation hides some
   std::optional<TruncateWork> truncate_;
   std::optional<Offset> unsynced_segment_;
+  std::optional<Offset> recovered_segment_;  // the active one at open(), until the first flush
   std::uint64_t flushes_begun_ = 0;
   std::uint64_t generation_ = 0;  // of what in-flight jobs know about positions
   std::uint64_t unsaved_bytes_ = 0;

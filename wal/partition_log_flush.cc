@@ -56,6 +56,15 @@ FlushJob PartitionLog::begin_flush(bool force_sync) {
   if (catches_up && (count == 0 || in_flight_->entries[0].segment_base != *unsynced_segment_)) {
     add_write(*unsynced_segment_, 0);
   }
+  if (count != 0) {
+    // A process before this one may have cut its tail and died before that was durable: as every
+    // segment it is synced before it has a successor.
+    const std::optional<Offset> recovered = std::exchange(recovered_segment_, std::nullopt);
+    if (recovered.has_value() && work->writes.empty() && segment_at(*recovered) != nullptr &&
+        in_flight_->entries[0].segment_base != *recovered) {
+      add_write(*recovered, 0);
+    }
+  }
   for (std::size_t i = 0; i < count; ++i) {
     const TailEntry& entry = in_flight_->entries[i];
     if (work->writes.empty() || work->writes.back().base_offset != entry.segment_base) {

@@ -1,0 +1,217 @@
+#include "wal/log_repair.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+
+#include "wal/flush_work.h"
+#include "wal/format.h"
+#include "wal/log_directory.h"
+
+namespace chronik::wal {
+
+namespace {
+
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.find_last_of('/');
+  return slash == std::string::npos ? std::string(".") : path.substr(0, slash);
+}
+
+/// Follows a scan up to the first real damage and keeps what a checkpoint of that much needs.
+class Keeper final : public ScanVisitor {
+ public:
+  void on_segment(const std::string& file, Offset base_offset, std::uint64_t) override {
+    if (damage.has_value()) return;
+    file_ = file;
+    SegmentFacts facts;
+    facts.base_offset = base_offset;
+    facts.base_index = last_index + 1;
+    segments.push_back(std::make_unique<Segment>(std::move(facts)));
+    end_offset = base_offset;
+    if (segments.size() == 1) first_offset = base_offset;
+  }
+  void on_entry(const ScannedEntry& entry) override {
+    if (damage.has_value()) return;
+    const EntryPlace& place = *entry.place;
+    // The first entry of the log tells its index; later ones count on.
+    if (segments.size() == 1 && segments[0]->facts.size_bytes == 0 && entry.index != 0) {
+      segments[0]->facts.base_index = entry.index;
+      last_index = entry.index - 1;
+    }
+    segments.back()->add(place.header, place.prefix, ++last_index,
+                         LogSettings().index_interval_bytes);
+    if (place.header.leader_epoch >= 0) {
+      epochs.assign(place.header.leader_epoch, place.header.base_offset, last_index);
+    }
+    end_offset = place.header.next_offset();
+  }
+  void on_damage(const LogDamage& found) override {
+    if (found.mends_itself || damage.has_value()) return;
+    damage = found;
+  }
+
+  std::optional<LogDamage> damage;
+  std::vector<std::unique_ptr<Segment>> segments;
+  Offset first_offset = 0;
+  Offset end_offset = 0;
+  EntryIndex last_index = 0;
+  EpochCache epochs;
+
+ private:
+  std::string file_;
+};
+
+class Repair {
+ public:
+  Repair(Disk& disk, const std::string& directory) : disk_(disk), directory_(directory) {}
+
+  Result<RepairReport> run();
+
+ private:
+  Result<LogIdentity> identity(const PartitionScan& scan) const;
+  Result<void> copy_aside(const std::string& file, std::uint64_t from);
+  Result<void> save(const LogIdentity& identity, Offset start_offset);
+  Result<void> cut(const std::vector<Offset>& logs);
+  std::string path(Offset base_offset, std::string_view suffix) const {
+    return directory_ + "/" + segment_file_name(base_offset, suffix);
+  }
+
+  Disk& disk_;
+  const std::string& directory_;
+  Keeper keeper_;
+  RepairReport report_;
+};
+
+Result<RepairReport> Repair::run() {
+  TRY_ASSIGN(PartitionScan scan, PartitionScan::open(disk_, directory_, keeper_));
+  // A damaged checkpoint takes nothing from the segments.
+  const std::optional<LogDamage> outside = std::exchange(keeper_.damage, std::nullopt);
+  TRY(scan.run());
+  if (!keeper_.damage.has_value() && !outside.has_value()) return report_;
+  TRY_ASSIGN(const LogIdentity whose, identity(scan));
+  report_.changed = true;
+  report_.first_damage = keeper_.damage.has_value() ? *keeper_.damage : *outside;
+  report_.log_start_lost = !scan.checkpoint().has_value() && scan.files().has_checkpoint;
+  Offset start = keeper_.first_offset;
+  if (scan.checkpoint().has_value()) {
+    if (keeper_.segments.empty()) {
+      keeper_.end_offset = scan.checkpoint()->start_offset;
+      keeper_.last_index = scan.checkpoint()->last_index;
+    }
+    start = std::clamp(scan.checkpoint()->start_offset, start, keeper_.end_offset);
+  }
+  report_.log_start_offset = start;
+  report_.end_offset = keeper_.end_offset;
+  for (const Offset base : scan.files().logs) {
+    const bool kept =
+        !keeper_.segments.empty() && base <= keeper_.segments.back()->facts.base_offset;
+    const std::uint64_t keep = kept && base == keeper_.segments.back()->facts.base_offset
+                                   ? keeper_.segments.back()->facts.size_bytes
+                                   : 0;
+    if (kept && base != keeper_.segments.back()->facts.base_offset) continue;
+    TRY(copy_aside(path(base, log_suffix), keep));
+  }
+  TRY(disk_.sync_directory(directory_));
+  for (const auto& segment : keeper_.segments) report_.bytes_kept += segment->facts.size_bytes;
+  TRY(save(whose, start));
+  TRY(cut(scan.files().logs));
+  return report_;
+}
+
+Result<LogIdentity> Repair::identity(const PartitionScan& scan) const {
+  if (scan.checkpoint().has_value()) return scan.checkpoint()->identity;
+  const auto named =
+      parse_partition_directory_name(directory_.substr(parent_of(directory_).size() + 1));
+  if (!named.has_value() || scan.files().topic_ids.size() != 1) {
+    return Error{
+        Errc::corrupt,
+        fmt::format("{}: neither its checkpoint nor a .topic file says whose it is", directory_)};
+  }
+  return LogIdentity{named->first, named->second, scan.files().topic_ids.front()};
+}
+
+/// Copies what will go behind `from`. A copy that an interrupted repair left is written anew.
+Result<void> Repair::copy_aside(const std::string& file, std::uint64_t from) {
+  TRY_ASSIGN(const auto source, disk_.open(file, OpenMode::read));
+  TRY_ASSIGN(const std::uint64_t size, source->size());
+  if (size <= from) return {};
+  std::string name = file + std::string(damaged_suffix);
+  for (int n = 1;; ++n) {
+    TRY_ASSIGN(const bool taken, disk_.exists(name));
+    if (!taken) break;
+    name = fmt::format("{}.{}{}", file, n, damaged_suffix);
+  }
+  TRY_ASSIGN(const auto copy, disk_.open(name, OpenMode::create));
+  Bytes buffer(std::min<std::uint64_t>(size - from, 1u << 20));
+  for (std::uint64_t at = from; at < size;) {
+    TRY_ASSIGN(const std::size_t n, source->read_at(at, buffer));
+    if (n == 0) break;
+    TRY(copy->write_at(at - from, ByteView(buffer).first(n)));
+    at += n;
+  }
+  TRY(copy->sync_data());
+  report_.bytes_taken += size - from;
+  report_.kept_aside.push_back(name);
+  return {};
+}
+
+/// The indexes and the checkpoint of what is kept. The derived state is computed anew from it.
+Result<void> Repair::save(const LogIdentity& identity, Offset start_offset) {
+  Checkpoint checkpoint;
+  checkpoint.identity = identity;
+  checkpoint.cut_under_way = true;
+  checkpoint.start_offset = start_offset;
+  checkpoint.end_offset = keeper_.end_offset;
+  checkpoint.last_index = keeper_.last_index;
+  checkpoint.epochs = keeper_.epochs.starts();
+  for (const auto& segment : keeper_.segments) {
+    const SegmentFacts& facts = segment->facts;
+    checkpoint.segments.push_back(facts);
+    if (facts.index_entries == 0) continue;
+    Bytes bytes = encode_index_header(
+        {identity.topic_id, identity.partition, facts.base_offset, facts.base_index});
+    const std::size_t header = bytes.size();
+    bytes.resize(header + facts.index_entries * index_entry_bytes);
+    for (std::size_t i = 0; i < facts.index_entries; ++i) {
+      encode_index_entry(segment->index_tail[i],
+                         MutableByteView(bytes).subspan(header + i * index_entry_bytes));
+    }
+    TRY_ASSIGN(const auto file,
+               disk_.open(path(facts.base_offset, index_suffix), OpenMode::create));
+    TRY(file->write_at(0, ByteView(bytes)));
+    TRY(file->sync_data());
+  }
+  // What is kept may be in the page cache only.
+  for (const auto& segment : keeper_.segments) {
+    TRY_ASSIGN(const auto file,
+               disk_.open(path(segment->facts.base_offset, log_suffix), OpenMode::read_write));
+    TRY(file->sync_data());
+  }
+  return replace_checkpoint(disk_, directory_, encode_checkpoint(checkpoint));
+}
+
+Result<void> Repair::cut(const std::vector<Offset>& logs) {
+  for (auto base = logs.rbegin(); base != logs.rend(); ++base) {
+    const bool kept =
+        !keeper_.segments.empty() && *base <= keeper_.segments.back()->facts.base_offset;
+    if (kept) break;
+    TRY(disk_.remove(path(*base, log_suffix)));
+    TRY(disk_.sync_directory(directory_));
+  }
+  if (keeper_.segments.empty()) return {};
+  const SegmentFacts& last = keeper_.segments.back()->facts;
+  TRY_ASSIGN(const auto file, disk_.open(path(last.base_offset, log_suffix), OpenMode::read_write));
+  TRY(file->truncate(last.size_bytes));
+  return file->sync_data();
+}
+
+}  // namespace
+
+Result<RepairReport> repair_log(Disk& disk, const std::string& path) {
+  std::string directory = path;
+  while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
+  TRY_ASSIGN(const auto lock, disk.lock(parent_of(directory) + "/chronik.lock"));
+  return Repair(disk, directory).run();
+}
+
+}  // namespace chronik::wal

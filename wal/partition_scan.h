@@ -1,0 +1,89 @@
+// PartitionScan: reads everything in a partition's directory as it lies there, damage included, for
+// those who look at a log from outside: dump, verify, repair. Changes nothing. The log should not
+// be in use, or its last entries may look torn.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/result.h"
+#include "wal/batch_scan.h"
+#include "wal/checkpoint.h"
+#include "wal/recovery.h"
+
+namespace chronik::wal {
+
+struct LogDamage {
+  std::string file;
+  std::uint64_t position = 0;
+  std::string what;
+  /// A write that was under way when the process or the machine died: cut at the next start.
+  bool torn_tail = false;
+  /// Made again by itself: an index.
+  bool mends_itself = false;
+};
+
+/// An entry that is good.
+struct ScannedEntry {
+  const EntryPlace* place = nullptr;
+  EntryIndex index = 0;  // 0: not known, for damage or a missing checkpoint came before
+  const File* file = nullptr;
+};
+
+/// Called in the order of the log.
+class ScanVisitor {
+ public:
+  virtual ~ScanVisitor() = default;
+  virtual void on_segment(const std::string& /*file*/, Offset /*base_offset*/,
+                          std::uint64_t /*size*/) {}
+  virtual void on_entry(const ScannedEntry& entry) = 0;
+  virtual void on_damage(const LogDamage& damage) = 0;
+};
+
+class PartitionScan {
+ public:
+  /// Reads the directory and its checkpoint. `damages` takes what is wrong with these. Errors: io,
+  /// not_found.
+  static Result<PartitionScan> open(Disk& disk, std::string directory, ScanVisitor& visitor);
+
+  /// Reads all segments. Errors: io.
+  Result<void> run();
+
+  const std::string& directory() const { return directory_; }
+  const PartitionFiles& files() const { return files_; }
+  /// Nothing when there is none, or a damaged one.
+  const std::optional<Checkpoint>& checkpoint() const { return checkpoint_; }
+
+ private:
+  PartitionScan(Disk& disk, std::string directory, ScanVisitor& visitor)
+      : disk_(disk), directory_(std::move(directory)), visitor_(visitor) {}
+
+  std::string path(Offset base_offset, std::string_view suffix) const;
+  const SegmentFacts* saved(Offset base_offset) const;
+  void damage(std::string file, std::uint64_t position, std::string what);
+  Result<void> scan_segment(Offset base_offset, bool last);
+  Result<std::uint64_t> step_over(ScanBuffer& buffer, const CheckedEntry& bad, std::uint64_t known,
+                                  bool last);
+  void check_saved_end(const SegmentFacts& facts, const std::string& file);
+
+  Disk& disk_;
+  std::string directory_;
+  ScanVisitor& visitor_;
+  PartitionFiles files_;
+  std::optional<Checkpoint> checkpoint_;
+  // What the next entry should be; nothing after damage, until an entry was found again.
+  std::optional<Offset> next_offset_;
+  std::optional<EntryIndex> next_index_;
+  LeaderEpoch epoch_ = no_leader_epoch;
+  std::string file_;  // of the segment under the eye
+};
+
+/// The partition directories that a path names: itself, or those in a data directory. Errors: io,
+/// not_found, invalid_argument (neither one nor the other).
+Result<std::vector<std::string>> partition_directories(Disk& disk, const std::string& path);
+
+}  // namespace chronik::wal
