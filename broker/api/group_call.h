@@ -31,7 +31,8 @@ Task<typename std::invoke_result_t<F&>::Value> call_waiting(RequestContext& cont
 }
 
 /// What one response may hold. A request can name the same group or partition a million times, so
-/// that its size bounds nothing; what is above this is refused with INVALID_REQUEST.
-inline constexpr std::size_t group_response_bytes_max = std::size_t{256} << 20;
+/// that its own size bounds nothing; what is above this (the limit of requests) is refused with
+/// INVALID_REQUEST.
+inline constexpr std::size_t group_response_bytes_max = std::size_t{100} << 20;
 
 }  // namespace chronik::broker
