@@ -6,6 +6,7 @@ consumes in a group whose members come and go, commits, lives through a kill -9 
 everything from the start: each record once, in order. It says `RESTART` on stdout when it wants the broker killed and
 started again, and goes on when it reads a line; its last line is `OK <records>`.
 """
+
 import os
 import pathlib
 import shutil
@@ -17,7 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "peers"))
 import brokers  # noqa: E402
 
-BUILD = pathlib.Path(os.environ.get("CHRONIK_CLIENTS", brokers.ROOT / "build/clients"))
+BUILD = pathlib.Path(os.environ.get("TEST_CLIENTS", brokers.ROOT / "build/clients"))
 LIMIT = 240  # seconds for the program, without its installation
 
 

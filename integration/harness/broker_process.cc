@@ -24,7 +24,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 std::string peer_script() {
-  const char* shared = std::getenv("CHRONIK_SHARED");
+  const char* shared = std::getenv("TEST_SHARED");
   const std::string folder =
       shared != nullptr ? shared : std::string(CHRONIK_SOURCE_DIR) + "/../shared";
   return folder + "/peers/kafka";
@@ -71,12 +71,12 @@ bool in_ci() {
 }
 
 bool BrokerProcess::is_kafka() {
-  const char* broker = std::getenv("CHRONIK_TEST_BROKER");
+  const char* broker = std::getenv("TEST_BROKER");
   return broker != nullptr && std::string(broker) == "kafka";
 }
 
 std::string BrokerProcess::program() {
-  const char* program = std::getenv("CHRONIK_PROGRAM");
+  const char* program = std::getenv("TEST_PROGRAM");
   return program != nullptr ? program : std::string(CHRONIK_BINARY_DIR) + "/chronik";
 }
 

@@ -1,6 +1,6 @@
 // A broker in a process of its own, on a directory of its own: what every test in integration/
-// talks to. It is `chronik` from the build directory (or $CHRONIK_PROGRAM); with
-// CHRONIK_TEST_BROKER=kafka it is Apache Kafka by $CHRONIK_SHARED/peers/kafka (../shared), so that
+// talks to. It is `chronik` from the build directory (or $TEST_PROGRAM); with
+// TEST_BROKER=kafka it is Apache Kafka by $TEST_SHARED/peers/kafka (../shared), so that
 // a test can be judged by the original.
 //
 // chronik gets an address of 127.0.0.0/8 of its own, so that no port is shared and a restart finds

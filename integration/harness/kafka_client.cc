@@ -65,8 +65,8 @@ rd_kafka_conf_t* make_conf(const std::string& bootstrap, const ClientConfig& con
                    {"reconnect.backoff.ms", "10"},
                    {"reconnect.backoff.max.ms", "200"}};
   for (const auto& [name, value] : config) all[name] = value;
-  // What goes wrong is in the results; CHRONIK_TEST_CLIENT_LOG shows the client's own view.
-  if (std::getenv("CHRONIK_TEST_CLIENT_LOG") == nullptr) rd_kafka_conf_set_log_cb(conf, nullptr);
+  // What goes wrong is in the results; TEST_CLIENT_LOG shows the client's own view.
+  if (std::getenv("TEST_CLIENT_LOG") == nullptr) rd_kafka_conf_set_log_cb(conf, nullptr);
   char text[512];
   for (const auto& [name, value] : all) {
     if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), text, sizeof(text)) !=

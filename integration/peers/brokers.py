@@ -1,5 +1,6 @@
 """A broker in a process of its own, for the Python side of integration/: chronik from the build directory, or Apache
 Kafka by ../shared/peers/kafka. Ended by its id; its directory goes unless the test failed."""
+
 import itertools
 import os
 import pathlib
@@ -13,8 +14,8 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SHARED = pathlib.Path(os.environ.get("CHRONIK_SHARED", ROOT.parent / "shared"))
-PROGRAM = os.environ.get("CHRONIK_PROGRAM", str(ROOT / "build/release/chronik"))
+SHARED = pathlib.Path(os.environ.get("TEST_SHARED", ROOT.parent / "shared"))
+PROGRAM = os.environ.get("TEST_PROGRAM", str(ROOT / "build/release/chronik"))
 SKIPPED = 77  # the exit status that ctest knows as skipped
 
 _count = itertools.count()
@@ -35,7 +36,7 @@ def require_programs(*names):
 
 def require_peers():
     require_programs("java", "mvn")
-    require((SHARED / "peers/kafka").exists(), f"{SHARED}/peers/kafka is not there (CHRONIK_SHARED names the folder)")
+    require((SHARED / "peers/kafka").exists(), f"{SHARED}/peers/kafka is not there (TEST_SHARED names the folder)")
 
 
 def kafka_tool(*arguments, **options):
@@ -70,7 +71,7 @@ class Chronik:
     name = "chronik"
 
     def __init__(self, settings=None, directory=None, program=PROGRAM):
-        number = os.getpid() & 0x3ffff | (next(_count) + 16 & 0x1f) << 18
+        number = os.getpid() & 0x3FFFF | (next(_count) + 16 & 0x1F) << 18
         self.host = f"127.{1 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
         self.port = 9092
         self.bootstrap = f"{self.host}:{self.port}"
@@ -78,24 +79,37 @@ class Chronik:
         self.own_directory = directory is None
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="chronik-test-"))
         self.data = self.directory / "data"
-        self.settings = {"listeners": f"PLAINTEXT://{self.bootstrap}", "log.dirs": str(self.data), "node.id": "1",
-                         "group.initial.rebalance.delay.ms": "0", **(settings or {})}
+        self.settings = {
+            "listeners": f"PLAINTEXT://{self.bootstrap}",
+            "log.dirs": str(self.data),
+            "node.id": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            **(settings or {}),
+        }
         self.process = None
 
     @property
     def pid(self):
         return self.process.pid
 
-    def start(self):
-        """Returns the seconds from exec to the first answer."""
+    def settings_file(self):
         config = self.directory / "server.properties"
         config.write_text("".join(f"{k}={v}\n" for k, v in self.settings.items()))
-        begin = time.monotonic()
+        return config
+
+    def launch(self):
+        """Without waiting for an answer."""
+        config = self.settings_file()
         with open(self.directory / "broker.log", "ab") as log:
             self.process = subprocess.Popen([self.program, "serve", "--config", str(config)], stdout=log, stderr=log)
+
+    def start(self):
+        """Returns the seconds from exec to the first answer."""
+        begin = time.monotonic()
+        self.launch()
         while not answers(self.host, self.port):
             if self.process.poll() is not None or time.monotonic() - begin > 60:
-                raise RuntimeError(f"chronik does not start: see {self.directory}/broker.log")
+                raise RuntimeError(f"{self.name} does not start: see {self.directory}/broker.log")
             time.sleep(0.001)
         return time.monotonic() - begin
 
@@ -146,6 +160,12 @@ class Kafka(Chronik):
         with open(self.directory / "start.log", "ab") as log:
             kafka_tool(*arguments, stdout=log, stderr=log, check=True, env=self.environment)
 
+    def launch(self):
+        """Without waiting for an answer. The directory must be formatted: by an earlier start."""
+        command = ["bash", "-c", f"exec {SHARED}/peers/kafka launch {self.directory} {self.port}"]
+        with open(self.directory / "start.log", "ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environment)
+
     def start(self):
         begin = time.monotonic()
         if self.started:
@@ -165,8 +185,8 @@ class Kafka(Chronik):
 
 
 def broker_under_test(settings=None):
-    """chronik, or Kafka when CHRONIK_TEST_BROKER says so: to judge a test by the original."""
-    if os.environ.get("CHRONIK_TEST_BROKER") == "kafka":
+    """chronik, or Kafka when TEST_BROKER says so: to judge a test by the original."""
+    if os.environ.get("TEST_BROKER") == "kafka":
         require_peers()
         return Kafka(settings, heap="-Xmx512m -Xms256m")
     return Chronik(settings)

@@ -7,6 +7,7 @@ SOURCE is a checkout of confluentinc/librdkafka 2.15 (git clone -b v2.15.0 ...);
 LOGS are as in ../shared/peers/librdkafka-tests. What passes on Kafka is the table of librdkafka-verdicts.md beside
 that. EXCEPTED lists the tests that need what chronik does not have yet; they are not run, unless they are named.
 """
+
 import os
 import re
 import subprocess
@@ -40,8 +41,11 @@ def main():
     wanted = [t for t in expected() if (t[:4] in only if only else t[:4] not in EXCEPTED)]
     print(f"{len(wanted)} tests that pass on Kafka")
     with brokers.broker_under_test(SETTINGS) as broker:
-        run = subprocess.run([str(brokers.SHARED / "peers/librdkafka-tests"), source, broker.bootstrap,
-                              *(t[:4] for t in wanted)], stdout=subprocess.PIPE, text=True)
+        run = subprocess.run(
+            [str(brokers.SHARED / "peers/librdkafka-tests"), source, broker.bootstrap, *(t[:4] for t in wanted)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         alive = broker.process is None or broker.process.poll() is None
         print(run.stdout)
         passed = set(re.findall(r"^PASSED \d{4} (\S+)", run.stdout, re.M))

@@ -4,8 +4,9 @@ and their output is compared line by line, without what differs between any two 
 
     tools_test.py [WORD ...]     only the steps whose name contains one of the words, and what they need
 
-With CHRONIK_TEST_BROKER=kafka two Kafkas are compared: what differs then is not stable and has no place here.
+With TEST_BROKER=kafka two Kafkas are compared: what differs then is not stable and has no place here.
 """
+
 import concurrent.futures
 import difflib
 import json
@@ -17,7 +18,8 @@ import sys
 import brokers
 
 NOISE = re.compile(
-    r"^(Picked up|NOTE: Picked|SLF4J|WARNING|\s+at |\s*\.\.\. \d+ more|Caused by|\[\d{4}-\d\d-\d\d .*\] (WARN|INFO) )")
+    r"^(Picked up|NOTE: Picked|SLF4J|WARNING|\s+at |\s*\.\.\. \d+ more|Caused by|\[\d{4}-\d\d-\d\d .*\] (WARN|INFO) )"
+)
 PATTERNS = [
     (r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+\] ", ""),
     (r"TopicId: [\w-]{22}", "TopicId: ID"),
@@ -71,10 +73,7 @@ def all_steps():
 
 # Where chronik answers otherwise on purpose, or where a line by line comparison is the wrong one:
 # (step, pattern of the lines that both sides leave out, why).
-DIFFERENT = [
-    ("api versions", ".", "compared by check_api_versions"),
-    ("log dirs", ".", "compared by check_log_dirs"),
-]
+DIFFERENT = [("api versions", ".", "compared by check_api_versions"), ("log dirs", ".", "compared by check_log_dirs")]
 
 
 def run_step(step, broker):
@@ -90,21 +89,28 @@ def differences(step, ours, theirs):
     def kept(text):
         patterns = [pattern for name, pattern, _ in DIFFERENT if name == step.name]
         return [line for line in step.lines(text) if not any(re.search(p, line) for p in patterns)]
+
     return list(difflib.unified_diff(kept(theirs), kept(ours), "Kafka", "here", lineterm="", n=0))
 
 
 def check_api_versions(ours, theirs):
     """Every API that is offered here is offered by Kafka in the same versions."""
+
     def ranges(text):
         return dict(re.findall(r"^\s*(\w+\(\d+\)): ([^\[\n,]+)", text, re.M))
+
     ours, theirs = ranges(ours), ranges(theirs)
-    problems = [f"{api}: {v} here, {theirs.get(api)} by Kafka" for api, v in ours.items()
-                if "UNSUPPORTED" not in v and v.strip() != theirs.get(api, "").strip()]
+    problems = [
+        f"{api}: {v} here, {theirs.get(api)} by Kafka"
+        for api, v in ours.items()
+        if "UNSUPPORTED" not in v and v.strip() != theirs.get(api, "").strip()
+    ]
     return problems if len(ours) > 20 else [f"only {len(ours)} APIs"]
 
 
 def check_log_dirs(ours, theirs):
     """The same partitions, with the same keys."""
+
     def partitions(text):
         line = next(line for line in text.splitlines() if line.startswith("{"))
         found = []
@@ -113,6 +119,7 @@ def check_log_dirs(ours, theirs):
                 assert directory["error"] is None, directory
                 found += [(broker["broker"], p["partition"], sorted(p)) for p in directory["partitions"]]
         return sorted(found, key=str)
+
     return [] if partitions(ours) == partitions(theirs) else [f"{partitions(ours)}\n{partitions(theirs)}"]
 
 
@@ -124,11 +131,13 @@ def main():
     brokers.kafka_tool("install", check=True)
     words = sys.argv[1:]
     failed = []
-    with brokers.broker_under_test() as here, brokers.Kafka(heap="-Xmx512m -Xms256m") as kafka, \
-            concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with brokers.broker_under_test() as here, brokers.Kafka(
+        heap="-Xmx512m -Xms256m"
+    ) as kafka, concurrent.futures.ThreadPoolExecutor(2) as pool:
         for broker in (here, kafka):
             (broker.directory / "delete.json").write_text(
-                '{"partitions":[{"topic":"p","partition":0,"offset":4}],"version":1}')
+                '{"partitions":[{"topic":"p","partition":0,"offset":4}],"version":1}'
+            )
         for step in all_steps():
             if words and not any(w in step.name for w in words):
                 if step.name not in ("create topic", "console producer", "create the second topic"):

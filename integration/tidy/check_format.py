@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """All C++ sources are as clang-format 14 writes them. Exit status 77: clang-format-14 is not there."""
+
 import os
 import shutil
 import subprocess

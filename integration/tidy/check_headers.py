@@ -4,6 +4,7 @@ this writes one source file each into DIR (the library headers_alone), keeps wha
 
     check_headers.py DIR
 """
+
 import pathlib
 import re
 import sys

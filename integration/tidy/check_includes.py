@@ -4,6 +4,7 @@
 A place is a folder or a file of the tree; a file belongs to the longest place that matches. A file may include a place
 of a lower rank, and its own place; places of the same rank do not see each other.
 """
+
 import re
 import sys
 
@@ -34,13 +35,21 @@ PAIRS = {"broker/broker.cc": "broker/broker.h"}
 OPERATING_SYSTEM = r"<(fstream|filesystem|unistd\.h|fcntl\.h|sys/[a-z_]+\.h|linux/[a-z_]+\.h)>"
 BANS = [
     (r"(?!broker/(runtime|net)/)", r"<boost/asio", "Asio is named only in broker/runtime and broker/net"),
-    (r"(protocol|wal|raft|metadata|broker/(partition|group|txn|quota|api))/(?!.*_(test|bench|fuzz|main)\.cc$)",
-     OPERATING_SYSTEM, "storage is reached through base/file.h, the system through base/ and broker/runtime"),
-    (r"(raft/core|metadata)/(?!event_source|.*_(test|bench|fuzz)\.cc$)",  # event_source makes events for tests
-     r'<(chrono|ctime|time\.h|random|thread|mutex|condition_variable)>|"base/(clock|random|posix_disk)\.h"',
-     "decisions are pure: time and random are handed in as values"),
-    (r"(base|protocol|wal|raft|metadata|broker)/(?!.*_(test|bench|fuzz)\.cc$)", r"<(gtest|gmock|benchmark)/",
-     "tests stay in tests"),
+    (
+        r"(protocol|wal|raft|metadata|broker/(partition|group|txn|quota|api))/(?!.*_(test|bench|fuzz|main)\.cc$)",
+        OPERATING_SYSTEM,
+        "storage is reached through base/file.h, the system through base/ and broker/runtime",
+    ),
+    (
+        r"(raft/core|metadata)/(?!event_source|.*_(test|bench|fuzz)\.cc$)",  # event_source makes events for tests
+        r'<(chrono|ctime|time\.h|random|thread|mutex|condition_variable)>|"base/(clock|random|posix_disk)\.h"',
+        "decisions are pure: time and random are handed in as values",
+    ),
+    (
+        r"(base|protocol|wal|raft|metadata|broker)/(?!.*_(test|bench|fuzz)\.cc$)",
+        r"<(gtest|gmock|benchmark)/",
+        "tests stay in tests",
+    ),
     (r"(?!integration/)", r"<librdkafka/", "client libraries are for integration/"),
 ]
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"][^>"\n]+[>"])', re.M)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Names and words that have no place here: names without a subject, paths of one machine, unfinished work, sleeps."""
+
 import re
 import sys
 
@@ -7,19 +8,30 @@ import tree
 
 SUBJECTLESS = re.compile(r"(^|[/_.])(utils?|common|helpers?|managers?|impl|misc)([/_.]|$)")
 SUBJECTLESS_TYPE = re.compile(
-    r"\b(?:class|struct|enum class)\s+(?:\[\[\w+\]\]\s+)?(\w*(?:Utils?|Common|Helpers?|Manager|Impl|Misc))\b")
+    r"\b(?:class|struct|enum class)\s+(?:\[\[\w+\]\]\s+)?(\w*(?:Utils?|Common|Helpers?|Manager|Impl|Misc))\b"
+)
 # Names that the seed of the project fixed.
 KEPT_NAMES = {"RaftReplicaManager", "raft_replica_manager"}
 MACHINE = re.compile(r"(?<![\w.$}~-])/" + r"(?:work|farm|root|home/\w+|Users/\w+)/[A-Za-z.]")
 # (files, words, why)
 WORDS = [
-    (r".*\.(h|cc|py|java|go|js|rs|msg|sh|txt)$|dev$|\.ci/.*", r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b",
-     "finish it, or write an issue"),
-    (r".*\.(h|cc)$", r"\bthis_thread::sleep_\w+|(?<![\w.>])(usleep|nanosleep|sleep)\s*\(", "wait for the event itself"),
+    (
+        r".*\.(h|cc|py|java|go|js|rs|msg|sh|txt)$|dev$|\.ci/.*",
+        r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b",
+        "finish it, or write an issue",
+    ),
+    (
+        r".*\.(h|cc)$",
+        r"\bthis_thread::sleep_\w+|(?<![\w.>])(usleep|nanosleep|sleep)\s*\(",
+        "wait for the event itself",
+    ),
     (r".*\.cc$", r"\bDISABLED_", "a test runs or goes"),
     (r".*\.h$", r"\busing namespace (?!\w+_literals|std::(\w+::)?\w*literals)", "name what you use"),
-    (r"(base|protocol|wal|raft|metadata|broker)/.*(?<!_test)\.(h|cc)$", r"\b(throw|catch)\b(?!\s*\(\.\.\.\))",
-     "no exceptions of ours: Result (base/result.h) or CHECK"),
+    (
+        r"(base|protocol|wal|raft|metadata|broker)/.*(?<!_test)\.(h|cc)$",
+        r"\b(throw|catch)\b(?!\s*\(\.\.\.\))",
+        "no exceptions of ours: Result (base/result.h) or CHECK",
+    ),
 ]
 
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Size limits of files, functions and lines; exceptions.txt lists what may be larger, and may only shrink."""
+
 import re
 import sys
 
@@ -10,7 +11,8 @@ FUNCTION = 70
 FILE = {".h": 300, ".cc": 600, ".py": 600, ".java": 600, ".go": 600, ".js": 600, ".rs": 600, "": 600}
 EXCEPTIONS = "integration/tidy/exceptions.txt"
 TRANSPARENT = re.compile(
-    r"\b(namespace|class|struct|union|enum|extern|concept)\b(?![^{]*\)\s*(const|noexcept|override|final|\s)*$)")
+    r"\b(namespace|class|struct|union|enum|extern|concept)\b(?![^{]*\)\s*(const|noexcept|override|final|\s)*$)"
+)
 ACCESS = re.compile(r"\b(public|private|protected)\s*:(?!:)")
 QUALIFIER = {"const", "noexcept", "override", "final", "mutable", "try", "else", "do"}
 

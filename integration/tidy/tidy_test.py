@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The style checks find what they are for, and nothing else."""
+
 import unittest
 
 import check_headers
@@ -24,8 +25,9 @@ class Includes(unittest.TestCase):
 
     def test_right_may_include_left_and_itself(self):
         for path, *includes in (
-                ("wal/log.h", '"base/file.h"', '"protocol/record_batch.h"', '"wal/segment.h"', "<vector>"),
-                ("broker/net/connection.cc", '"broker/api/table.h"', "<boost/asio/ip/tcp.hpp>")):
+            ("wal/log.h", '"base/file.h"', '"protocol/record_batch.h"', '"wal/segment.h"', "<vector>"),
+            ("broker/net/connection.cc", '"broker/api/table.h"', "<boost/asio/ip/tcp.hpp>"),
+        ):
             self.assertEqual(self.problems(path, *includes), [])
         self.assertEqual(self.problems("broker/chronik_main.cc", '"broker/server.h"', '"broker/net/listener.h"'), [])
 
@@ -79,7 +81,7 @@ void big(T t) {
         self.assertEqual(check_sizes.functions(text), [(4, 3), (7, 1), (14, 5), (22, 4), (26, 7)])
 
     def test_braces_in_literals_and_comments_do_not_count(self):
-        text = 'void f() {\n  g("{", \'{\', R"(\n{{)"); // {\n  int big = 1\'000\'000;\n}\nvoid h() {\n}\n'
+        text = "void f() {\n  g(\"{\", '{', R\"(\n{{)\"); // {\n  int big = 1'000'000;\n}\nvoid h() {\n}\n"
         self.assertEqual([size for _, size in check_sizes.functions(text)], [5, 2])
 
     def test_limits_and_exceptions(self):
@@ -115,7 +117,7 @@ class Headers(unittest.TestCase):
 
 class Tree(unittest.TestCase):
     def test_bare_keeps_lines(self):
-        text = 'a; // x\n/* b\n c */ "d" \'e\'\n#define F(x) \\\n  {x}\nf;\n'
+        text = "a; // x\n/* b\n c */ \"d\" 'e'\n#define F(x) \\\n  {x}\nf;\n"
         self.assertEqual(tree.bare(text).count("\n"), text.count("\n"))
         self.assertNotIn("{", tree.bare(text))
 

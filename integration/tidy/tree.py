@@ -1,4 +1,5 @@
 """The tree as the style checks see it: which files are ours, and C++ text without comments and literals."""
+
 import os
 import pathlib
 import re
@@ -32,13 +33,17 @@ def read(path, root=ROOT):
 
 _TOKEN = re.compile(
     r'//[^\n]*|/\*.*?\*/|R"(?P<tag>[^\s()\\]{0,16})\(.*?\)(?P=tag)"|"(?:\\.|[^"\\\n])*"'
-    r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'", re.S)
+    r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'",
+    re.S,
+)
 
 
 def bare(text):
     """C++ text with comments, literals and preprocessor lines blanked; every line stays where it was."""
+
     def blank(match):
         return re.sub(r"[^\n]", " ", match.group(0))
+
     text = _TOKEN.sub(blank, text)
     return re.sub(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", blank, text, flags=re.M)
 

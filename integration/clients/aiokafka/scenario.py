@@ -1,4 +1,5 @@
 """scenario.md with aiokafka: asyncio, its own protocol code."""
+
 import asyncio
 import collections
 import sys
@@ -18,15 +19,23 @@ async def produce(producer, prefix):
 
 
 async def make_producer(codec=None):
-    producer = AIOKafkaProducer(bootstrap_servers=BOOTSTRAP, enable_idempotence=True, compression_type=codec,
-                                linger_ms=5)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=BOOTSTRAP, enable_idempotence=True, compression_type=codec, linger_ms=5
+    )
     await producer.start()
     return producer
 
 
 async def make_consumer(*topics, group):
-    consumer = AIOKafkaConsumer(*topics, bootstrap_servers=BOOTSTRAP, group_id=group, auto_offset_reset="earliest",
-                                enable_auto_commit=False, session_timeout_ms=10000, heartbeat_interval_ms=500)
+    consumer = AIOKafkaConsumer(
+        *topics,
+        bootstrap_servers=BOOTSTRAP,
+        group_id=group,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        session_timeout_ms=10000,
+        heartbeat_interval_ms=500,
+    )
     await consumer.start()
     return consumer
 

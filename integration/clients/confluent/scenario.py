@@ -1,4 +1,5 @@
 """scenario.md with confluent-kafka (librdkafka's newest)."""
+
 import collections
 import sys
 import time
@@ -20,8 +21,13 @@ def produce(producer, prefix):
 
 
 def consumer(**more):
-    config = {"bootstrap.servers": BOOTSTRAP, "auto.offset.reset": "earliest", "enable.auto.commit": False,
-              "session.timeout.ms": 10000, **more}
+    config = {
+        "bootstrap.servers": BOOTSTRAP,
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+        "session.timeout.ms": 10000,
+        **more,
+    }
     return Consumer(config)
 
 

@@ -1,5 +1,6 @@
 """scenario.md as far as kcat goes (librdkafka 2.0.2 of Debian). It makes a topic by using it, and shows no assignment:
 two members read side by side, leave with their offsets committed, and later members get only what came after that."""
+
 import selectors
 import subprocess
 import sys
@@ -24,7 +25,20 @@ def produce(prefix, *more):
 
 def consume_in_group(count):
     """What two members read, until it is `count` different records or the time is over."""
-    command = ["kcat", "-b", BOOTSTRAP, "-q", "-u", "-f", "%s\n", "-X", "auto.offset.reset=earliest", "-G", "g", TOPIC]
+    command = [
+        "kcat",
+        "-b",
+        BOOTSTRAP,
+        "-q",
+        "-u",
+        "-f",
+        "%s\n",
+        "-X",
+        "auto.offset.reset=earliest",
+        "-G",
+        "g",
+        TOPIC,
+    ]
     members = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(2)]
     seen, deadline, selector = set(), time.monotonic() + PATIENCE, selectors.DefaultSelector()
     rest = {m.stdout: b"" for m in members}

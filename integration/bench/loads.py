@@ -1,0 +1,181 @@
+"""The loads. Each takes a started broker (or a way to start one) and gives the figures of one run as a dict."""
+
+import time
+
+import machine
+import performance
+import wire
+
+TOPIC = "bench"
+
+
+def connect(broker):
+    return wire.Connection(broker.host, broker.port)
+
+
+def fresh_topic(broker, partitions, name=TOPIC):
+    connection = connect(broker)
+    connection.delete_topics([name])
+    deadline = time.monotonic() + 60
+    # Kafka deletes behind the answer: the name is free a little later.
+    while errors := connection.create_topics({name: partitions}):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"create {name}: {errors}")
+        time.sleep(0.05)
+    for partition in range(0, partitions, max(1, partitions // 12)):
+        while connection.produce(name, partition, b"warm") != 0:
+            time.sleep(0.05)
+    connection.close()
+
+
+def _figures(broker, size, run):
+    machine.settle()
+    before = machine.cpu_seconds(broker.pid)
+    records, seconds, client = run()
+    used = machine.cpu_seconds(broker.pid) - before
+    gigabytes = records * size / 1e9
+    return {
+        "mb_per_s": round(records * size / seconds / 1e6, 1),
+        "records_per_s": round(records / seconds),
+        "broker_cpu_s_per_gb": round(used / gigabytes, 3),
+        "broker_cpu_us_per_record": round(used / records * 1e6, 2),
+        "client_cpu_s_per_gb": round(client / gigabytes, 3),
+        "seconds": round(seconds, 2),
+    }
+
+
+def produce(broker, scale, partitions, count, size, **properties):
+    properties = {name.replace("_", "."): value for name, value in properties.items()}
+    fresh_topic(broker, partitions)
+    count = max(1000, int(count * scale))
+    return _figures(broker, size, lambda: performance.produce(broker.bootstrap, TOPIC, count, size, properties))
+
+
+def produce_1k(broker, scale):
+    return produce(broker, scale, 12, 3_000_000, 1024, linger_ms=5)
+
+
+def produce_100b(broker, scale):
+    return produce(broker, scale, 12, 10_000_000, 100, linger_ms=5)
+
+
+def produce_single(broker, scale):
+    return produce(broker, scale, 12, 100_000, 100, linger_ms=0, batch_num_messages=1)
+
+
+def produce_1000_partitions(broker, scale):
+    return produce(broker, scale, 1000, 1_500_000, 1024, linger_ms=5, sticky_partitioning_linger_ms=0)
+
+
+def consume_1k(broker, scale):
+    """Everything is written once; every run reads it again in a new group."""
+    count = max(1000, int(3_000_000 * scale))
+    if getattr(broker, "filled", 0) != count:
+        fresh_topic(broker, 12, "consume")
+        performance.produce(broker.bootstrap, "consume", count, 1024, {"linger.ms": 5})
+        broker.filled = count
+    group = f"bench-{time.monotonic_ns()}"
+    return _figures(broker, 1024, lambda: performance.consume(broker.bootstrap, "consume", count, group))
+
+
+def first_ack(make_broker, _scale):
+    """From exec on an empty directory to the first acknowledged record, its topic made on the way."""
+    broker = make_broker()
+    try:
+        broker.prepare()
+        begin = time.monotonic()
+        broker.spawn()
+        connection = None
+        while connection is None:
+            try:
+                connection = connect(broker)
+            except OSError:
+                if time.monotonic() - begin > 60:
+                    raise
+        answered = time.monotonic() - begin
+        connection.create_topics({TOPIC: 1})
+        while connection.produce(TOPIC, 0, b"first") != 0:
+            pass
+        acked = time.monotonic() - begin
+        connection.close()
+        return {"listening_ms": round(answered * 1000, 1), "first_ack_ms": round(acked * 1000, 1)}
+    finally:
+        broker.remove()
+
+
+def idle(make_broker, _scale, seconds=10, connections=1000):
+    broker = make_broker()
+    try:
+        broker.start()
+        time.sleep(2)
+        cpu, woken = machine.cpu_seconds(broker.pid), machine.wakeups(broker.pid)
+        time.sleep(seconds)
+        figures = {
+            "idle_rss_mb": round(machine.rss_kib(broker.pid) / 1024, 1),
+            "idle_cpu_percent": round((machine.cpu_seconds(broker.pid) - cpu) / seconds * 100, 2),
+            "idle_wakeups_per_s": round((machine.wakeups(broker.pid) - woken) / seconds, 1),
+        }
+        before, held = machine.rss_kib(broker.pid), []
+        for _ in range(connections):
+            held.append(connect(broker))
+            held[-1].api_versions()
+        time.sleep(1)
+        figures["kib_per_idle_connection"] = round((machine.rss_kib(broker.pid) - before) / connections, 2)
+        return figures
+    finally:
+        broker.remove()
+
+
+def many_topics(make_broker, _scale, topics=10_000):
+    """Ten thousand topics by one request; then the start and the memory with them."""
+    broker = make_broker()
+    topics = getattr(broker, "topics_per_request_max", topics)
+    try:
+        broker.start()
+        connection = connect(broker)
+        begin = time.monotonic()
+        errors = connection.create_topics({f"topic-{i}": 1 for i in range(topics)})
+        created = time.monotonic() - begin
+        if errors:
+            raise RuntimeError(f"{len(errors)} of {topics} topics: error {next(iter(errors.values()))}")
+        for i in range(topics):
+            while connection.produce(f"topic-{i}", 0, b"one") != 0:
+                time.sleep(0.01)
+        connection.close()
+        broker.stop()
+        machine.settle()
+        started = broker.start()
+        connection = connect(broker)
+        while connection.produce(f"topic-{topics - 1}", 0, b"two") != 0:
+            time.sleep(0.01)
+        return {
+            "topics": topics,
+            "create_s": round(created, 3),
+            "start_s": round(started, 3),
+            "rss_mb": round(machine.rss_kib(broker.pid) / 1024, 1),
+        }
+    finally:
+        broker.remove()
+
+
+def start_after_kill(make_broker, scale):
+    """kill -9 with 10 GB in 12 logs; then exec to the first answer, and to the first record that is acknowledged."""
+    broker = make_broker()
+    count = max(1000, int(10_000_000 * scale))
+    try:
+        broker.start()
+        fresh_topic(broker, 12)
+        performance.produce(broker.bootstrap, TOPIC, count, 1024, {"linger.ms": 5})
+        broker.kill()
+        machine.settle()
+        begin = time.monotonic()
+        broker.start()
+        answered = time.monotonic() - begin
+        connection = connect(broker)
+        while connection.produce(TOPIC, 0, b"again") != 0:
+            time.sleep(0.001)
+        acked = time.monotonic() - begin
+        size = sum(file.stat().st_size for file in broker.data.rglob("*.log"))
+        return {"log_gb": round(size / 1e9, 1), "start_s": round(answered, 3), "first_ack_s": round(acked, 3)}
+    finally:
+        broker.remove()
