@@ -1,5 +1,10 @@
 #include "broker/server.h"
 
+#include <fmt/core.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <future>
 #include <utility>
 
 #include "base/log.h"
@@ -27,9 +32,35 @@ Uuid random_uuid(Random& random) {
   return Uuid::from_random(high, random.next());
 }
 
-NetOptions net_options(const Settings& settings) {
+// Descriptors that are neither connections nor log files: epoll, timers, stdio, lock, listeners.
+constexpr std::uint64_t other_descriptors = 64;
+constexpr std::uint64_t log_files_min = 128;
+constexpr std::uint64_t log_files_max = 8192;
+// Requests that arrive or are being answered, over all shards.
+constexpr std::int64_t in_flight_bytes_max = 256 << 20;
+
+/// As many open files as the system grants without asking anybody.
+std::uint64_t raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  if (limit.rlim_cur < limit.rlim_max) {
+    rlimit raised = limit;
+    raised.rlim_cur = limit.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  }
+  return limit.rlim_cur;
+}
+
+std::uint64_t log_files_of(std::uint64_t descriptors) {
+  return std::clamp(descriptors / 4, log_files_min, log_files_max);
+}
+
+NetOptions net_options(const Settings& settings, std::uint32_t shards, std::uint64_t descriptors) {
   NetOptions options;
   options.request_bytes_max = settings.socket_request_max_bytes;
+  options.in_flight_bytes_max = in_flight_bytes_max / shards;
+  const std::uint64_t taken = log_files_of(descriptors) + other_descriptors;
+  options.connections.descriptors_max = descriptors > taken ? descriptors - taken : 1;
   options.idle_max = settings.connections_max_idle_ms.value_or(milliseconds(-1));
   options.connections.max = static_cast<std::uint64_t>(settings.max_connections);
   options.connections.per_ip_max = static_cast<std::uint64_t>(settings.max_connections_per_ip);
@@ -42,7 +73,10 @@ NetOptions net_options(const Settings& settings) {
   return options;
 }
 
-Task<void> wait_for(Future<void> future) { co_await future; }
+Task<void> stop_storage(ShardStorage* storage) {
+  Future<void> stopped = storage->stop();
+  co_await stopped;
+}
 
 GroupCoordinator::Settings group_settings(const Settings& settings) {
   GroupCoordinator::Settings result;
@@ -83,12 +117,15 @@ struct Server::State {
   Result<void> open_partitions();
   void start_services();
   Result<void> listen();
+  Result<void> register_broker();
   Result<void> propose(std::vector<metadata::MetadataEvent> events);
   std::vector<metadata::MetadataEvent> registration(const metadata::Image& image);
+  void stop_storages();
   void stop(milliseconds grace);
 
   Disk& disk;
   const Clock& clock;
+  const std::uint64_t descriptors = raise_descriptor_limit();
   Random random;
   const Settings settings;
   LiveSettings live;
@@ -107,6 +144,12 @@ struct Server::State {
 };
 
 Result<void> Server::State::open_directory() {
+  if (settings.log_dirs.size() != 1) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("log.dirs names {} directories, and chronik keeps its logs in one: "
+                             "name the one to use",
+                             settings.log_dirs.size())};
+  }
   broker.data_directory = settings.log_dirs.front();
   TRY_ASSIGN(directory, wal::LogDirectory::open(disk, broker.data_directory,
                                                 {.watermark_bytes = settings.disk_watermark_bytes,
@@ -145,7 +188,8 @@ void Server::State::start_shards() {
     PerShard& own = per_shard[id];
     own.io = std::make_unique<IoThread>(shard);
     call_on(shard, [&] {
-      own.storage = std::make_unique<ShardStorage>(shard, disk, *own.io, &directory->space());
+      own.storage = std::make_unique<ShardStorage>(shard, disk, *own.io, &directory->space(),
+                                                   log_files_of(descriptors) / count);
       const auto settings_of = [this](const metadata::Topic& topic) {
         const std::shared_ptr<const LiveConfig> now = live.current();
         return partition_settings(
@@ -285,8 +329,10 @@ void Server::State::start_services() {
   });
 }
 
+/// Binds the ports; clients that connect from here on wait until the broker serves.
 Result<void> Server::State::listen() {
-  net = std::make_unique<NetServer>(*shards, broker, *broker.apis, net_options(settings));
+  net = std::make_unique<NetServer>(*shards, broker, *broker.apis,
+                                    net_options(settings, shards->count(), descriptors));
   TRY(net->open(settings.listeners));
   for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
     const Listener& advertised = settings.advertised_listeners[i];
@@ -294,11 +340,33 @@ Result<void> Server::State::listen() {
     broker.node.listeners.push_back(
         {advertised.name, advertised.host, advertised.port == 0 ? bound : advertised.port});
   }
+  return {};
+}
+
+Result<void> Server::State::register_broker() {
   const std::shared_ptr<const metadata::Image> image =
       call_on(shards->first(), [&] { return store->image(); });
-  TRY(propose(registration(*image)));
-  net->start();
-  return {};
+  if (!image->cluster_id().empty() && image->cluster_id() != broker.node.cluster_id) {
+    return Error{
+        Errc::corrupt,
+        fmt::format("the data directory {} is stamped for the cluster {}, but the metadata "
+                    "in it is of {}: files of two clusters were mixed; restore one of them",
+                    broker.data_directory, broker.node.cluster_id, image->cluster_id())};
+  }
+  return propose(registration(*image));
+}
+
+/// All shards flush at the same time.
+void Server::State::stop_storages() {
+  std::vector<std::promise<void>> stopped(per_shard.size());
+  for (std::uint32_t id = 0; id < per_shard.size(); ++id) {
+    shards->at(id).post([&own = per_shard[id], done = &stopped[id]] {
+      if (!own.storage) return done->set_value();
+      own.partitions->stop();
+      detail::fulfil(stop_storage(own.storage.get()), done);
+    });
+  }
+  for (std::promise<void>& done : stopped) done.get_future().wait();
 }
 
 void Server::State::stop(milliseconds grace) {
@@ -314,12 +382,7 @@ void Server::State::stop(milliseconds grace) {
   call_on(shards->first(), [&] {
     if (store) store->close();
   });
-  for (std::uint32_t id = 0; id < per_shard.size(); ++id) {
-    PerShard& own = per_shard[id];
-    if (!own.storage) continue;
-    call_on(shards->at(id), [&] { own.partitions->stop(); });
-    call_on(shards->at(id), [&] { return wait_for(own.storage->stop()); });
-  }
+  stop_storages();
   call_on(shards->first(), [&] {
     if (store && follower) store->remove_observer(*follower);
     follower.reset();
@@ -339,6 +402,8 @@ void Server::State::stop(milliseconds grace) {
   }
   shards->stop();
   for (PerShard& own : per_shard) own.io.reset();
+  // Releases the lock: another process may take the directory.
+  directory.reset();
 }
 
 Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -352,10 +417,13 @@ Result<std::unique_ptr<Server>> Server::start(StartConfig config, Settings setti
   State& state = *server->state_;
   TRY(state.open_directory());
   state.start_shards();
+  // Before the logs are opened: a port in use is said at once.
+  TRY(state.listen());
   TRY(state.open_metadata());
+  TRY(state.register_broker());
   TRY(state.open_partitions());
   state.start_services();
-  TRY(state.listen());
+  state.net->start();
   return server;
 }
 

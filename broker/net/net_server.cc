@@ -1,5 +1,7 @@
 #include "broker/net/net_server.h"
 
+#include <signal.h>
+
 #include <future>
 #include <utility>
 
@@ -11,6 +13,8 @@ NetServer::NetServer(Shards& shards, Broker& broker, const ApiTable& apis, NetOp
     : shards_(shards),
       options_(std::move(options)),
       admission_(shards.count(), options.connections) {
+  // sendfile to a peer that is gone raises it, and cannot be told not to.
+  ::signal(SIGPIPE, SIG_IGN);
   for (std::uint32_t id = 0; id < shards.count(); ++id) {
     Shard& shard = shards.at(id);
     sets_.push_back(call_on(

@@ -4,9 +4,10 @@
 
 namespace chronik::broker {
 
-ShardStorage::ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, wal::SpaceGuard* space)
+ShardStorage::ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, wal::SpaceGuard* space,
+                           std::size_t open_files_max)
     : shard_(shard),
-      environment_(disk),
+      environment_(disk, open_files_max),
       io_(io),
       group_(environment_, io),
       tick_(shard.timers(), [this] {

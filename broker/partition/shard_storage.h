@@ -18,7 +18,8 @@ namespace chronik::broker {
 class ShardStorage {
  public:
   /// All arguments outlive the object. `space` may be null: appends are never refused.
-  ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, wal::SpaceGuard* space);
+  ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, wal::SpaceGuard* space,
+               std::size_t open_files_max = 2048);
   ShardStorage(const ShardStorage&) = delete;
   ShardStorage& operator=(const ShardStorage&) = delete;
 
