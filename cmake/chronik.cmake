@@ -61,8 +61,6 @@ function(chronik_room name)
   if(CHRONIK_TESTS AND tests AND GTest_FOUND)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${linked} ${ARG_TEST_DEPENDS} GTest::gmock GTest::gtest_main)
-    target_compile_definitions(${name}_test PRIVATE CHRONIK_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
-                                                    CHRONIK_BINARY_DIR="${CMAKE_BINARY_DIR}")
     include(GoogleTest)
     gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES LABELS ${name} TIMEOUT 600)
   endif()

@@ -12,6 +12,7 @@
 #include <map>
 #include <sstream>
 
+#include "base/testing/source_tree.h"
 #include "metadata/apply.h"
 #include "metadata/event_source.h"
 #include "metadata/image_events.h"
@@ -225,7 +226,7 @@ TEST_P(ApplyTranscript, ReadsAsRecorded) {
 std::vector<std::filesystem::path> stories() {
   std::vector<std::filesystem::path> paths;
   for (const auto& entry :
-       std::filesystem::directory_iterator(CHRONIK_SOURCE_DIR "/metadata/testdata")) {
+       std::filesystem::directory_iterator(in_source_tree("metadata/testdata"))) {
     if (entry.path().extension() == ".txt" && entry.path().filename() != "README.txt") {
       paths.push_back(entry.path());
     }

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "base/posix_disk.h"
+#include "base/testing/source_tree.h"
 #include "protocol/catalog.h"
 #include "protocol/decode_oracle.h"
 #include "protocol/messages/api_versions.h"
@@ -278,7 +279,7 @@ void for_each_vector(
   PosixDisk disk;
   std::ostringstream out;
   wire_check::Report report(out);
-  const std::string wire = CHRONIK_SOURCE_DIR "/protocol/testdata/wire/";
+  const std::string wire = in_source_tree("protocol/testdata/wire/");
   for (const char* folder : {"messages", "messages_other"}) {
     for (const std::string& file : wire_check::files_in(disk, wire + folder, ".jsonl")) {
       const MessageType* type = find_message_type(wire_check::message_name(file));
@@ -325,7 +326,7 @@ TEST(Vectors, WithAByteChangedAreRefusedOrStable) {
 // What the fuzzers kept, through their own oracle. Returns how many files were accepted.
 int replay(const std::string& target, bool (*check)(ByteView), int& files) {
   PosixDisk disk;
-  const std::string folder = CHRONIK_SOURCE_DIR "/protocol/testdata/corpus/" + target + "/";
+  const std::string folder = in_source_tree("protocol/testdata/corpus/" + target + "/");
   int accepted = 0;
   for (const std::string& name : wire_check::files_in(disk, folder, "")) {
     const auto file = disk.open(folder + name, OpenMode::read).value();

@@ -1,4 +1,5 @@
 #include "protocol/errors.h"
+#include "base/testing/source_tree.h"
 
 #include <gtest/gtest.h>
 
@@ -13,7 +14,7 @@ namespace {
 // testdata/errors.tsv was printed by Kafka 4.4: code, name, exception, retriable, retriable after a
 // refresh of metadata, default text.
 TEST(Errors, TableIsKafkas) {
-  std::ifstream file(CHRONIK_SOURCE_DIR "/protocol/testdata/errors.tsv");
+  std::ifstream file(in_source_tree("protocol/testdata/errors.tsv"));
   ASSERT_TRUE(file) << "protocol/testdata/errors.tsv is missing";
   std::string line;
   std::getline(file, line);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/posix_disk.h"
+#include "base/testing/source_tree.h"
 #include "protocol/wire_check/vectors.h"
 
 namespace chronik::protocol {
@@ -12,7 +13,7 @@ namespace {
 TEST(Utf8, ReplacesWhatJavaReplaces) {
   PosixDisk disk;
   int count = 0;
-  wire_check::for_each_row(disk, CHRONIK_SOURCE_DIR "/protocol/testdata/utf8_java.tsv",
+  wire_check::for_each_row(disk, in_source_tree("protocol/testdata/utf8_java.tsv"),
                            [&](const std::string& where, const std::vector<std::string>& cells) {
                              const Bytes before = wire_check::from_hex(cells[0]).value();
                              const Bytes after = wire_check::from_hex(cells[1]).value();

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/testing/source_tree.h"
 #include "broker/group/group_story.h"
 
 namespace chronik::broker {
@@ -51,7 +52,7 @@ TEST_P(GroupTranscript, ReadsAsRecorded) {
 
 std::vector<std::filesystem::path> stories() {
   std::vector<std::filesystem::path> paths;
-  const std::filesystem::path folder = CHRONIK_SOURCE_DIR "/broker/group/testdata";
+  const std::filesystem::path folder = in_source_tree("broker/group/testdata");
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().filename() != "README.txt") paths.push_back(entry.path());
   }

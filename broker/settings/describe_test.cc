@@ -6,6 +6,7 @@
 #include <fstream>
 #include <set>
 
+#include "base/testing/source_tree.h"
 #include "broker/settings/start_config.h"
 
 namespace chronik::broker {
@@ -46,7 +47,7 @@ std::set<std::string> lines(const std::vector<ConfigEntry>& entries) {
 
 /// What Apache Kafka 4.4 answered to kafka-configs --describe --all.
 std::set<std::string> golden(const std::string& name) {
-  std::ifstream in(CHRONIK_SOURCE_DIR "/broker/settings/testdata/" + name);
+  std::ifstream in(in_source_tree("broker/settings/testdata/" + name));
   std::set<std::string> result;
   for (std::string text; std::getline(in, text);) result.insert(text);
   return result;

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/testing/source_tree.h"
 #include "broker/settings/properties.h"
 #include "broker/settings/table.h"
 
@@ -15,7 +16,7 @@ namespace {
 using testing::HasSubstr;
 
 TEST(Reference, ConfigsBrokerPropertiesIsUpToDate) {
-  std::ifstream in(CHRONIK_SOURCE_DIR "/configs/broker.properties");
+  std::ifstream in(in_source_tree("configs/broker.properties"));
   std::stringstream text;
   text << in.rdbuf();
   EXPECT_TRUE(text.str() == example_properties())

@@ -16,6 +16,7 @@
 #include <sstream>
 
 #include "base/check.h"
+#include "base/testing/source_tree.h"
 
 namespace chronik::integration {
 
@@ -25,8 +26,7 @@ using Clock = std::chrono::steady_clock;
 
 std::string peer_script() {
   const char* shared = std::getenv("TEST_SHARED");
-  const std::string folder =
-      shared != nullptr ? shared : std::string(CHRONIK_SOURCE_DIR) + "/../shared";
+  const std::string folder = shared != nullptr ? shared : in_source_tree("../shared");
   return folder + "/peers/kafka";
 }
 
@@ -77,7 +77,7 @@ bool BrokerProcess::is_kafka() {
 
 std::string BrokerProcess::program() {
   const char* program = std::getenv("TEST_PROGRAM");
-  return program != nullptr ? program : std::string(CHRONIK_BINARY_DIR) + "/chronik";
+  return program != nullptr ? program : in_build_tree("chronik");
 }
 
 BrokerProcess::BrokerProcess(Settings settings) : settings_(std::move(settings)) {

@@ -12,6 +12,7 @@
 #include <regex>
 #include <sstream>
 
+#include "base/testing/source_tree.h"
 #include "base/uuid.h"
 #include "integration/harness/broker_process.h"
 #include "integration/harness/protocol_client.h"
@@ -479,7 +480,7 @@ TEST(GroupAnswers, AreThoseOfKafkaInEveryVersion) {
   static_members(answers);
   an_old_client(answers);
 
-  const char* path = CHRONIK_SOURCE_DIR "/integration/process/testdata/group_answers.txt";
+  const std::string path = in_source_tree("integration/process/testdata/group_answers.txt");
   if (std::getenv("CHRONIK_REWRITE") != nullptr) std::ofstream(path) << answers.text();
   std::ifstream file(path);
   std::stringstream recorded;

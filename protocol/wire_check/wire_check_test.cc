@@ -6,18 +6,17 @@
 
 #include "base/memory_disk.h"
 #include "base/posix_disk.h"
+#include "base/testing/source_tree.h"
 #include "protocol/wire_check/checks.h"
 
 namespace chronik::protocol::wire_check {
 namespace {
 
-const std::string source_dir = CHRONIK_SOURCE_DIR;
-
 TEST(WireCheck, SelectedVectorsAreKafkasBytesAndValues) {
   std::ostringstream out;
   Report report(out);
   PosixDisk disk;
-  check_folder(disk, source_dir + "/protocol/testdata/wire", report);
+  check_folder(disk, in_source_tree("protocol/testdata/wire"), report);
   report.summary();
   EXPECT_GT(report.vectors(), 3000);
   EXPECT_EQ(report.mismatches(), 0) << out.str();
@@ -26,7 +25,7 @@ TEST(WireCheck, SelectedVectorsAreKafkasBytesAndValues) {
 
 TEST(WireCheck, WholeFolderIsKafkasBytesAndValues) {
   PosixDisk disk;
-  const std::string folder = source_dir + "/../shared/wire";
+  const std::string folder = in_source_tree("../shared/wire");
   if (!disk.list(folder)) {
     GTEST_SKIP() << "skipped: no folder ../shared/wire with the whole set of vectors";
   }
