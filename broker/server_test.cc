@@ -96,10 +96,6 @@ TEST_F(ServerTest, StartsThatMustBeRefusedSayWhatToDo) {
   EXPECT_NE(second.error().message.find("/data"), std::string::npos);
   first->stop(milliseconds(0));
 
-  const auto two = start({"--log.dirs=/data,/other"});
-  ASSERT_FALSE(two);
-  EXPECT_EQ(two.error().code, Errc::invalid_argument);
-
   const auto other_node = start({"--node.id=2"});
   ASSERT_FALSE(other_node);
   EXPECT_NE(other_node.error().message.find("2"), std::string::npos);

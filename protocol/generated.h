@@ -16,7 +16,8 @@ namespace chronik::protocol {
 
 // Not inlined: each has one caller more, behind AnyMessage, and there are hundreds of messages.
 template <class M>
-[[gnu::noinline]] bool decode(Reader& reader, std::int16_t version, M& message, DecodeFailure* failure) {
+[[gnu::noinline]] bool decode(Reader& reader, std::int16_t version, M& message,
+                              DecodeFailure* failure) {
   CHECK(M::min_version <= version && version <= M::max_version);
   Decoder decoder(reader, version, M::first_flexible, failure);
   decoder.structure(message);
