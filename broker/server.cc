@@ -117,6 +117,7 @@ struct Server::State {
   Result<void> open_partitions();
   void start_services();
   Result<void> listen();
+  Result<void> check_metadata_is_there();
   Result<void> register_broker();
   Result<void> propose(std::vector<metadata::MetadataEvent> events);
   std::vector<metadata::MetadataEvent> registration(const metadata::Image& image);
@@ -343,6 +344,28 @@ Result<void> Server::State::listen() {
   return {};
 }
 
+/// A metadata log that knows no cluster, beside partitions: it was lost. Going on would remove them
+/// as those of deleted topics.
+Result<void> Server::State::check_metadata_is_there() {
+  const std::shared_ptr<const metadata::Image> image =
+      call_on(shards->first(), [&] { return store->image(); });
+  if (!image->cluster_id().empty()) return {};
+  TRY_ASSIGN(const wal::FoundPartitions found, directory->find_partitions());
+  const wal::LogIdentity own = metadata::metadata_log_identity();
+  for (const wal::FoundPartition& partition : found.partitions) {
+    if (partition.identity.topic_id.is_zero() || partition.identity.topic_id == own.topic_id) {
+      continue;
+    }
+    return Error{
+        Errc::corrupt,
+        fmt::format("{} is a partition, but the metadata log {} is empty or missing, so "
+                    "nothing tells what it belongs to: restore that directory from a "
+                    "backup, or move the partitions away to start anew",
+                    partition.directory, directory->partition_path(own.topic, own.partition))};
+  }
+  return {};
+}
+
 Result<void> Server::State::register_broker() {
   const std::shared_ptr<const metadata::Image> image =
       call_on(shards->first(), [&] { return store->image(); });
@@ -420,6 +443,7 @@ Result<std::unique_ptr<Server>> Server::start(StartConfig config, Settings setti
   // Before the logs are opened: a port in use is said at once.
   TRY(state.listen());
   TRY(state.open_metadata());
+  TRY(state.check_metadata_is_there());
   TRY(state.register_broker());
   TRY(state.open_partitions());
   state.start_services();

@@ -103,6 +103,20 @@ TEST_F(ServerTest, StartsThatMustBeRefusedSayWhatToDo) {
   EXPECT_TRUE(start());
 }
 
+TEST_F(ServerTest, ALostMetadataLogDoesNotRemoveThePartitions) {
+  start().value()->stop(milliseconds(0));
+  const std::string mark = "/data/a-0/" + Uuid::from_random(1, 2).to_string() + ".topic";
+  ASSERT_TRUE(disk_.make_directories("/data/a-0"));
+  ASSERT_TRUE(disk_.open(mark, OpenMode::create));
+  ASSERT_TRUE(disk_.rename("/data/__meta-0", "/data/saved"));
+
+  const auto without = start();
+  ASSERT_FALSE(without);
+  EXPECT_NE(without.error().message.find("/data/__meta-0"), std::string::npos);
+  EXPECT_NE(without.error().message.find("/data/a-0"), std::string::npos);
+  EXPECT_TRUE(disk_.exists(mark).value());
+}
+
 TEST_F(ServerTest, APortInUseLeavesNothingBehind) {
   auto first = start({"--log.dirs=/one"}).value();
   const std::string port = std::to_string(first->listeners().front().port);
