@@ -95,18 +95,6 @@ TEST_F(GroupsTest, WhatIsAskedForAMillionTimesIsRefused) {
   EXPECT_EQ(broker_.call<offset_fetch>(request).groups.at(0).topics.size(), 1u);
 }
 
-TEST_F(GroupsTest, OverlooksWhatLibrdkafkaLeavesBehindListGroups) {
-  commit("g", "");
-  const auto reply_to = [this](std::size_t surplus) {
-    Writer writer;
-    protocol::encode(writer, 4, ListGroupsRequest{});
-    for (std::size_t i = 0; i < surplus; ++i) writer.u8(0);
-    return broker_.call_bytes<ListGroupsRequest>(SharedBytes::adopt(writer.take_bytes()), 4);
-  };
-  EXPECT_EQ(reply_to(1).kind, Reply::Kind::response);
-  EXPECT_EQ(reply_to(2).kind, Reply::Kind::malformed);
-}
-
 TEST_F(GroupsTest, TransactionsAreRefusedSoThatTheClientSaysWhy) {
   FindCoordinatorRequest request;
   request.key = "my-transactions";

@@ -141,19 +141,5 @@ TEST_F(MetadataTest, DescribeClusterTellsTheSame) {
             static_cast<std::int16_t>(ErrorCode::unsupported_endpoint_type));
 }
 
-// librdkafka 2.15 asks for all topics with three bytes of an array count left over behind the body.
-TEST_F(MetadataTest, OverlooksWhatLibrdkafkaLeavesBehindTheBody) {
-  const auto reply_to = [this](std::size_t surplus) {
-    Writer writer;
-    MetadataRequest all;
-    all.topics.reset();
-    protocol::encode(writer, 13, all);
-    for (std::size_t i = 0; i < surplus; ++i) writer.u8(0);
-    return broker_.call_bytes<MetadataRequest>(SharedBytes::adopt(writer.take_bytes()), 13);
-  };
-  EXPECT_EQ(reply_to(3).kind, Reply::Kind::response);
-  EXPECT_EQ(reply_to(4).kind, Reply::Kind::malformed);
-}
-
 }  // namespace
 }  // namespace chronik::broker

@@ -27,23 +27,13 @@
 
 namespace chronik::broker {
 
-namespace {
-
-// librdkafka (2.15 at least) leaves three bytes of a fixed-size array count behind the body when it
-// asks for all topics in a flexible version. Kafka overlooks what follows a body.
-constexpr std::size_t librdkafka_metadata_surplus = 3;
-// librdkafka 2.0 leaves one byte behind ListGroups.
-constexpr std::size_t librdkafka_list_groups_surplus = 1;
-
-}  // namespace
-
 const ApiTable& api_table() {
   // In the order of the keys, as ApiVersions lists them.
   static const std::array entries = {
       api_entry<produce>({.advertised_min = 0, .pipelined = true}),
       api_entry<fetch>(),
       api_entry<list_offsets>(),
-      api_entry<metadata_request, librdkafka_metadata_surplus>(),
+      api_entry<metadata_request>(),
       api_entry<offset_commit>(),
       api_entry<offset_fetch>(),
       api_entry<find_coordinator>(),
@@ -52,7 +42,7 @@ const ApiTable& api_table() {
       api_entry<leave_group>(),
       api_entry<sync_group>(),
       api_entry<describe_groups>(),
-      api_entry<list_groups, librdkafka_list_groups_surplus>(),
+      api_entry<list_groups>(),
       api_versions_entry(),
       api_entry<create_topics>(),
       api_entry<delete_topics>(),

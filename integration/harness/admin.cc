@@ -291,4 +291,20 @@ Outcome Admin::delete_group(const std::string& group) {
   return of_error(rd_kafka_group_result_error(groups[0]));
 }
 
+std::vector<PartitionOffset> Admin::committed(const std::string& group) {
+  const Owned<rd_kafka_ListConsumerGroupOffsets_t> item(
+      rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), nullptr),
+      &rd_kafka_ListConsumerGroupOffsets_destroy);
+  rd_kafka_ListConsumerGroupOffsets_t* pointer = item.get();
+  const auto event = run(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, [&](auto* options, auto* q) {
+    rd_kafka_ListConsumerGroupOffsets(handle_.get(), &pointer, 1, options, q);
+  });
+  const auto* result = rd_kafka_event_ListConsumerGroupOffsets_result(event.get());
+  if (result == nullptr) return {};
+  std::size_t count = 0;
+  const auto** groups = rd_kafka_ListConsumerGroupOffsets_result_groups(result, &count);
+  if (count == 0) return {};
+  return from_list(*rd_kafka_group_result_partitions(groups[0]));
+}
+
 }  // namespace chronik::integration

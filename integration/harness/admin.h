@@ -74,6 +74,8 @@ class Admin {
   std::vector<std::string> groups();
   GroupDescription describe_group(const std::string& group);
   Outcome delete_group(const std::string& group);
+  /// All offsets that the group has committed.
+  std::vector<PartitionOffset> committed(const std::string& group);
 
  private:
   template <class Call>
