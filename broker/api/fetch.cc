@@ -67,7 +67,13 @@ FetchResponse::PartitionData answer_partition(PartitionId index, ReadResult& res
   data.error_code = static_cast<std::int16_t>(result.error);
   data.high_watermark = result.high_watermark;
   data.records.null = false;
-  if (result.error != ErrorCode::none) return data;
+  if (result.error != ErrorCode::none) {
+    // As Kafka: null where a partition refuses, an empty list where there is none.
+    const bool missing = result.error == ErrorCode::unknown_topic_or_partition ||
+                         result.error == ErrorCode::unknown_topic_id;
+    if (!missing) data.aborted_transactions.reset();
+    return data;
+  }
   data.last_stable_offset = result.high_watermark;
   data.log_start_offset = result.log_start_offset;
   if (!committed_only) data.aborted_transactions.reset();

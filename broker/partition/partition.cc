@@ -65,6 +65,7 @@ AppendResult Partition::append(SharedBytes records, std::int16_t produce_version
   if (auto* rejected = std::get_if<protocol::RejectedBatch>(&outcome)) {
     AppendResult result = refuse(rejected->code, std::move(rejected->message));
     result.record_errors = std::move(rejected->record_errors);
+    if (!result.record_errors.empty()) result.log_start_offset = log_->log_start_offset();
     return result;
   }
   protocol::AcceptedBatch& batch = std::get<protocol::AcceptedBatch>(outcome);
@@ -74,9 +75,12 @@ AppendResult Partition::append(SharedBytes records, std::int16_t produce_version
                   "This broker does not serve transactions: the batch belongs to one.");
   }
   const ProducerVerdict verdict = producers_.check(header);
-  if (verdict.error != protocol::ErrorCode::none) return refuse(verdict.error, verdict.message);
-
   AppendResult result;
+  if (verdict.error != protocol::ErrorCode::none) {
+    result = refuse(verdict.error, verdict.message);
+    result.log_start_offset = log_->log_start_offset();
+    return result;
+  }
   result.log_start_offset = log_->log_start_offset();
   if (verdict.duplicate) {
     result.base_offset = verdict.duplicate->base_offset;
