@@ -56,6 +56,14 @@ PartitionAnswer answer_partition(const metadata::Topic& topic, PartitionId index
 Task<DescribeTopicPartitionsResponse> describe_topic_partitions(
     RequestContext& context, DescribeTopicPartitionsRequest request) {
   DescribeTopicPartitionsResponse response;
+  if (request.cursor && request.cursor->partition_index < 0) {
+    for (const auto& topic : request.topics) {
+      TopicAnswer& answer = response.topics.emplace_back();
+      answer.name = topic.name;
+      answer.error_code = static_cast<std::int16_t>(ErrorCode::invalid_request);
+    }
+    co_return response;
+  }
   Broker& broker = context.broker();
   const metadata::Image& image = broker.data(context.shard()).image();
   std::int32_t left =
@@ -70,6 +78,7 @@ Task<DescribeTopicPartitionsResponse> describe_topic_partitions(
     }
     TopicAnswer& answer = response.topics.emplace_back();
     answer.name = name;
+    answer.topic_authorized_operations = all_topic_operations;
     const metadata::Topic* topic = image.topic(name);
     if (topic == nullptr) {
       answer.error_code = static_cast<std::int16_t>(metadata::refuse_topic_name(name)
@@ -79,9 +88,8 @@ Task<DescribeTopicPartitionsResponse> describe_topic_partitions(
     }
     answer.topic_id = topic->id;
     answer.is_internal = topic->internal;
-    answer.topic_authorized_operations = all_topic_operations;
     const bool continued = request.cursor && request.cursor->topic_name == name;
-    PartitionId next = continued ? std::max(request.cursor->partition_index, 0) : 0;
+    PartitionId next = continued ? request.cursor->partition_index : 0;
     for (; next < topic->partition_count() && left > 0; ++next, --left) {
       answer.partitions.push_back(answer_partition(*topic, next));
     }

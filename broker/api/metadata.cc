@@ -155,7 +155,7 @@ Task<MetadataResponse> metadata_request(RequestContext& context, MetadataRequest
   }
   if (request.include_topic_authorized_operations) {
     for (TopicInfo& topic : response.topics) {
-      if (topic.error_code == 0) topic.topic_authorized_operations = all_topic_operations;
+      topic.topic_authorized_operations = all_topic_operations;
     }
   }
   co_return response;
