@@ -1,21 +1,13 @@
-// The answers of the group APIs in all their versions, line by line as Apache Kafka 4.4 gives them:
-// testdata/group_answers.txt was recorded with it. To record anew, and to see what differs:
-//   CHRONIK_TEST_BROKER=kafka CHRONIK_REWRITE=1 integration_test --gtest_filter='GroupAnswers*'
-// What is random or of no meaning (member ids, ports, the order of groups in a list) is made equal
-// before. Where chronik means to differ there is no line here but a test of its own below.
+// The answers of the group APIs in all their versions, as Apache Kafka 4.4 gives them
+// (testdata/group_answers.txt; harness/recorded_answers.h says how it was recorded). Where chronik
+// means to differ there is no line there but a test of its own below.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cstdlib>
-#include <fstream>
-#include <regex>
-#include <sstream>
 
-#include "base/testing/source_tree.h"
 #include "base/uuid.h"
 #include "integration/harness/broker_process.h"
-#include "integration/harness/protocol_client.h"
+#include "integration/harness/recorded_answers.h"
 #include "protocol/messages/create_topics.h"
 #include "protocol/messages/delete_groups.h"
 #include "protocol/messages/describe_groups.h"
@@ -61,25 +53,17 @@ void make_comparable(OffsetDeleteResponse& response) { in_order_of_partition(res
 
 class Answers {
  public:
-  Answers() : connection_(std::in_place, broker_.host(), broker_.port()) { create_topic(); }
+  Answers() : recorded_("group_answers.txt", {{"group.initial.rebalance.delay.ms", "0"}}) {
+    create_topic();
+  }
 
-  const std::string& text() const { return text_; }
+  void expect_as_recorded() const { recorded_.expect_as_recorded(); }
 
   template <class Request>
   typename Request::Response show(const std::string& what, std::int16_t version,
                                   const Request& request) {
-    auto response = call(*connection_, request, version);
-    if (!response) {
-      ADD_FAILURE() << what << " v" << version << " is not answered";
-      connection_.emplace(broker_.host(), broker_.port());
-      return {};
-    }
-    const typename Request::Response answer = *response;
-    make_comparable(*response);
-    text_ += std::string(Request::message_name.substr(0, Request::message_name.size() - 7)) + " v" +
-             std::to_string(version) + " " + what + "\n  " +
-             without_chance(to_json(version, *response)) + "\n";
-    return answer;
+    return recorded_.show(what, version, request,
+                          [](auto& response) { make_comparable(response); });
   }
 
   // Requests with what most of them have in common.
@@ -188,43 +172,27 @@ class Answers {
     topic.name = "news";
     topic.num_partitions = 2;
     topic.replication_factor = 1;
-    const auto response = call(*connection_, request, 7);
-    EXPECT_TRUE(response && response->topics.size() == 1);
-    if (response && response->topics.size() == 1) news_ = response->topics[0].topic_id;
+    const auto response = recorded_.await(7, request, [](const CreateTopicsResponse& answer) {
+      return answer.topics.size() == 1 && answer.topics[0].error_code == 0;
+    });
+    if (response.topics.size() == 1) news_ = response.topics[0].topic_id;
+    recorded_.call_it(news_.to_string(), "NEWS");
     // Kafka makes its own topic for groups at the first request, and is not ready until then.
     FindCoordinatorRequest find;
     find.coordinator_keys = {"g"};
-    await([&] {
-      const auto found = call(*connection_, find, 4);
-      return found && found->coordinators.at(0).error_code == 0;
+    recorded_.await(4, find, [](const FindCoordinatorResponse& answer) {
+      return answer.coordinators.at(0).error_code == 0;
     });
     DescribeGroupsRequest describe;
     describe.groups = {"g", "nogroup", "simple", "", "s", "old"};
-    await([&] {
-      const auto described = call(*connection_, describe, 5);
-      return described && std::all_of(described->groups.begin(), described->groups.end(),
-                                      [](const auto& group) { return group.error_code == 0; });
+    recorded_.await(5, describe, [](const DescribeGroupsResponse& answer) {
+      return std::all_of(answer.groups.begin(), answer.groups.end(),
+                         [](const auto& group) { return group.error_code == 0; });
     });
   }
-  template <class Condition>
-  static void await(Condition ready) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (!ready()) ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "does not get ready";
-  }
-  std::string without_chance(std::string text) const {
-    static const std::regex member_uuid(
-        "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}");
-    text = std::regex_replace(text, member_uuid, "UUID");
-    text = std::regex_replace(text, std::regex(news_.to_string()), "NEWS");
-    text = std::regex_replace(text, std::regex("\"host\":\"127[0-9.]*\""), "\"host\":\"HOST\"");
-    text = std::regex_replace(text, std::regex("/127[0-9.]*"), "/HOST");
-    return std::regex_replace(text, std::regex("\"port\":[0-9]+"), "\"port\":PORT");
-  }
 
-  BrokerProcess broker_{{{"group.initial.rebalance.delay.ms", "0"}}};
-  std::optional<RawConnection> connection_;
+  RecordedAnswers recorded_;
   Uuid news_;
-  std::string text_;
 };
 
 void find_coordinators(Answers& to) {
@@ -480,19 +448,7 @@ TEST(GroupAnswers, AreThoseOfKafkaInEveryVersion) {
   static_members(answers);
   an_old_client(answers);
 
-  const std::string path = in_source_tree("integration/process/testdata/group_answers.txt");
-  if (std::getenv("CHRONIK_REWRITE") != nullptr) std::ofstream(path) << answers.text();
-  std::ifstream file(path);
-  std::stringstream recorded;
-  recorded << file.rdbuf();
-  std::istringstream now(answers.text());
-  std::string expected, actual, request;
-  while (std::getline(recorded, expected)) {
-    ASSERT_TRUE(std::getline(now, actual)) << "ends before: " << expected;
-    EXPECT_EQ(expected, actual) << request;
-    if (!expected.starts_with(" ")) request = expected;
-  }
-  EXPECT_FALSE(std::getline(now, actual)) << "there is more: " << actual;
+  answers.expect_as_recorded();
 }
 
 // Clients of transactions are told at once, and why, where Kafka names its coordinator.
