@@ -32,11 +32,11 @@ void set_error(PartitionResult& response, ErrorCode error) {
   response.low_watermark = -1;
 }
 
-Task<void> delete_all(ShardData& data, std::vector<Target*>& targets) {
+Task<void> delete_all(ShardData& data, std::vector<Target*>& targets, SteadyTime limit) {
   struct Wait {
     const Target* target;
     Offset offset;
-    Future<bool> durable;
+    Future<WaitEnd> durable;
   };
   std::vector<Wait> waits;
   for (const Target* target : targets) {
@@ -62,11 +62,16 @@ Task<void> delete_all(ShardData& data, std::vector<Target*>& targets) {
       continue;
     }
     target->response->low_watermark = partition->log_start_offset();
-    waits.push_back({target, offset, partition->log_start_reached(offset)});
+    waits.push_back({target, offset, partition->log_start_reached(offset, limit)});
   }
+  if (!waits.empty() && limit != SteadyTime::max()) data.partitions.limit_waits(limit);
   for (Wait& wait : waits) {
-    const bool durable = co_await wait.durable;
-    if (!durable) set_error(*wait.target->response, ErrorCode::unknown_topic_or_partition);
+    const WaitEnd end = co_await wait.durable;
+    if (end == WaitEnd::deleted) {
+      set_error(*wait.target->response, ErrorCode::unknown_topic_or_partition);
+    } else if (end == WaitEnd::timed_out) {
+      set_error(*wait.target->response, ErrorCode::request_timed_out);
+    }
   }
 }
 
@@ -93,7 +98,10 @@ Task<DeleteRecordsResponse> delete_records(RequestContext& context, DeleteRecord
       }
     }
   }
-  auto start = [](ShardData& data, std::vector<Target*>& there) { return delete_all(data, there); };
+  const SteadyTime limit = wait_limit(context, request.timeout_ms);
+  auto start = [limit](ShardData& data, std::vector<Target*>& there) {
+    return delete_all(data, there, limit);
+  };
   Task<void> calls = call_partitions(context, targets, start);
   co_await std::move(calls);
   co_return response;

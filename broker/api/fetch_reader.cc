@@ -25,7 +25,7 @@ bool FetchReader::anything_known() const {
 void FetchReader::locate() {
   Broker& broker = context_.broker();
   const metadata::Image& image = broker.data(context_.shard()).image();
-  places_.assign(partitions_.size(), Place{});
+  const std::vector<Place> before = std::exchange(places_, std::vector<Place>(partitions_.size()));
   results_.clear();
   results_.resize(partitions_.size());
   for (std::size_t i = 0; i < partitions_.size(); ++i) {
@@ -35,6 +35,8 @@ void FetchReader::locate() {
     if (topic == nullptr || !topic->has_partition(asked.partition)) {
       results_[i].error = topic == nullptr && by_id ? ErrorCode::unknown_topic_id
                                                     : ErrorCode::unknown_topic_or_partition;
+      // It went while the request waited for it.
+      if (!before.empty() && before[i].known) urgent_ = true;
       continue;
     }
     places_[i] = {true, topic->id, shard_of(topic->id, asked.partition, broker.shards->count())};

@@ -42,6 +42,14 @@ Task<void> call_partitions(RequestContext& context, std::vector<Item>& items, St
   co_await all;
 }
 
+/// Until when a request that limits its wait to `timeout_ms` waits for the disk. Kafka counts from
+/// after the append; 0 and less would end every wait here before the disk had a chance, where
+/// Kafka on one node has nothing left to wait for: such a request waits as long as it takes.
+inline SteadyTime wait_limit(RequestContext& context, std::int32_t timeout_ms) {
+  if (timeout_ms <= 0) return SteadyTime::max();
+  return context.shard().now() + milliseconds{timeout_ms};
+}
+
 /// The partition of an item as its shard sees it now; null when the topic or partition is gone.
 template <class Item>
 Partition* find_partition(ShardData& data, const Item& item) {

@@ -34,6 +34,7 @@ struct Terms {
   std::int16_t version;
   std::int16_t acks;
   Timestamp now;
+  SteadyTime limit;  // of the wait for the disk
 };
 
 void set_error(PartitionResponse& response, ErrorCode error, std::string message = {}) {
@@ -60,7 +61,7 @@ void set_appended(PartitionResponse& response, AppendResult result) {
 Task<void> append_all(ShardData& data, std::vector<Target*>& targets, Terms terms) {
   struct Wait {
     PartitionResponse* response;
-    Future<bool> acknowledged;
+    Future<WaitEnd> acknowledged;
   };
   std::vector<Wait> waits;
   for (Target* target : targets) {
@@ -72,15 +73,19 @@ Task<void> append_all(ShardData& data, std::vector<Target*>& targets, Terms term
     AppendResult result = partition->append(std::move(target->records), terms.version, terms.now);
     const bool wait = result.error == ErrorCode::none && terms.acks != 0;
     if (wait && partition->high_watermark() < result.acknowledged_at) {
-      waits.push_back({target->response, partition->reached(result.acknowledged_at)});
+      waits.push_back({target->response, partition->reached(result.acknowledged_at, terms.limit)});
     }
     set_appended(*target->response, std::move(result));
   }
+  if (!waits.empty() && terms.limit != SteadyTime::max()) data.partitions.limit_waits(terms.limit);
   for (Wait& wait : waits) {
-    const bool acknowledged = co_await wait.acknowledged;
-    if (!acknowledged) {
+    const WaitEnd end = co_await wait.acknowledged;
+    if (end == WaitEnd::deleted) {
       set_error(*wait.response, ErrorCode::unknown_topic_or_partition,
                 "The topic was deleted before the batch was on disk.");
+    } else if (end == WaitEnd::timed_out) {
+      // With the offset, as Kafka: the batch is in the log and may yet become durable.
+      wait.response->error_code = static_cast<std::int16_t>(ErrorCode::request_timed_out);
     }
   }
 }
@@ -154,7 +159,10 @@ std::string first_error(const ProduceResponse& response) {
 Task<ProduceResponse> produce(RequestContext& context, ProduceRequest request) {
   ProduceResponse response;
   prepare_answer(request, response);
-  const Terms terms{context.version(), request.acks, context.broker().clock->now_ms()};
+  // As in Kafka, acks=1 knows no time limit.
+  const SteadyTime limit =
+      request.acks == -1 ? wait_limit(context, request.timeout_ms) : SteadyTime::max();
+  const Terms terms{context.version(), request.acks, context.broker().clock->now_ms(), limit};
   if (request.acks < -1 || request.acks > 1) {
     answer_all(response, ErrorCode::invalid_required_acks,
                fmt::format("acks={} is not one of -1 (all), 0 and 1.", request.acks));

@@ -65,22 +65,38 @@ class TestBroker {
   ConnectionInfo& connection() { return connection_; }
   std::shared_ptr<const metadata::Image> image() const { return store_.image(); }
 
-  /// Calls the handler as a request of `version`; it must answer without time passing.
+  /// A request under way; its answer comes when what the handler waits for has happened.
+  template <class Response>
+  struct Pending {
+    explicit Pending(TestBroker& test) : context(test.broker_, test.shard(), test.connection_) {}
+    RequestContext context;
+    Gate gate;
+    std::optional<Response> response;
+  };
+
+  /// Calls the handler as a request of `version`.
   template <auto handler, class Request>
-  auto call(Request request, std::int16_t version = Request::max_version) {
+  auto start(Request request, std::int16_t version = Request::max_version) {
     using Response = typename Request::Response;
-    RequestContext context(broker_, shard(), connection_);
+    auto pending = std::make_unique<Pending<Response>>(*this);
     protocol::RequestHeader header;
     header.api_key = Request::api_key;
     header.api_version = version;
     header.client_id = "test-client";
-    shard().run([&] { context.start(std::move(header), shard().now()); });
-    std::optional<Response> response;
-    Gate gate;
-    shard().run(
-        [&] { spawn(keep<Response>(handler(context, std::move(request)), &response), gate); });
-    CHECK_MSG(response.has_value(), "the handler still waits");
-    return std::move(*response);
+    shard().run([&] { pending->context.start(std::move(header), shard().now()); });
+    shard().run([&] {
+      spawn(keep<Response>(handler(pending->context, std::move(request)), &pending->response),
+            pending->gate);
+    });
+    return pending;
+  }
+
+  /// The same for a handler that answers without time passing.
+  template <auto handler, class Request>
+  auto call(Request request, std::int16_t version = Request::max_version) {
+    auto pending = start<handler>(std::move(request), version);
+    CHECK_MSG(pending->response.has_value(), "the handler still waits");
+    return std::move(*pending->response);
   }
 
   /// The same from the bytes of a body, through the table, as a connection calls it.

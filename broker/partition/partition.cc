@@ -42,8 +42,9 @@ Result<std::unique_ptr<Partition>> Partition::open(
 }
 
 Partition::~Partition() {
-  abandon(for_high_watermark_);
-  abandon(for_log_start_);
+  for (std::vector<Waiting>* queue : {&for_high_watermark_, &for_log_start_}) {
+    end(*queue, WaitEnd::deleted, [](const Waiting&) { return true; });
+  }
 }
 
 void Partition::set_settings(std::shared_ptr<const PartitionSettings> settings) {
@@ -103,18 +104,19 @@ AppendResult Partition::append(SharedBytes records, std::int16_t produce_version
   return result;
 }
 
-Future<bool> Partition::wait_in(std::vector<Waiting>& queue, Offset until) {
-  Promise<bool> promise;
-  Future<bool> future = promise.future();
-  queue.push_back({until, std::move(promise)});
+Future<WaitEnd> Partition::wait_in(std::vector<Waiting>& queue, Offset until, SteadyTime limit) {
+  Promise<WaitEnd> promise;
+  Future<WaitEnd> future = promise.future();
+  queue.push_back({until, limit, std::move(promise)});
   return future;
 }
 
-void Partition::release(std::vector<Waiting>& queue, Offset reached) {
+template <class Over>
+void Partition::end(std::vector<Waiting>& queue, WaitEnd how, Over over) {
   auto keep = queue.begin();
   for (Waiting& waiting : queue) {
-    if (waiting.until <= reached) {
-      waiting.promise.set(true);
+    if (over(waiting)) {
+      waiting.promise.set(how);
     } else {
       if (&*keep != &waiting) *keep = std::move(waiting);
       ++keep;
@@ -123,30 +125,42 @@ void Partition::release(std::vector<Waiting>& queue, Offset reached) {
   queue.erase(keep, queue.end());
 }
 
-void Partition::abandon(std::vector<Waiting>& queue) {
-  for (Waiting& waiting : queue) waiting.promise.set(false);
-  queue.clear();
-}
+namespace {
 
-Future<bool> Partition::reached(Offset end) {
-  if (high_watermark() < end) return wait_in(for_high_watermark_, end);
-  Promise<bool> there;
-  Future<bool> future = there.future();
-  there.set(true);
+Future<WaitEnd> there_already() {
+  Promise<WaitEnd> there;
+  Future<WaitEnd> future = there.future();
+  there.set(WaitEnd::reached);
   return future;
 }
 
-Future<bool> Partition::log_start_reached(Offset offset) {
-  if (log_->durable_log_start_offset() < offset) return wait_in(for_log_start_, offset);
-  Promise<bool> there;
-  Future<bool> future = there.future();
-  there.set(true);
-  return future;
+}  // namespace
+
+Future<WaitEnd> Partition::reached(Offset end, SteadyTime limit) {
+  if (high_watermark() < end) return wait_in(for_high_watermark_, end, limit);
+  return there_already();
+}
+
+Future<WaitEnd> Partition::log_start_reached(Offset offset, SteadyTime limit) {
+  if (log_->durable_log_start_offset() < offset) return wait_in(for_log_start_, offset, limit);
+  return there_already();
+}
+
+SteadyTime Partition::end_waits(SteadyTime now) {
+  SteadyTime next = SteadyTime::max();
+  for (std::vector<Waiting>* queue : {&for_high_watermark_, &for_log_start_}) {
+    end(*queue, WaitEnd::timed_out, [now](const Waiting& w) { return w.limit <= now; });
+    for (const Waiting& waiting : *queue) next = std::min(next, waiting.limit);
+  }
+  return next;
 }
 
 void Partition::on_durable(wal::PartitionLog& log) {
-  release(for_high_watermark_, log.durable_end_offset());
-  release(for_log_start_, log.durable_log_start_offset());
+  const auto end_those_up_to = [](std::vector<Waiting>& queue, Offset offset) {
+    end(queue, WaitEnd::reached, [offset](const Waiting& w) { return w.until <= offset; });
+  };
+  end_those_up_to(for_high_watermark_, log.durable_end_offset());
+  end_those_up_to(for_log_start_, log.durable_log_start_offset());
   if (log.durable_end_offset() != announced_high_watermark_) {
     announced_high_watermark_ = log.durable_end_offset();
     waiters_.wake_all();
@@ -207,8 +221,9 @@ bool Partition::apply_retention(Timestamp retention_now, Timestamp wall_now) {
 }
 
 std::unique_ptr<wal::PartitionLog> Partition::retire() {
-  abandon(for_high_watermark_);
-  abandon(for_log_start_);
+  for (std::vector<Waiting>* queue : {&for_high_watermark_, &for_log_start_}) {
+    end(*queue, WaitEnd::deleted, [](const Waiting&) { return true; });
+  }
   waiters_.wake_all();
   log_->set_listener(nullptr);
   return std::move(log_);

@@ -51,6 +51,9 @@ struct AppendResult {
   Offset acknowledged_at = 0;
 };
 
+/// How a wait for the disk ended.
+enum class WaitEnd : std::uint8_t { reached, deleted, timed_out };
+
 /// What a reader asks of one partition.
 struct ReadRequest {
   Offset from = 0;
@@ -95,10 +98,13 @@ class Partition final : private wal::DurableListener {
   /// Not yet durable: wait for acknowledged_at. `produce_version` decides which codecs are allowed.
   AppendResult append(SharedBytes records, std::int16_t produce_version, Timestamp now);
 
-  /// True once the high watermark is at `end` or beyond; false when the partition is deleted first.
-  Future<bool> reached(Offset end);
-  /// True once a restart would find the log starting at `offset` or later.
-  Future<bool> log_start_reached(Offset offset);
+  /// Until the high watermark is at `end` or beyond. Who gives a limit sees to it that end_waits()
+  /// is called then (Partitions::limit_waits).
+  Future<WaitEnd> reached(Offset end, SteadyTime limit = SteadyTime::max());
+  /// Until a restart would find the log starting at `offset` or later.
+  Future<WaitEnd> log_start_reached(Offset offset, SteadyTime limit = SteadyTime::max());
+  /// Ends the waits whose limit is over at `now`; gives the first limit of those that go on.
+  SteadyTime end_waits(SteadyTime now);
 
   ReadResult read(const ReadRequest& request);
   /// Readers to wake when the high watermark moves.
@@ -118,14 +124,16 @@ class Partition final : private wal::DurableListener {
  private:
   struct Waiting {
     Offset until;
-    Promise<bool> promise;
+    SteadyTime limit;
+    Promise<WaitEnd> promise;
   };
 
   Partition(PartitionContext context, std::shared_ptr<const PartitionSettings> settings);
   void on_durable(wal::PartitionLog& log) override;
-  static Future<bool> wait_in(std::vector<Waiting>& queue, Offset until);
-  static void release(std::vector<Waiting>& queue, Offset reached);
-  static void abandon(std::vector<Waiting>& queue);
+  static Future<WaitEnd> wait_in(std::vector<Waiting>& queue, Offset until, SteadyTime limit);
+  /// Ends with `how` the waits that `over(waiting)` names.
+  template <class Over>
+  static void end(std::vector<Waiting>& queue, WaitEnd how, Over over);
 
   const PartitionContext context_;
   std::shared_ptr<const PartitionSettings> settings_;

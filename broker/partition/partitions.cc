@@ -1,5 +1,6 @@
 #include "broker/partition/partitions.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -19,7 +20,8 @@ Partitions::Partitions(Shard& shard, ShardStorage& storage, wal::LogDirectory& d
       directory_(directory),
       settings_of_(std::move(settings_of)),
       retention_interval_(retention_interval),
-      retention_(shard.timers(), [this] { run_retention(); }) {
+      retention_(shard.timers(), [this] { run_retention(); }),
+      wait_limit_(shard.timers(), [this] { end_waits(); }) {
   retention_.arm_at(shard_.now() + retention_interval_);
 }
 
@@ -92,6 +94,18 @@ void Partitions::remove(const metadata::Topic& topic) {
     std::unique_ptr<wal::PartitionLog> log = partition->retire();
     storage_.group().destroy(std::move(log), [partition] {});
   }
+}
+
+void Partitions::limit_waits(SteadyTime limit) {
+  if (!wait_limit_.armed() || limit < wait_limit_.deadline()) wait_limit_.arm_at(limit);
+}
+
+void Partitions::end_waits() {
+  SteadyTime next = SteadyTime::max();
+  for (auto& [key, partition] : partitions_) {
+    next = std::min(next, partition->end_waits(shard_.now()));
+  }
+  if (next != SteadyTime::max()) wait_limit_.arm_at(next);
 }
 
 void Partitions::run_retention() {

@@ -55,6 +55,9 @@ class Partitions {
   /// Broker-wide defaults changed: works every topic's settings out again.
   void refresh_settings(const metadata::Image& image);
 
+  /// Waits of partitions (Partition::reached) that are limited to `limit` end then.
+  void limit_waits(SteadyTime limit);
+
   /// visit(Partition&), in no order.
   template <class Visit>
   void for_each(Visit&& visit) {
@@ -65,7 +68,10 @@ class Partitions {
   /// Removes in the background what an earlier run left of deleted topics.
   void remove_directory(std::string path) { storage_.group().remove_directory(std::move(path)); }
   /// No more retention passes; ShardStorage::stop() comes next.
-  void stop() { retention_.cancel(); }
+  void stop() {
+    retention_.cancel();
+    wait_limit_.cancel();
+  }
 
  private:
   struct Key {
@@ -84,6 +90,7 @@ class Partitions {
   Result<Partition*> open(const metadata::Topic& topic, PartitionId partition, bool known_new);
   void remove(const metadata::Topic& topic);
   void run_retention();
+  void end_waits();
 
   Shard& shard_;
   ShardStorage& storage_;
@@ -96,6 +103,9 @@ class Partitions {
   // By topic, so that its partitions share one.
   std::unordered_map<Uuid, std::shared_ptr<const PartitionSettings>> settings_;
   Timer retention_;
+  // At the first limit of a wait that was there when it was armed, which may be over long before:
+  // arming and cancelling it for each produce request would cost more than looking now and then.
+  Timer wait_limit_;
 };
 
 }  // namespace chronik::broker

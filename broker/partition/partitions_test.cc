@@ -95,6 +95,12 @@ struct PartitionsTest : testing::Test {
     });
     return result;
   }
+  Task<void> wait_for(Offset end, std::optional<WaitEnd>& how,
+                      SteadyTime limit = SteadyTime::max()) {
+    Future<WaitEnd> future = partition().reached(end, limit);
+    if (limit != SteadyTime::max()) partitions->limit_waits(limit);
+    how = co_await future;
+  }
   void flush() {
     while (!io.idle()) shard->run([&] { io.run_all(); });
   }
@@ -123,16 +129,39 @@ TEST_F(PartitionsTest, NothingIsReadableBeforeItIsDurable) {
 
 TEST_F(PartitionsTest, WaitersAreReleasedByTheFlushThatCoversThem) {
   append(records_of(2));
-  bool acknowledged = false;
+  std::optional<WaitEnd> acknowledged;
   Gate gate;
-  auto wait = [](Partitions& all, const metadata::Topic& t, bool& flag) -> Task<void> {
-    Future<bool> future = all.get(t, 0).reached(2);
-    flag = co_await future;
-  };
-  shard->run([&] { spawn(wait(*partitions, topic, acknowledged), gate); });
+  shard->run([&] { spawn(wait_for(2, acknowledged), gate); });
   EXPECT_FALSE(acknowledged);
   flush();
-  EXPECT_TRUE(acknowledged);
+  EXPECT_EQ(acknowledged, WaitEnd::reached);
+}
+
+TEST_F(PartitionsTest, WaitsEndAtTheirLimitsWhileTheDiskIsStuck) {
+  append(records_of(2));
+  const SteadyTime start = clock.steady_now();
+  std::optional<WaitEnd> late;
+  std::optional<WaitEnd> soon;
+  std::optional<WaitEnd> patient;
+  Gate gate;
+  shard->run([&] {
+    spawn(wait_for(2, late, start + milliseconds(30'000)), gate);
+    spawn(wait_for(2, soon, start + milliseconds(100)), gate);
+    spawn(wait_for(2, patient), gate);
+  });
+  clock.advance(milliseconds(99));
+  shard->step();
+  EXPECT_FALSE(soon);
+  clock.advance(milliseconds(1));
+  shard->step();
+  EXPECT_EQ(soon, WaitEnd::timed_out);
+  EXPECT_FALSE(late);
+  clock.advance(milliseconds(29'900));
+  shard->step();
+  EXPECT_EQ(late, WaitEnd::timed_out);
+  EXPECT_FALSE(patient);
+  flush();
+  EXPECT_EQ(patient, WaitEnd::reached);
 }
 
 TEST_F(PartitionsTest, ARepeatedBatchIsAnsweredWithItsFirstOffset) {
@@ -181,18 +210,13 @@ TEST_F(PartitionsTest, DeletedTopicsReleaseTheirWaitersAndTheirFiles) {
   append(records_of(2));
   flush();
   append(records_of(2));
-  std::optional<bool> acknowledged;
+  std::optional<WaitEnd> acknowledged;
   Gate gate;
-  auto wait = [](Partitions& all, const metadata::Topic& t,
-                 std::optional<bool>& flag) -> Task<void> {
-    Future<bool> future = all.get(t, 0).reached(4);
-    flag = co_await future;
-  };
-  shard->run([&] { spawn(wait(*partitions, topic, acknowledged), gate); });
+  shard->run([&] { spawn(wait_for(4, acknowledged), gate); });
   metadata::TopicChange change;
   change.before = std::make_shared<metadata::Topic>(topic);
   shard->run([&] { partitions->on_topic_change(change); });
-  EXPECT_EQ(acknowledged, false);
+  EXPECT_EQ(acknowledged, WaitEnd::deleted);
   flush();
   EXPECT_EQ(partitions->size(), 0u);
   EXPECT_TRUE(directory->find_partitions().value().partitions.empty());
