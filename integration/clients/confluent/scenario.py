@@ -82,13 +82,12 @@ def main():
     produce(producer, "after")
     total = EACH * (len(CODECS) + 1)
     poll_until([a, b], seen, lambda: len(seen) == total, "records after the restart")
-    read = [p for p in b.position(b.assignment()) if p.offset >= 0]
-    b.commit(offsets=read, asynchronous=False)
+    for member in (a, b):
+        read = [p for p in member.position(member.assignment()) if p.offset >= 0]
+        member.commit(offsets=read, asynchronous=False)
     b.close()
     poll_until([a], seen, lambda: len(a.assignment()) == 6, "assignment of all partitions")
     partitions = [TopicPartition(TOPIC, p) for p in range(PARTITIONS)]
-    poll_until([a], seen, lambda: all(a.position([p])[0].offset >= 0 for p in partitions), "positions")
-    a.commit(offsets=a.position(partitions), asynchronous=False)
     committed = sum(p.offset for p in a.committed(partitions, timeout=PATIENCE))
     assert committed == total, f"committed {committed} of {total}"
     a.close()

@@ -97,7 +97,7 @@ async function main() {
   console.log('OK', total);
 }
 
-main().catch((error) => {
+main().then(() => process.exit(0)).catch((error) => {
   console.error(error);
   process.exit(1);
 });
