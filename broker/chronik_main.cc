@@ -1,6 +1,8 @@
 // chronik: the program. Everything is elsewhere: the commands in broker/cli, the broker in
 // broker/server.h.
 
+#include <unistd.h>
+
 #include <iostream>
 #include <string>
 #include <utility>
@@ -18,6 +20,7 @@ int main(int argc, char** argv) {
     return broker::serve(std::move(start), dev, disk);
   };
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  return broker::cli::run(arguments, broker::cli::process_environment(), disk, programs, std::cout,
-                          std::cerr);
+  const broker::cli::Environment environment = broker::cli::process_environment();
+  const broker::cli::Console console{std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1};
+  return broker::cli::run(arguments, {environment, disk, programs, console});
 }

@@ -111,6 +111,21 @@ Result<CheckedEntry> check_entry(ScanBuffer& buffer, std::uint64_t position,
   return checked;
 }
 
+namespace {
+
+/// Whether all that the CRC covers is there, whatever the bytes say that it leaves out.
+Result<bool> is_whole(ScanBuffer& buffer, std::uint64_t position) {
+  TRY_ASSIGN(const ByteView bytes, buffer.at(position, batch_header_size));
+  if (bytes.size() < batch_header_size) return false;
+  const protocol::BatchHeader header = protocol::read_batch_header(bytes);
+  if (header.length < length_min || position + header.size() > buffer.file_size()) return false;
+  TRY_ASSIGN(const std::uint32_t crc, buffer.crc(position + protocol::batch_crc_start,
+                                                 header.size() - protocol::batch_crc_start));
+  return crc == header.crc;
+}
+
+}  // namespace
+
 Result<std::optional<std::uint64_t>> find_entry_behind(ScanBuffer& buffer, std::uint64_t from,
                                                        const ExpectedEntry& expected) {
   // A tail has fewer records than this behind it; anything farther away is no entry of this log.
@@ -142,6 +157,24 @@ Result<std::optional<std::uint64_t>> find_entry_behind(ScanBuffer& buffer, std::
     }
   }
   return std::optional<std::uint64_t>();
+}
+
+Result<BadEntry> judge_bad_entry(ScanBuffer& buffer, std::uint64_t position, Offset base_offset) {
+  BadEntry bad;
+  TRY_ASSIGN(const bool whole, is_whole(buffer, position));
+  if (whole) {
+    bad.behind = position;
+  } else {
+    // Of any epoch: the one before may be what is wrong, with a bit flipped upwards.
+    TRY_ASSIGN(bad.behind, find_entry_behind(buffer, position + 1, {base_offset, false}));
+  }
+  if (!bad.behind.has_value()) {
+    bad.torn = true;
+    return bad;
+  }
+  const std::uint64_t end = whole ? position + chain_prefix_bytes : *bad.behind;
+  TRY_ASSIGN(bad.torn, has_hole(buffer, position, end, base_offset));
+  return bad;
 }
 
 Result<bool> has_hole(ScanBuffer& buffer, std::uint64_t begin, std::uint64_t end,

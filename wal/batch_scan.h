@@ -88,6 +88,17 @@ Result<CheckedEntry> check_entry(ScanBuffer& buffer, std::uint64_t position,
 /// is met the answer is the place where the search gave up.
 Result<std::optional<std::uint64_t>> find_entry_behind(ScanBuffer& buffer, std::uint64_t from,
                                                        const ExpectedEntry& expected);
+/// What a bad entry is.
+struct BadEntry {
+  /// A write that was under way when the process or the machine died; otherwise damage.
+  bool torn = false;
+  /// Where a good entry follows, or the bad one itself, when all of it is there that its CRC
+  /// covers.
+  std::optional<std::uint64_t> behind;
+};
+/// Judges what lies at `position`, where the entry with `base_offset` should be and no good one is.
+/// Precondition: nothing behind `position` is known to have been synced. Errors: io.
+Result<BadEntry> judge_bad_entry(ScanBuffer& buffer, std::uint64_t position, Offset base_offset);
 /// Whether a sector that overlaps [begin, end) is all zeros behind `begin`, where the entry with
 /// this base offset should begin: never written.
 Result<bool> has_hole(ScanBuffer& buffer, std::uint64_t begin, std::uint64_t end,

@@ -73,6 +73,21 @@ Result<DirectoryStamp> decode_stamp(std::string_view text, const std::string& fi
 
 }  // namespace
 
+std::string stamp_path(const std::string& data_directory) {
+  return data_directory + "/" + std::string(stamp_file);
+}
+
+Result<std::optional<DirectoryStamp>> read_stamp(Disk& disk, const std::string& data_directory) {
+  const std::string file = stamp_path(data_directory);
+  const Result<Bytes> bytes = read_file(disk, file);
+  if (!bytes) {
+    if (bytes.error().code == Errc::not_found) return std::optional<DirectoryStamp>();
+    return bytes.error();
+  }
+  TRY_ASSIGN(DirectoryStamp stamp, decode_stamp(as_text(*bytes), file));
+  return std::optional(std::move(stamp));
+}
+
 std::string partition_directory_name(std::string_view topic, PartitionId partition) {
   return fmt::format("{}-{}", topic, partition);
 }
@@ -110,18 +125,12 @@ Result<std::unique_ptr<LogDirectory>> LogDirectory::open(Disk& disk, std::string
   TRY_ASSIGN(auto space, SpaceGuard::open(disk, path, limits));
   std::unique_ptr<LogDirectory> directory(
       new LogDirectory(disk, std::move(path), std::move(*lock), std::move(space)));
-  const std::string file = directory->path_ + "/" + std::string(stamp_file);
-  const Result<Bytes> bytes = read_file(disk, file);
-  if (bytes) {
-    TRY_ASSIGN(directory->stamp_, decode_stamp(as_text(*bytes), file));
-  } else if (bytes.error().code != Errc::not_found) {
-    return bytes.error();
-  }
+  TRY_ASSIGN(directory->stamp_, read_stamp(disk, directory->path_));
   return directory;
 }
 
 Result<void> LogDirectory::write_stamp(DirectoryStamp stamp) {
-  const std::string file = path_ + "/" + std::string(stamp_file);
+  const std::string file = stamp_path(path_);
   const std::string made = file + ".new";
   const std::string text = encode_stamp(stamp);
   TRY_ASSIGN(const auto opened, disk_.open(made, OpenMode::create));

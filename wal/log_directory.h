@@ -47,6 +47,10 @@ std::string partition_directory_name(std::string_view topic, PartitionId partiti
 std::optional<std::pair<std::string, PartitionId>> parse_partition_directory_name(
     std::string_view name);
 
+std::string stamp_path(const std::string& data_directory);
+/// Nothing when there is none. Errors: unsupported (newer format), corrupt, io.
+Result<std::optional<DirectoryStamp>> read_stamp(Disk& disk, const std::string& data_directory);
+
 class LogDirectory {
  public:
   /// Makes the directory when missing, locks it and reads its stamp. Errors, each one line that

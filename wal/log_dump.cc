@@ -67,9 +67,19 @@ class Dumper final : public ScanVisitor {
     if (options_.records && !takes_no_offset(header)) dump_records(entry);
   }
 
-  void on_damage(const LogDamage& damage) override { line_(to_string(damage)); }
+  void on_damage(const LogDamage& damage) override {
+    if (!damage.torn_tail && !damage.mends_itself) ++damages;
+    line_(to_string(damage));
+  }
+
+  std::uint64_t damages = 0;
 
  private:
+  void damaged_records(std::string_view what) {
+    ++damages;
+    line_(fmt::format("    DAMAGE: {}", what));
+  }
+
   std::string preview(const std::optional<ByteView>& bytes) const {
     if (!bytes.has_value()) return "null";
     std::string text = "\"";
@@ -89,9 +99,9 @@ class Dumper final : public ScanVisitor {
   void dump_records(const ScannedEntry& entry) {
     Bytes batch(entry.place->header.size());
     const Result<std::size_t> read = entry.file->read_at(entry.place->position, batch);
-    if (!read || *read != batch.size()) return line_("    DAMAGE: the batch cannot be read");
+    if (!read || *read != batch.size()) return damaged_records("the batch cannot be read");
     Result<protocol::RecordReader> reader = protocol::RecordReader::open(batch, scratch_);
-    if (!reader) return line_(fmt::format("    DAMAGE: {}", reader.error().message));
+    if (!reader) return damaged_records(reader.error().message);
     protocol::Record record;
     while (reader->next(record)) {
       if (options_.from.has_value() && record.offset < *options_.from) continue;
@@ -100,7 +110,7 @@ class Dumper final : public ScanVisitor {
                         record.timestamp, record.header_count, preview(record.key),
                         preview(record.value)));
     }
-    if (!reader->ok()) line_(fmt::format("    DAMAGE: {}", reader->problem()));
+    if (!reader->ok()) damaged_records(reader->problem());
   }
 
   const DumpOptions& options_;
@@ -110,16 +120,18 @@ class Dumper final : public ScanVisitor {
 
 }  // namespace
 
-Result<void> dump_logs(Disk& disk, const std::string& path, const DumpOptions& options,
-                       const std::function<void(std::string_view line)>& line) {
+Result<std::uint64_t> dump_logs(Disk& disk, const std::string& path, const DumpOptions& options,
+                                const std::function<void(std::string_view line)>& line) {
   TRY_ASSIGN(const std::vector<std::string> directories, partition_directories(disk, path));
+  std::uint64_t damages = 0;
   for (const std::string& directory : directories) {
     Dumper dumper(options, line);
     TRY_ASSIGN(PartitionScan scan, PartitionScan::open(disk, directory, dumper));
     dumper.describe(scan);
     TRY(scan.run());
+    damages += dumper.damages;
   }
-  return {};
+  return damages;
 }
 
 }  // namespace chronik::wal

@@ -20,9 +20,10 @@ std::string parent_of(const std::string& path) {
 /// Follows a scan up to the first real damage and keeps what a checkpoint of that much needs.
 class Keeper final : public ScanVisitor {
  public:
-  void on_segment(const std::string& file, Offset base_offset, std::uint64_t) override {
+  explicit Keeper(const OnProgress& on_progress) : on_progress_(on_progress) {}
+
+  void on_segment(const std::string&, Offset base_offset, std::uint64_t) override {
     if (damage.has_value()) return;
-    file_ = file;
     SegmentFacts facts;
     facts.base_offset = base_offset;
     facts.base_index = last_index + 1;
@@ -31,8 +32,9 @@ class Keeper final : public ScanVisitor {
     if (segments.size() == 1) first_offset = base_offset;
   }
   void on_entry(const ScannedEntry& entry) override {
-    if (damage.has_value()) return;
     const EntryPlace& place = *entry.place;
+    progress_.advance(place.header.size(), on_progress_);
+    if (damage.has_value()) return;
     // The first entry of the log tells its index; later ones count on.
     if (segments.size() == 1 && segments[0]->facts.size_bytes == 0 && entry.index != 0) {
       segments[0]->facts.base_index = entry.index;
@@ -58,12 +60,14 @@ class Keeper final : public ScanVisitor {
   EpochCache epochs;
 
  private:
-  std::string file_;
+  const OnProgress& on_progress_;
+  ScanProgress progress_{.partitions = 1};
 };
 
 class Repair {
  public:
-  Repair(Disk& disk, const std::string& directory) : disk_(disk), directory_(directory) {}
+  Repair(Disk& disk, const std::string& directory, const OnProgress& on_progress)
+      : disk_(disk), directory_(directory), keeper_(on_progress) {}
 
   Result<RepairReport> run();
 
@@ -207,11 +211,18 @@ Result<void> Repair::cut(const std::vector<Offset>& logs) {
 
 }  // namespace
 
-Result<RepairReport> repair_log(Disk& disk, const std::string& path) {
+Result<RepairReport> repair_log(Disk& disk, const std::string& path,
+                                const OnProgress& on_progress) {
   std::string directory = path;
   while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
+  TRY_ASSIGN(const std::vector<std::string> partitions, partition_directories(disk, directory));
+  if (partitions != std::vector<std::string>{directory}) {
+    return Error{
+        Errc::invalid_argument,
+        fmt::format("{}: name the directory of one partition in it (<topic>-<number>)", directory)};
+  }
   TRY_ASSIGN(const auto lock, disk.lock(parent_of(directory) + "/chronik.lock"));
-  return Repair(disk, directory).run();
+  return Repair(disk, directory, on_progress).run();
 }
 
 }  // namespace chronik::wal

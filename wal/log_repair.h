@@ -27,7 +27,9 @@ struct RepairReport {
 };
 
 /// `directory` is one partition's. May be interrupted and repeated. Errors: io, no_space, busy,
-/// not_found, corrupt (whose directory it is cannot be told).
-Result<RepairReport> repair_log(Disk& disk, const std::string& directory);
+/// not_found, invalid_argument (no partition's directory), corrupt (whose directory it is cannot be
+/// told).
+Result<RepairReport> repair_log(Disk& disk, const std::string& directory,
+                                const OnProgress& on_progress = {});
 
 }  // namespace chronik::wal

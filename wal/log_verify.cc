@@ -6,6 +6,7 @@
 
 #include "protocol/record_reader.h"
 #include "wal/format.h"
+#include "wal/log_directory.h"
 
 namespace chronik::wal {
 
@@ -14,9 +15,13 @@ namespace {
 /// Follows a scan, compares each batch with the index of its segment, counts.
 class Verifier final : public ScanVisitor {
  public:
-  Verifier(Disk& disk, const VerifyOptions& options,
-           const std::function<void(const LogDamage&)>& callback, VerifyReport& report)
-      : disk_(disk), options_(options), callback_(callback), report_(report) {}
+  Verifier(Disk& disk, const VerifyOptions& options, const VerifyCallbacks& callbacks,
+           ScanProgress& progress, VerifyReport& report)
+      : disk_(disk),
+        options_(options),
+        callbacks_(callbacks),
+        progress_(progress),
+        report_(report) {}
 
   Result<void> verify(const std::string& directory) {
     TRY_ASSIGN(PartitionScan scan, PartitionScan::open(disk_, directory, *this));
@@ -24,6 +29,7 @@ class Verifier final : public ScanVisitor {
     scan_ = &scan;
     TRY(scan.run());
     end_index();
+    ++progress_.partitions_done;
     return {};
   }
 
@@ -42,6 +48,7 @@ class Verifier final : public ScanVisitor {
     const EntryPlace& place = *entry.place;
     ++report_.batches;
     report_.records += static_cast<std::uint64_t>(std::max(0, place.header.record_count));
+    progress_.advance(place.header.size(), callbacks_.on_progress);
     compare_index(entry);
     chain_ = extend_chain(chain_, place.prefix);
     if (takes_no_offset(place.header)) return;
@@ -58,7 +65,7 @@ class Verifier final : public ScanVisitor {
     } else {
       report_.damages.push_back(damage);
     }
-    if (callback_) callback_(damage);
+    if (callbacks_.on_damage) callbacks_.on_damage(damage);
   }
 
  private:
@@ -106,14 +113,22 @@ class Verifier final : public ScanVisitor {
   void index_damage(std::size_t number, const std::string& what) {
     const std::uint64_t position = index_header_bytes + number * index_entry_bytes;
     const bool was_whole = whole_;
-    on_damage({.file = index_file_, .position = position, .what = what, .mends_itself = true});
+    on_damage({.directory = scan_->directory(),
+               .file = index_file_,
+               .position = position,
+               .what = what,
+               .mends_itself = true});
     whole_ = was_whole;
   }
 
   void read_records(const ScannedEntry& entry) {
     const std::uint64_t position = entry.place->position;
     const auto damaged = [&](std::string what) {
-      on_damage({file_, position, "its records: " + std::move(what)});
+      on_damage({.directory = scan_->directory(),
+                 .file = file_,
+                 .position = position,
+                 .what = "its records: " + std::move(what),
+                 .in_records = true});
     };
     batch_.resize(entry.place->header.size());
     const Result<std::size_t> read = entry.file->read_at(position, batch_);
@@ -128,7 +143,8 @@ class Verifier final : public ScanVisitor {
 
   Disk& disk_;
   const VerifyOptions& options_;
-  const std::function<void(const LogDamage&)>& callback_;
+  const VerifyCallbacks& callbacks_;
+  ScanProgress& progress_;
   VerifyReport& report_;
   const PartitionScan* scan_ = nullptr;
   protocol::RecordScratch scratch_;
@@ -148,11 +164,18 @@ class Verifier final : public ScanVisitor {
 }  // namespace
 
 Result<VerifyReport> verify_logs(Disk& disk, const std::string& path, const VerifyOptions& options,
-                                 const std::function<void(const LogDamage&)>& on_damage) {
+                                 const VerifyCallbacks& callbacks) {
   VerifyReport report;
   TRY_ASSIGN(const std::vector<std::string> directories, partition_directories(disk, path));
+  if (const auto stamp = read_stamp(disk, path); !stamp) {
+    if (stamp.error().code != Errc::corrupt) return stamp.error();
+    report.damages.push_back(
+        {.directory = {}, .file = stamp_path(path), .what = stamp.error().message});
+    if (callbacks.on_damage) callbacks.on_damage(report.damages.back());
+  }
+  ScanProgress progress{.partitions = directories.size()};
   for (const std::string& directory : directories) {
-    TRY(Verifier(disk, options, on_damage, report).verify(directory));
+    TRY(Verifier(disk, options, callbacks, progress, report).verify(directory));
   }
   return report;
 }

@@ -1,6 +1,6 @@
 // `chronik log verify DIR`: reads every byte of one partition or of a whole data directory and says
-// what is damaged: batch CRCs, offsets and epochs in order, the chain over what the CRCs leave out,
-// segments and indexes against the checkpoint, optionally every record. Changes nothing.
+// what is damaged: the stamp, batch CRCs, offsets and epochs in order, the chain over what the CRCs
+// leave out, segments and indexes against the checkpoint, optionally every record. Changes nothing.
 #pragma once
 
 #include <cstdint>
@@ -32,10 +32,15 @@ struct VerifyReport {
   bool sound() const { return damages.empty(); }
 };
 
-/// `on_damage` is called for each finding as it is met, the harmless ones included. Errors: io,
-/// not_found, invalid_argument.
+struct VerifyCallbacks {
+  /// Each finding as it is met, the harmless ones included.
+  std::function<void(const LogDamage&)> on_damage = {};
+  OnProgress on_progress = {};
+};
+
+/// Errors: io, not_found, invalid_argument, unsupported (newer format).
 Result<VerifyReport> verify_logs(Disk& disk, const std::string& path, const VerifyOptions& options,
-                                 const std::function<void(const LogDamage&)>& on_damage = {});
+                                 const VerifyCallbacks& callbacks = {});
 
 /// One line for people: file, position, what, and how bad it is.
 std::string to_string(const LogDamage& damage);

@@ -55,7 +55,10 @@ const SegmentFacts* PartitionScan::saved(Offset base_offset) const {
 }
 
 void PartitionScan::damage(std::string file, std::uint64_t position, std::string what) {
-  visitor_.on_damage({std::move(file), position, std::move(what)});
+  visitor_.on_damage({.directory = directory_,
+                      .file = std::move(file),
+                      .position = position,
+                      .what = std::move(what)});
 }
 
 Result<void> PartitionScan::run() {
@@ -77,9 +80,22 @@ Result<void> PartitionScan::run() {
   } else {
     next_index_ = 1;
   }
+  TRY(drop_empty_files(bases));
   for (std::size_t i = 0; i < bases.size(); ++i) {
     TRY(scan_segment(bases[i], i + 1 == bases.size()));
   }
+  return {};
+}
+
+/// A start removes them before it judges what comes before them.
+Result<void> PartitionScan::drop_empty_files(std::vector<Offset>& bases) const {
+  std::vector<Offset> kept;
+  for (const Offset base : bases) {
+    TRY_ASSIGN(const auto file, disk_.open(path(base, log_suffix), OpenMode::read));
+    TRY_ASSIGN(const std::uint64_t size, file->size());
+    if (size != 0 || saved(base) != nullptr) kept.push_back(base);
+  }
+  bases = std::move(kept);
   return {};
 }
 
@@ -88,7 +104,6 @@ Result<void> PartitionScan::scan_segment(Offset base_offset, bool last) {
   TRY_ASSIGN(const auto file, disk_.open(file_, OpenMode::read));
   TRY_ASSIGN(const std::uint64_t size, file->size());
   const SegmentFacts* facts = saved(base_offset);
-  if (size == 0 && facts == nullptr) return {};
   visitor_.on_segment(file_, base_offset, size);
   if (next_offset_.has_value() && *next_offset_ != base_offset) {
     damage(file_, 0, fmt::format("the segment should begin at offset {}", *next_offset_));
@@ -145,18 +160,21 @@ void PartitionScan::check_saved_end(const SegmentFacts& facts, const std::string
 Result<std::uint64_t> PartitionScan::step_over(ScanBuffer& buffer, const CheckedEntry& bad,
                                                std::uint64_t known, bool last) {
   const std::uint64_t position = bad.place.position;
-  const ExpectedEntry expected{next_offset_.value_or(0), false, epoch_};
-  TRY_ASSIGN(const auto behind, find_entry_behind(buffer, position + 1, expected));
-  LogDamage found{file_, position, bad.problem};
+  LogDamage found{
+      .directory = directory_, .file = file_, .position = position, .what = bad.problem};
+  std::optional<std::uint64_t> behind;
   if (position >= known && last) {
-    found.torn_tail = !behind.has_value();
-    if (behind.has_value()) {
-      TRY_ASSIGN(found.torn_tail, has_hole(buffer, position, *behind, next_offset_.value_or(0)));
-    }
+    TRY_ASSIGN(const BadEntry judged, judge_bad_entry(buffer, position, next_offset_.value_or(0)));
+    found.torn_tail = judged.torn;
+    behind = judged.behind;
+  }
+  if (!behind.has_value() || *behind == position) {
+    TRY_ASSIGN(behind, find_entry_behind(buffer, position + 1, {next_offset_.value_or(0), false}));
   }
   visitor_.on_damage(found);
   next_offset_.reset();
   next_index_.reset();
+  epoch_ = no_leader_epoch;
   return found.torn_tail ? buffer.file_size() : behind.value_or(buffer.file_size());
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 namespace chronik::wal {
 
 struct LogDamage {
+  std::string directory;  // of the partition; empty when it is the data directory's own file
   std::string file;
   std::uint64_t position = 0;
   std::string what;
@@ -25,7 +27,26 @@ struct LogDamage {
   bool torn_tail = false;
   /// Made again by itself: an index.
   bool mends_itself = false;
+  /// The batch is whole, its records cannot be read: stops no start, but consumers.
+  bool in_records = false;
 };
+
+/// How far a scan of one or more partitions is; told every few MiB.
+struct ScanProgress {
+  static constexpr std::uint64_t step_bytes = 16u << 20;
+
+  std::uint64_t partitions_done = 0;
+  std::uint64_t partitions = 0;
+  std::uint64_t bytes = 0;  // read so far
+
+  /// Tells `told` when a step is full.
+  void advance(std::uint64_t read, const std::function<void(const ScanProgress&)>& told) {
+    const std::uint64_t steps = bytes / step_bytes;
+    bytes += read;
+    if (told && bytes / step_bytes != steps) told(*this);
+  }
+};
+using OnProgress = std::function<void(const ScanProgress&)>;
 
 /// An entry that is good.
 struct ScannedEntry {
@@ -65,6 +86,7 @@ class PartitionScan {
   std::string path(Offset base_offset, std::string_view suffix) const;
   const SegmentFacts* saved(Offset base_offset) const;
   void damage(std::string file, std::uint64_t position, std::string what);
+  Result<void> drop_empty_files(std::vector<Offset>& bases) const;
   Result<void> scan_segment(Offset base_offset, bool last);
   Result<std::uint64_t> step_over(ScanBuffer& buffer, const CheckedEntry& bad, std::uint64_t known,
                                   bool last);

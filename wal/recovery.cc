@@ -376,14 +376,13 @@ Result<void> Recovery::judge(Segment& segment, File& file, ScanBuffer& buffer,
     return corrupt(name, fmt::format("damaged at position {}: {}; a later segment exists", position,
                                      bad.problem));
   }
-  const ExpectedEntry expected{log_.end_offset, true, log_.epochs.latest()};
-  TRY_ASSIGN(const auto behind, find_entry_behind(buffer, position + 1, expected));
-  if (behind.has_value()) {
-    TRY_ASSIGN(const bool hole, has_hole(buffer, position, *behind, log_.end_offset));
-    if (!hole) {
-      return corrupt(name, fmt::format("damaged at position {}: {}; a good batch follows at {}",
-                                       position, bad.problem, *behind));
-    }
+  TRY_ASSIGN(const BadEntry judged, judge_bad_entry(buffer, position, log_.end_offset));
+  if (!judged.torn) {
+    return corrupt(name,
+                   fmt::format("damaged at position {}: {}; {}", position, bad.problem,
+                               *judged.behind == position
+                                   ? std::string("all else of the batch is whole")
+                                   : fmt::format("a good batch follows at {}", *judged.behind)));
   }
   return cut(segment, file, buffer.file_size(), bad.problem);
 }

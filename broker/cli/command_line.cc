@@ -1,5 +1,9 @@
 #include "broker/cli/command_line.h"
 
+#include <spdlog/fmt/fmt.h>
+
+#include <charconv>
+
 #include "base/check.h"
 #include "broker/cli/verbs.h"
 #include "broker/cli/version.h"
@@ -14,12 +18,67 @@ constexpr OperandSpec list_operands[] = {
 constexpr OptionSpec list_options[] = {
     {"--properties", "", "As a .properties file with all defaults, commented out"}};
 
+constexpr OperandSpec log_operands[] = {
+    {"DIR", "A data directory, or the directory of one partition in it", true}};
+constexpr OperandSpec partition_operands[] = {
+    {"DIR", "The directory of one partition: <data directory>/<topic>-<number>", true}};
+constexpr OptionSpec dump_options[] = {
+    {"--records", "", "Print each record too"},
+    {"--from", "OFFSET", "Leave out what lies before this offset"},
+    {"--below", "OFFSET", "Leave out this offset and what lies behind it"},
+    {"--preview", "BYTES", "Print keys and values up to so many bytes (64)"}};
+constexpr OptionSpec verify_options[] = {{"--records", "", "Decompress and read each record too"}};
+
 constexpr Verb verbs[] = {
     {"serve", "Run a broker", {}, serve_options, true},
     {"dev", "Run a broker on 127.0.0.1:9092 with its data in your state directory", {}, {}, true},
     {"config list", "Print every setting: its type, default and meaning", list_operands,
      list_options},
+    {"log dump", "Print the batches that lie in a data directory; exit code 1 on damage",
+     log_operands, dump_options},
+    {"log verify", "Read all of a data directory and tell what is damaged; exit code 1 on damage",
+     log_operands, verify_options},
+    {"log repair",
+     "Give up what lies behind the first damage of a partition, keeping a copy beside it",
+     partition_operands,
+     {}},
 };
+
+PrintCommand print(std::string text, int code) {
+  while (text.ends_with('\n')) text.pop_back();
+  return {std::move(text), code};
+}
+
+/// Reads a whole number >= 0 given as an option. False: it is something else.
+template <class T>
+bool read_number(const VerbArguments& arguments, std::string_view name, T& into) {
+  const auto found = arguments.options.find(name);
+  if (found == arguments.options.end()) return true;
+  const std::string& text = found->second;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0) return false;
+  into = static_cast<T>(value);
+  return true;
+}
+
+Command log_command_of(const VerbArguments& arguments) {
+  const std::string_view name = arguments.verb->name;
+  const std::string& directory = arguments.operands[0];
+  const bool records = arguments.options.contains("--records");
+  if (name == "log verify") return LogVerifyCommand{directory, {.records = records}};
+  if (name == "log repair") return LogRepairCommand{directory};
+  CHECK(name == "log dump");
+  LogDumpCommand command{directory, {.records = records}};
+  std::string_view wrong;
+  if (!read_number(arguments, "--from", command.options.from)) wrong = "--from";
+  if (!read_number(arguments, "--below", command.options.below)) wrong = "--below";
+  if (!read_number(arguments, "--preview", command.options.preview_bytes)) wrong = "--preview";
+  if (wrong.empty()) return command;
+  return print(fmt::format("chronik: {}: {} is no number from 0 on; see `chronik log dump --help`",
+                           wrong, arguments.options.find(wrong)->second),
+               exit_misused);
+}
 
 Command command_of(VerbArguments arguments) {
   const std::string_view name = arguments.verb->name;
@@ -30,15 +89,11 @@ Command command_of(VerbArguments arguments) {
     if (config != arguments.options.end()) command.config_file = config->second;
     return command;
   }
+  if (name.starts_with("log ")) return log_command_of(arguments);
   CHECK(name == "config list");
   return ConfigListCommand{
       .part = arguments.operands.empty() ? std::string() : arguments.operands[0],
       .properties = arguments.options.contains("--properties")};
-}
-
-PrintCommand print(std::string text, int code) {
-  while (text.ends_with('\n')) text.pop_back();
-  return {std::move(text), code};
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "broker/cli/log_commands.h"
+
 namespace chronik::broker::cli {
 
 // Exit codes of the program.
@@ -34,7 +36,8 @@ struct PrintCommand {
   int code = exit_fine;
 };
 
-using Command = std::variant<ServeCommand, ConfigListCommand, PrintCommand>;
+using Command = std::variant<ServeCommand, ConfigListCommand, LogDumpCommand, LogVerifyCommand,
+                             LogRepairCommand, PrintCommand>;
 
 /// `arguments` without the program's name.
 Command parse_command_line(const std::vector<std::string>& arguments);

@@ -41,18 +41,41 @@ TEST(CommandLine, ConfigListTakesAPartOfAName) {
   EXPECT_TRUE(list.properties);
 }
 
+TEST(CommandLine, LogCommandsTakeADirectory) {
+  const auto dump = std::get<LogDumpCommand>(parse_command_line(
+      {"log", "dump", "--records", "--from=5", "--below", "9", "--preview=0", "/data"}));
+  EXPECT_EQ(dump.directory, "/data");
+  EXPECT_TRUE(dump.options.records);
+  EXPECT_EQ(dump.options.from, 5);
+  EXPECT_EQ(dump.options.below, 9);
+  EXPECT_EQ(dump.options.preview_bytes, 0u);
+  const auto plain = std::get<LogDumpCommand>(parse_command_line({"log", "dump", "d"}));
+  EXPECT_FALSE(plain.options.records);
+  EXPECT_EQ(plain.options.from, std::nullopt);
+  const auto verify =
+      std::get<LogVerifyCommand>(parse_command_line({"log", "verify", "d", "--records"}));
+  EXPECT_EQ(verify.directory, "d");
+  EXPECT_TRUE(verify.options.records);
+  EXPECT_EQ(std::get<LogRepairCommand>(parse_command_line({"log", "repair", "d"})).directory, "d");
+}
+
 TEST(CommandLine, HelpIsEverywhere) {
   for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--help"},
                                                     {"-h"},
                                                     {"serve", "--help"},
                                                     {"dev", "-h"},
                                                     {"config", "--help"},
+                                                    {"log", "--help"},
+                                                    {"log", "dump", "--help"},
+                                                    {"log", "verify", "--help"},
+                                                    {"log", "repair", "--help"},
                                                     {"config", "list", "--help"}}) {
     const PrintCommand help = printed(arguments);
     EXPECT_EQ(help.code, exit_fine);
     EXPECT_THAT(help.text, HasSubstr("Usage:"));
   }
   EXPECT_THAT(printed({"--help"}).text, HasSubstr("dev"));
+  EXPECT_THAT(printed({"--help"}).text, HasSubstr("log verify"));
   EXPECT_THAT(printed({"serve", "--help"}).text, HasSubstr("--KEY=VALUE"));
 }
 
@@ -92,6 +115,13 @@ TEST(CommandLine, AMistakeIsOneLineThatPointsToHelp) {
        "chronik: b: one word too many; see `chronik config list --help`"},
       {{"config", "list", "--deep"},
        "chronik: --deep: there is no such option; see `chronik config list --help`"},
+      {{"log", "dump"}, "chronik: DIR is missing; see `chronik log dump --help`"},
+      {{"log", "verify", "a", "b"},
+       "chronik: b: one word too many; see `chronik log verify --help`"},
+      {{"log", "dump", "--from=x", "d"},
+       "chronik: --from: x is no number from 0 on; see `chronik log dump --help`"},
+      {{"log", "dump", "--preview", "-1", "d"},
+       "chronik: --preview: -1 is no number from 0 on; see `chronik log dump --help`"},
       {{"config", "list", "--properties=1"},
        "chronik: --properties: takes no value; see `chronik config list --help`"},
   };

@@ -11,54 +11,57 @@ namespace {
 
 class Runner {
  public:
-  Runner(const Environment& environment, Disk& disk, const Programs& programs, std::ostream& out,
-         std::ostream& err)
-      : environment_(environment), disk_(disk), programs_(programs), out_(out), err_(err) {}
+  explicit Runner(const Surroundings& world) : world_(world) {}
 
   int operator()(const PrintCommand& command) {
-    (command.code == exit_fine ? out_ : err_) << command.text << "\n";
+    (command.code == exit_fine ? world_.console.out : world_.console.err) << command.text << "\n";
     return command.code;
   }
 
   int operator()(const ServeCommand& command) {
-    Result<Start> start = read_start(command, environment_, disk_);
+    Result<Start> start = read_start(command, world_.environment, world_.disk);
     if (!start) {
-      err_ << "chronik: " << start.error().message << "\n";
+      world_.console.err << "chronik: " << start.error().message << "\n";
       return exit_misused;
     }
     set_log_level(start->settings.log_level);
     for (const std::string& warning : start->config.warnings) log_warn(warning);
-    return programs_.serve(std::move(start).value(), command.dev);
+    return world_.programs.serve(std::move(start).value(), command.dev);
   }
 
   int operator()(const ConfigListCommand& command) {
     if (command.properties) {
-      out_ << example_properties();
+      world_.console.out << example_properties();
       return exit_fine;
     }
     const std::string text = settings_reference(command.part);
     if (text.empty()) {
-      err_ << "chronik: no setting has " << command.part << " in its name\n";
+      world_.console.err << "chronik: no setting has " << command.part << " in its name\n";
       return exit_misused;
     }
-    out_ << text;
+    world_.console.out << text;
     return exit_fine;
   }
 
+  int operator()(const LogDumpCommand& command) {
+    return dump_log(command, world_.disk, world_.console);
+  }
+  int operator()(const LogVerifyCommand& command) {
+    return verify_log(command, world_.disk, world_.console);
+  }
+  int operator()(const LogRepairCommand& command) {
+    return repair_log(command, world_.disk, world_.console);
+  }
+
  private:
-  const Environment& environment_;
-  Disk& disk_;
-  const Programs& programs_;
-  std::ostream& out_;
-  std::ostream& err_;
+  const Surroundings& world_;
 };
 
 }  // namespace
 
-int run(const std::vector<std::string>& arguments, const Environment& environment, Disk& disk,
-        const Programs& programs, std::ostream& out, std::ostream& err) {
+int run(const std::vector<std::string>& arguments, const Surroundings& surroundings) {
   const Command command = parse_command_line(arguments);
-  return std::visit(Runner(environment, disk, programs, out, err), command);
+  return std::visit(Runner(surroundings), command);
 }
 
 }  // namespace chronik::broker::cli

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <functional>
-#include <iosfwd>
 #include <string>
 #include <vector>
 
+#include "broker/cli/log_commands.h"
 #include "broker/cli/start.h"
 
 namespace chronik::broker::cli {
@@ -17,8 +17,15 @@ struct Programs {
   std::function<int(Start start, bool dev)> serve;
 };
 
+/// What a command may use of the world.
+struct Surroundings {
+  const Environment& environment;
+  Disk& disk;
+  const Programs& programs;
+  Console console;
+};
+
 /// Prints results to `out`, mistakes to `err` in one line that begins with "chronik: ".
-int run(const std::vector<std::string>& arguments, const Environment& environment, Disk& disk,
-        const Programs& programs, std::ostream& out, std::ostream& err);
+int run(const std::vector<std::string>& arguments, const Surroundings& surroundings);
 
 }  // namespace chronik::broker::cli

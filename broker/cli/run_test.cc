@@ -6,10 +6,12 @@
 #include <sstream>
 
 #include "base/memory_disk.h"
+#include "base/uuid.h"
 
 namespace chronik::broker::cli {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
@@ -25,7 +27,7 @@ class Run : public testing::Test {
       return 7;
     }};
     std::ostringstream out, err;
-    const int code = cli::run(arguments, environment_, disk_, programs, out, err);
+    const int code = cli::run(arguments, {environment_, disk_, programs, {out, err, terminal_}});
     out_ = out.str();
     err_ = err.str();
     return code;
@@ -41,6 +43,7 @@ class Run : public testing::Test {
   Environment environment_ = {{"HOME", "/users/eva"}};
   std::optional<Start> start_;
   bool dev_ = false;
+  bool terminal_ = false;
   std::string out_;
   std::string err_;
 };
@@ -117,6 +120,50 @@ TEST_F(Run, ConfigListPrintsTheReference) {
   EXPECT_EQ(err_, "chronik: no setting has qwerty in its name\n");
   EXPECT_EQ(run({"config", "list", "--properties"}), exit_fine);
   EXPECT_THAT(out_, HasSubstr("\n#log.retention.ms=\n"));
+}
+
+TEST_F(Run, LogVerifyTellsDamageAndTheWayOut) {
+  ASSERT_TRUE(disk_.make_directories("/data/t-0"));
+  write("/data/chronik.lock", "");
+  write("/data/t-0/" + Uuid::from_random(1, 2).to_string() + ".topic", "");
+  EXPECT_EQ(run({"log", "verify", "/data"}), exit_fine);
+  EXPECT_EQ(out_,
+            "/data: 1 partition, 0 segments, 0 batches, 0 records, 0 bytes\n"
+            "no damage\n");
+  EXPECT_EQ(err_, "");
+  write("/data/t-0/checkpoint", "nonsense");
+  terminal_ = true;
+  EXPECT_EQ(run({"log", "verify", "/data/"}), exit_failed);
+  EXPECT_THAT(out_, AllOf(StartsWith("/data/t-0/checkpoint position 0: DAMAGE: "),
+                          HasSubstr("\n1 damage\n"), EndsWith("  chronik log repair /data/t-0\n")));
+  EXPECT_EQ(run({"log", "dump", "/data"}), exit_failed);
+  EXPECT_THAT(out_, HasSubstr("DAMAGE"));
+  EXPECT_EQ(err_, "chronik: 1 damage met; `chronik log verify /data` tells what to do\n");
+  EXPECT_EQ(run({"log", "repair", "/data/t-0"}), exit_fine);
+  EXPECT_THAT(out_, StartsWith("first damage: /data/t-0/checkpoint position 0"));
+  EXPECT_THAT(out_, HasSubstr("The checkpoint was lost"));
+  EXPECT_EQ(run({"log", "verify", "/data"}), exit_fine);
+  EXPECT_EQ(run({"log", "repair", "/data/t-0"}), exit_fine);
+  EXPECT_EQ(out_, "/data/t-0: no damage; nothing was changed\n");
+}
+
+TEST_F(Run, LogCommandsOnNoDataDirectoryFailInOneLine) {
+  for (const char* verb : {"dump", "verify", "repair"}) {
+    EXPECT_EQ(run({"log", verb, "/nowhere"}), exit_failed);
+    EXPECT_EQ(err_, "chronik: /nowhere: no such directory\n");
+    EXPECT_EQ(out_, "");
+  }
+}
+
+TEST_F(Run, LogCommandsSayThatABrokerIsRunning) {
+  ASSERT_TRUE(disk_.make_directories("/data/t-0"));
+  write("/data/t-0/" + Uuid::from_random(1, 2).to_string() + ".topic", "");
+  const auto lock = disk_.lock("/data/chronik.lock");
+  for (const char* path : {"/data", "/data/t-0"}) {
+    EXPECT_EQ(run({"log", "verify", path}), exit_fine);
+    EXPECT_THAT(err_, HasSubstr("a broker is using this directory"));
+  }
+  EXPECT_EQ(run({"log", "repair", "/data/t-0"}), exit_failed);
 }
 
 TEST_F(Run, HelpGoesToOutAndMistakesToErr) {

@@ -5,6 +5,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <sstream>
 
 #include "integration/harness/admin.h"
 #include "integration/harness/broker_process.h"
@@ -101,6 +103,61 @@ TEST_F(Server, BadValueIsRefusedWithWhatIsAllowed) {
   EXPECT_NE(said.find("many"), std::string::npos) << said;
 }
 
+/// What stands between `...` and begins with `command`, as words; the program by its path.
+std::vector<std::string> advised_command(const std::string& text, const std::string& command) {
+  const std::size_t begin = text.find("`" + command + " ");
+  const std::size_t end = text.find('`', begin + 1);
+  if (begin == std::string::npos || end == std::string::npos) return {};
+  std::istringstream words(text.substr(begin + 1, end - begin - 1));
+  std::vector<std::string> found{std::istream_iterator<std::string>(words), {}};
+  found.front() = BrokerProcess::program();
+  return found;
+}
+
+TEST_F(Server, ADamagedMiddleStopsTheStartAndTheWayOutIsACommandThatWorks) {
+  BrokerProcess broker;
+  Admin admin(broker.bootstrap());
+  ASSERT_TRUE(admin.create_topic({.name = "t"}).ok());
+  const std::string file = broker.data_directory() + "/t-0/00000000000000000000.log";
+  std::vector<std::uintmax_t> ends;
+  {
+    Producer producer(broker.bootstrap());
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_EQ(producer.produce("t", 0, std::string(100, 'x')), 0);
+      ASSERT_TRUE(producer.flush());
+      ends.push_back(std::filesystem::file_size(file));
+    }
+  }
+  broker.kill();
+  std::fstream log(file, std::ios::in | std::ios::out | std::ios::binary);
+  log.seekp(static_cast<std::streamoff>(ends[1]) - 20);
+  log.put('y');
+  log.close();
+
+  const std::string said = refusal(broker);
+  EXPECT_NE(said.find(file), std::string::npos) << said;
+  EXPECT_NE(said.find("position " + std::to_string(ends[0])), std::string::npos) << said;
+  EXPECT_EQ(std::filesystem::file_size(file), ends[2]) << "nothing is cut silently";
+  const auto verify = advised_command(said, "chronik log verify");
+  const auto repair = advised_command(said, "chronik log repair");
+  ASSERT_EQ(verify.size(), 4u) << said;
+  ASSERT_EQ(repair.size(), 4u) << said;
+  const std::string output = broker.directory() + "/tools.log";
+  EXPECT_EQ(run_program(verify, output), 1);
+  EXPECT_EQ(run_program({BrokerProcess::program(), "log", "dump", broker.data_directory()}, output),
+            1);
+  EXPECT_EQ(run_program(repair, output), 0);
+  EXPECT_EQ(run_program(verify, output), 0);
+  EXPECT_EQ(std::filesystem::file_size(file + ".damaged"), ends[2] - ends[0]);
+
+  broker.start();
+  Producer producer(broker.bootstrap());
+  ASSERT_EQ(producer.produce("t", 0, "after"), 0);
+  ASSERT_TRUE(producer.flush());
+  Consumer consumer(broker.bootstrap(), "");
+  EXPECT_EQ(consumer.watermarks("t", 0), std::make_pair(std::int64_t{0}, std::int64_t{2}));
+}
+
 TEST_F(Server, SigtermEndsCleanlyAndKeepsEverything) {
   BrokerProcess broker;
   Admin admin(broker.bootstrap());
@@ -128,7 +185,7 @@ TEST_F(Server, HelpAndVersionAreShortAndTrue) {
   EXPECT_NE(run_program({BrokerProcess::program(), "no-such-command"}, log), 0);
   std::ifstream file(log);
   const std::string text((std::istreambuf_iterator<char>(file)), {});
-  for (const char* word : {"serve", "dev", "config", CHRONIK_VERSION}) {
+  for (const char* word : {"serve", "dev", "config", "log", CHRONIK_VERSION}) {
     EXPECT_NE(text.find(word), std::string::npos) << word;
   }
   std::filesystem::remove(log);
