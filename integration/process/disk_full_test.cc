@@ -59,10 +59,12 @@ TEST(DiskFull, ProduceIsRefusedUntilThereIsRoomAndTheRestGoesOn) {
   ASSERT_TRUE(broker.running());
 
   // Reads, commits and topics go on.
-  Consumer consumer(broker.bootstrap(), "g");
-  consumer.assign({{"full", 0, 0}});
-  EXPECT_EQ(consumer.consume(acknowledged).size(), acknowledged);
-  EXPECT_EQ(consumer.commit({{"full", 0, 5}}), no_error);
+  {
+    Consumer consumer(broker.bootstrap(), "g");
+    consumer.assign({{"full", 0, 0}});
+    EXPECT_EQ(consumer.consume(acknowledged).size(), acknowledged);
+    EXPECT_EQ(consumer.commit({{"full", 0, 5}}), no_error);
+  }
   EXPECT_TRUE(admin.create_topic({.name = "third"}).ok());
 
   ASSERT_TRUE(admin.delete_topic("full").ok());
