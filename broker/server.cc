@@ -14,8 +14,10 @@
 #include "broker/broker.h"
 #include "broker/group/coordinator.h"
 #include "broker/net/net_server.h"
+#include "broker/partition/log_cleaner.h"
 #include "broker/partition/partition_settings.h"
 #include "broker/partition/producer_ids.h"
+#include "broker/runtime/background_thread.h"
 #include "broker/runtime/blocking.h"
 #include "broker/runtime/io_thread.h"
 #include "broker/runtime/metadata_view.h"
@@ -90,6 +92,18 @@ GroupCoordinator::Settings group_settings(const Settings& settings) {
   return result;
 }
 
+LogCleanerOptions cleaner_options(const Settings& settings) {
+  LogCleanerOptions options;
+  options.backoff = std::max(settings.log_cleaner_backoff_ms, milliseconds(10));
+  options.bytes_per_second_max = settings.log_cleaner_io_max_bytes_per_second;
+  wal::CompactionLimits& limits = options.limits;
+  limits.map_bytes_max = static_cast<std::uint64_t>(
+      std::max<std::int64_t>(settings.log_cleaner_dedupe_buffer_size, 0));
+  limits.map_load_max = settings.log_cleaner_io_buffer_load_factor;
+  limits.io_buffer_bytes = static_cast<std::size_t>(settings.log_cleaner_io_buffer_size);
+  return options;
+}
+
 }  // namespace
 
 /// Everything a server owns. Members of a shard are made and destroyed on it.
@@ -139,6 +153,8 @@ struct Server::State {
   std::unique_ptr<TopicFollower> follower;
   std::unique_ptr<ProducerIds> producer_ids;
   std::unique_ptr<GroupCoordinator> groups;
+  std::unique_ptr<BackgroundThread> background;
+  std::unique_ptr<LogCleaner> cleaner;
   Broker broker;
   std::unique_ptr<NetServer> net;
   bool stopped = false;
@@ -328,6 +344,16 @@ void Server::State::start_services() {
     broker.producer_ids = producer_ids.get();
     broker.groups = groups.get();
   });
+  if (!settings.log_cleaner_enable) return;
+  background = std::make_unique<BackgroundThread>("cleaner");
+  call_on(shards->first(), [&] {
+    std::vector<Partitions*> partitions;
+    for (const PerShard& own : per_shard) partitions.push_back(own.partitions.get());
+    cleaner = std::make_unique<LogCleaner>(
+        *shards, std::move(partitions), *background,
+        [this] { return cleaner_options(live.current()->settings); }, Random(random.next()));
+    cleaner->start();
+  });
 }
 
 /// Binds the ports; clients that connect from here on wait until the broker serves.
@@ -397,7 +423,10 @@ void Server::State::stop(milliseconds grace) {
   call_on(shards->first(), [&] {
     if (groups) groups->stop();
   });
+  if (cleaner) call_on(shards->first(), [&] { return cleaner->stop(); });
   if (net) net->stop(grace);
+  if (background) background->stop();
+  call_on(shards->first(), [&] { cleaner.reset(); });
   call_on(shards->first(), [&] {
     groups.reset();
     producer_ids.reset();

@@ -17,6 +17,7 @@ constexpr std::size_t crc_at = 12;
 constexpr std::size_t body_at = 16;
 constexpr std::uint16_t flag_derived = 1;
 constexpr std::uint16_t flag_cut_under_way = 2;
+constexpr std::uint16_t flag_compaction = 4;
 
 /// Of all bytes but its own four.
 std::uint32_t checksum(ByteView bytes) {
@@ -57,10 +58,16 @@ SegmentFacts read_segment(Reader& reader) {
   return facts;
 }
 
+bool has_compaction(const Checkpoint& checkpoint) {
+  return checkpoint.first_dirty_offset != 0 ||
+         (!checkpoint.segments.empty() && checkpoint.segments.front().compacted());
+}
+
 /// What must hold between the fields, whatever wrote them: the code behind relies on it.
 const char* contradiction(const Checkpoint& checkpoint) {
   if (checkpoint.start_offset < 0 || checkpoint.start_offset > checkpoint.end_offset ||
-      checkpoint.last_index < 0) {
+      checkpoint.last_index < 0 || checkpoint.first_dirty_offset < 0 ||
+      checkpoint.first_dirty_offset > checkpoint.end_offset) {
     return "its offsets";
   }
   const SegmentFacts* previous = nullptr;
@@ -77,6 +84,10 @@ const char* contradiction(const Checkpoint& checkpoint) {
       skipped_to = std::uint64_t{skip.position} + skip.size;
     }
     if (skipped_to > facts.size_bytes) return "the skipped entries of a segment";
+    if (facts.compacted() && (facts.size_bytes == 0 || !facts.skips.empty() ||
+                              (previous != nullptr && !previous->compacted()))) {
+      return "a compacted segment";
+    }
     // Two segments may share a base offset only if no entry lies between them.
     if (previous != nullptr &&
         (facts.base_offset <= previous->base_offset || facts.base_index <= previous->base_index)) {
@@ -103,9 +114,11 @@ const char* contradiction(const Checkpoint& checkpoint) {
 Bytes encode_checkpoint(const Checkpoint& checkpoint) {
   Writer writer;
   writer.text(magic);
-  writer.u16(format_version);
+  const bool compaction = has_compaction(checkpoint);
+  writer.u16(compaction ? compacted_checkpoint_version : format_version);
   writer.u16(static_cast<std::uint16_t>((checkpoint.has_derived ? flag_derived : 0) |
-                                        (checkpoint.cut_under_way ? flag_cut_under_way : 0)));
+                                        (checkpoint.cut_under_way ? flag_cut_under_way : 0) |
+                                        (compaction ? flag_compaction : 0)));
   writer.u32(0);
   writer.bytes(checkpoint.identity.topic_id.bytes);
   writer.i32(checkpoint.identity.partition);
@@ -124,6 +137,10 @@ Bytes encode_checkpoint(const Checkpoint& checkpoint) {
   }
   writer.u32(static_cast<std::uint32_t>(checkpoint.derived.size()));
   writer.bytes(checkpoint.derived);
+  if (compaction) {
+    writer.i64(checkpoint.first_dirty_offset);
+    for (const SegmentFacts& facts : checkpoint.segments) writer.u32(facts.generation);
+  }
   Bytes bytes = writer.take_bytes();
   store_be(bytes.data() + crc_at, checksum(bytes));
   return bytes;
@@ -139,11 +156,11 @@ Result<Checkpoint> decode_checkpoint(ByteView bytes, const std::string& file) {
   const std::uint16_t flags = reader.u16();
   const std::uint32_t crc = reader.u32();
   if (!reader.ok()) return damaged("it is too short");
-  if (version > format_version) {
+  if (version > compacted_checkpoint_version) {
     return Error{Errc::unsupported,
                  fmt::format("{}: written by a newer chronik (log format {}, this one knows {}): "
                              "use that version",
-                             file, version, format_version)};
+                             file, version, compacted_checkpoint_version)};
   }
   if (crc != checksum(bytes)) return damaged("it does not match its checksum");
 
@@ -170,6 +187,10 @@ Result<Checkpoint> decode_checkpoint(ByteView bytes, const std::string& file) {
     checkpoint.epochs.push_back(start);
   }
   checkpoint.derived = to_bytes(reader.bytes(reader.u32()));
+  if ((flags & flag_compaction) != 0) {
+    checkpoint.first_dirty_offset = reader.i64();
+    for (SegmentFacts& facts : checkpoint.segments) facts.generation = reader.u32();
+  }
   if (!reader.finished()) return damaged("its length does not match its content");
   if (const char* what = contradiction(checkpoint)) {
     return damaged(fmt::format("{} contradict the rest", what));

@@ -23,6 +23,8 @@ struct Checkpoint {
   /// In order; the last one is the active segment. Empty: the next segment begins at end_offset.
   std::vector<SegmentFacts> segments;
   std::vector<EpochStart> epochs;
+  /// Compaction has seen everything below; 0: nothing.
+  Offset first_dirty_offset = 0;
   /// Written before a truncation, which removes files that this checkpoint does not know.
   bool cut_under_way = false;
   /// DerivedState::save() as of end_offset.

@@ -7,6 +7,8 @@
 // state, whatever the clock. All calls are on the log's shard.
 #pragma once
 
+#include <vector>
+
 #include "base/bytes.h"
 #include "base/result.h"
 #include "protocol/record_batch.h"
@@ -27,6 +29,9 @@ class DerivedState {
   virtual Result<void> restore(ByteView saved) = 0;
   /// The state of an empty log.
   virtual void reset() = 0;
+  /// The last offsets of batches that compaction must leave at least the headers of, so that a
+  /// replay of the compacted log gives what matters of this state; in any order.
+  virtual std::vector<Offset> batches_to_keep() const { return {}; }
   /// The log now starts at `offset`; entries below it will not be there at the next replay. May
   /// forget what only they taught (Kafka keeps producer state; so may the owner).
   virtual void on_log_start(Offset /*offset*/) {}

@@ -66,6 +66,7 @@ Result<void> FlushWork::prepare_directory() {
   if (files.exists) {
     const bool ours = std::find(files.topic_ids.begin(), files.topic_ids.end(),
                                 place.identity.topic_id) != files.topic_ids.end();
+    // A compaction of a deleted log of this name may have come too late.
     const bool empty = files.logs.empty() && !files.has_checkpoint && files.indexes.empty();
     // A starved attempt before this one may have made the directory and the name.
     if (ours && empty) return {};
@@ -100,7 +101,7 @@ Result<void> FlushWork::run_truncate() {
   std::shared_ptr<File> cut_file;
   if (work.cut_segment.has_value()) {
     TRY_ASSIGN(cut_file,
-               disk.open(place.directory + "/" + segment_file_name(*work.cut_segment, log_suffix),
+               disk.open(place.directory + "/" + segment_file_name({*work.cut_segment}, log_suffix),
                          OpenMode::read_write));
   }
   if (!work.checkpoint_done) {
@@ -112,7 +113,7 @@ Result<void> FlushWork::run_truncate() {
   while (!work.removed_segments.empty()) {
     const Offset base = work.removed_segments.front();
     for (const std::string_view suffix : {log_suffix, index_suffix}) {
-      const std::string path = place.directory + "/" + segment_file_name(base, suffix);
+      const std::string path = place.directory + "/" + segment_file_name({base}, suffix);
       if (const Result<void> removed = disk.remove(path);
           !removed && removed.error().code != Errc::not_found) {
         return removed.error();
@@ -132,7 +133,7 @@ Result<void> FlushWork::run_truncate() {
 Result<void> FlushWork::write_segment(SegmentWrite& write) {
   if (write.file == nullptr) {
     TRY_ASSIGN(write.file, place.disk->open(place.directory + "/" +
-                                                segment_file_name(write.base_offset, log_suffix),
+                                                segment_file_name({write.base_offset}, log_suffix),
                                             OpenMode::create));
   }
   if (write.made) names_changed = true;
@@ -194,14 +195,15 @@ Result<void> CheckpointWork::write_all() {
   Disk& disk = *place.disk;
   if (unsynced_base.has_value() && unsynced_log == nullptr) {
     TRY_ASSIGN(unsynced_log,
-               disk.open(place.directory + "/" + segment_file_name(*unsynced_base, log_suffix),
+               disk.open(place.directory + "/" + segment_file_name({*unsynced_base}, log_suffix),
                          OpenMode::read_write));
   }
   for (IndexWrite& index : indexes) {
     if (index.file == nullptr) {
-      TRY_ASSIGN(index.file, disk.open(place.directory + "/" +
-                                           segment_file_name(index.owner.base_offset, index_suffix),
-                                       OpenMode::create));
+      const SegmentName segment{index.owner.base_offset, index.generation};
+      TRY_ASSIGN(index.file,
+                 disk.open(place.directory + "/" + segment_file_name(segment, index_suffix),
+                           OpenMode::create));
     }
     if (index.first == 0) TRY(index.file->write_at(0, encode_index_header(index.owner)));
     TRY(index.file->write_at(index_header_bytes + index.first * index_entry_bytes,

@@ -101,6 +101,7 @@ struct FlushWork {
 
 struct IndexWrite {
   IndexOwner owner;
+  std::uint32_t generation = 0;
   std::uint32_t first = 0;  // number of the first entry
   std::uint32_t count = 0;
   Bytes bytes;

@@ -1,6 +1,7 @@
 // Constants and names of the files that wal/format.md describes.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,6 +15,8 @@
 namespace chronik::wal {
 
 inline constexpr std::uint16_t format_version = 1;
+/// Of a checkpoint that has something of compaction in it.
+inline constexpr std::uint16_t compacted_checkpoint_version = 2;
 inline constexpr std::uint64_t segment_bytes_limit = 0xffff'ffff;
 
 inline constexpr std::string_view checkpoint_file = "checkpoint";
@@ -30,10 +33,19 @@ inline std::uint32_t extend_chain(std::uint32_t chain, ByteView prefix) {
   return crc32c_extend(chain, prefix.first(chain_prefix_bytes));
 }
 
-/// 42, ".log" -> "00000000000000000042.log".
-std::string segment_file_name(Offset base_offset, std::string_view suffix);
-/// The base offset, when the name is 20 digits and `suffix`.
-std::optional<Offset> parse_segment_file_name(std::string_view name, std::string_view suffix);
+/// Names the files of a segment. Generation 0: as it was appended; above: written by compaction,
+/// each time under a number that its directory never had.
+struct SegmentName {
+  Offset base_offset = 0;
+  std::uint32_t generation = 0;
+
+  auto operator<=>(const SegmentName&) const = default;
+};
+
+/// {42}, ".log" -> "00000000000000000042.log"; {42, 7}, ".log" -> "00000000000000000042.7.log".
+std::string segment_file_name(SegmentName segment, std::string_view suffix);
+/// The way back; nothing when the name is another's.
+std::optional<SegmentName> parse_segment_file_name(std::string_view name, std::string_view suffix);
 
 std::string topic_file_name(const Uuid& topic_id);
 std::optional<Uuid> parse_topic_file_name(std::string_view name);

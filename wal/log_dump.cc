@@ -28,14 +28,14 @@ class Dumper final : public ScanVisitor {
     }
     const Checkpoint& checkpoint = *scan.checkpoint();
     line_(fmt::format(
-        "{} topic_id={} log_start_offset={} checkpoint_end_offset={} "
+        "{} topic_id={} log_start_offset={} first_dirty_offset={} checkpoint_end_offset={} "
         "checkpoint_last_index={} segments={} epochs={} derived_bytes={}",
         scan.directory(), checkpoint.identity.topic_id.to_string(), checkpoint.start_offset,
-        checkpoint.end_offset, checkpoint.last_index, checkpoint.segments.size(),
-        checkpoint.epochs.size(), checkpoint.derived.size()));
+        checkpoint.first_dirty_offset, checkpoint.end_offset, checkpoint.last_index,
+        checkpoint.segments.size(), checkpoint.epochs.size(), checkpoint.derived.size()));
   }
 
-  void on_segment(const std::string& file, Offset, std::uint64_t size) override {
+  void on_segment(const std::string& file, const SegmentName&, std::uint64_t size) override {
     line_(fmt::format("{} size={}", file, size));
   }
 
@@ -60,6 +60,9 @@ class Dumper final : public ScanVisitor {
     if (header.has_producer_id()) {
       text += fmt::format(" producer_id={} producer_epoch={} sequences={}..{}", header.producer_id,
                           header.producer_epoch, header.base_sequence, header.last_sequence());
+    }
+    if (header.has_delete_horizon()) {
+      text += fmt::format(" delete_horizon={}", header.base_timestamp);
     }
     if (header.is_transactional()) text += " transactional";
     if (header.is_control()) text += " control";

@@ -28,6 +28,9 @@ struct LogCounters {
   std::uint64_t indexes_rebuilt = 0;
   std::uint64_t segments_rolled = 0;
   std::uint64_t segments_deleted = 0;
+  std::uint64_t compactions = 0;  // runs that ended well
+  std::uint64_t compacted_bytes_before = 0;
+  std::uint64_t compacted_bytes_after = 0;
 };
 
 /// Called on the thread that met the first failed write or sync, before anything could be

@@ -22,22 +22,23 @@ class Keeper final : public ScanVisitor {
  public:
   explicit Keeper(const OnProgress& on_progress) : on_progress_(on_progress) {}
 
-  void on_segment(const std::string&, Offset base_offset, std::uint64_t) override {
+  void on_segment(const std::string&, const SegmentName& segment, std::uint64_t) override {
     if (damage.has_value()) return;
     SegmentFacts facts;
-    facts.base_offset = base_offset;
+    facts.base_offset = segment.base_offset;
+    facts.generation = segment.generation;
     facts.base_index = last_index + 1;
     segments.push_back(std::make_unique<Segment>(std::move(facts)));
-    end_offset = base_offset;
-    if (segments.size() == 1) first_offset = base_offset;
+    end_offset = segment.base_offset;
+    if (segments.size() == 1) first_offset = segment.base_offset;
   }
   void on_entry(const ScannedEntry& entry) override {
     const EntryPlace& place = *entry.place;
     progress_.advance(place.header.size(), on_progress_);
     if (damage.has_value()) return;
-    // The first entry of the log tells its index; later ones count on.
-    if (segments.size() == 1 && segments[0]->facts.size_bytes == 0 && entry.index != 0) {
-      segments[0]->facts.base_index = entry.index;
+    // The first entry of a segment tells its index, as far as it is known; later ones count on.
+    if (segments.back()->facts.size_bytes == 0 && entry.index != 0) {
+      segments.back()->facts.base_index = entry.index;
       last_index = entry.index - 1;
     }
     segments.back()->add(place.header, place.prefix, ++last_index,
@@ -56,6 +57,7 @@ class Keeper final : public ScanVisitor {
   std::vector<std::unique_ptr<Segment>> segments;
   Offset first_offset = 0;
   Offset end_offset = 0;
+  Offset first_dirty_offset = 0;
   EntryIndex last_index = 0;
   EpochCache epochs;
 
@@ -75,9 +77,11 @@ class Repair {
   Result<LogIdentity> identity(const PartitionScan& scan) const;
   Result<void> copy_aside(const std::string& file, std::uint64_t from);
   Result<void> save(const LogIdentity& identity, Offset start_offset);
-  Result<void> cut(const std::vector<Offset>& logs);
-  std::string path(Offset base_offset, std::string_view suffix) const {
-    return directory_ + "/" + segment_file_name(base_offset, suffix);
+  Result<void> cut(const std::vector<SegmentName>& logs);
+  /// How many bytes of it stay.
+  std::uint64_t kept_bytes(const SegmentName& segment) const;
+  std::string path(SegmentName segment, std::string_view suffix) const {
+    return directory_ + "/" + segment_file_name(segment, suffix);
   }
 
   Disk& disk_;
@@ -103,22 +107,30 @@ Result<RepairReport> Repair::run() {
       keeper_.last_index = scan.checkpoint()->last_index;
     }
     start = std::clamp(scan.checkpoint()->start_offset, start, keeper_.end_offset);
+    keeper_.first_dirty_offset =
+        std::min(scan.checkpoint()->first_dirty_offset, keeper_.end_offset);
+    // Its entries are fewer than its indexes.
+    if (keeper_.end_offset == scan.checkpoint()->end_offset) {
+      keeper_.last_index = std::max(keeper_.last_index, scan.checkpoint()->last_index);
+    }
+  }
+  // Of a segment that was damaged from its beginning nothing stays.
+  if (!keeper_.segments.empty() && keeper_.segments.back()->facts.size_bytes == 0) {
+    keeper_.segments.pop_back();
   }
   report_.log_start_offset = start;
   report_.end_offset = keeper_.end_offset;
-  for (const Offset base : scan.files().logs) {
-    const bool kept =
-        !keeper_.segments.empty() && base <= keeper_.segments.back()->facts.base_offset;
-    const std::uint64_t keep = kept && base == keeper_.segments.back()->facts.base_offset
-                                   ? keeper_.segments.back()->facts.size_bytes
-                                   : 0;
-    if (kept && base != keeper_.segments.back()->facts.base_offset) continue;
-    TRY(copy_aside(path(base, log_suffix), keep));
+  // Left-overs too: the next start would take them for what follows.
+  std::vector<SegmentName> logs = scan.files().compacted_logs;
+  for (const Offset base : scan.files().logs) logs.push_back({base});
+  std::sort(logs.begin(), logs.end());
+  for (const SegmentName& segment : logs) {
+    TRY(copy_aside(path(segment, log_suffix), kept_bytes(segment)));
   }
   TRY(disk_.sync_directory(directory_));
   for (const auto& segment : keeper_.segments) report_.bytes_kept += segment->facts.size_bytes;
   TRY(save(whose, start));
-  TRY(cut(scan.files().logs));
+  TRY(cut(logs));
   return report_;
 }
 
@@ -132,6 +144,13 @@ Result<LogIdentity> Repair::identity(const PartitionScan& scan) const {
         fmt::format("{}: neither its checkpoint nor a .topic file says whose it is", directory_)};
   }
   return LogIdentity{named->first, named->second, scan.files().topic_ids.front()};
+}
+
+std::uint64_t Repair::kept_bytes(const SegmentName& segment) const {
+  for (const auto& kept : keeper_.segments) {
+    if (kept->facts.name() == segment) return kept->facts.size_bytes;
+  }
+  return 0;
 }
 
 /// Copies what will go behind `from`. A copy that an interrupted repair left is written anew.
@@ -167,6 +186,7 @@ Result<void> Repair::save(const LogIdentity& identity, Offset start_offset) {
   checkpoint.start_offset = start_offset;
   checkpoint.end_offset = keeper_.end_offset;
   checkpoint.last_index = keeper_.last_index;
+  checkpoint.first_dirty_offset = keeper_.first_dirty_offset;
   checkpoint.epochs = keeper_.epochs.starts();
   for (const auto& segment : keeper_.segments) {
     const SegmentFacts& facts = segment->facts;
@@ -180,31 +200,28 @@ Result<void> Repair::save(const LogIdentity& identity, Offset start_offset) {
       encode_index_entry(segment->index_tail[i],
                          MutableByteView(bytes).subspan(header + i * index_entry_bytes));
     }
-    TRY_ASSIGN(const auto file,
-               disk_.open(path(facts.base_offset, index_suffix), OpenMode::create));
+    TRY_ASSIGN(const auto file, disk_.open(path(facts.name(), index_suffix), OpenMode::create));
     TRY(file->write_at(0, ByteView(bytes)));
     TRY(file->sync_data());
   }
   // What is kept may be in the page cache only.
   for (const auto& segment : keeper_.segments) {
     TRY_ASSIGN(const auto file,
-               disk_.open(path(segment->facts.base_offset, log_suffix), OpenMode::read_write));
+               disk_.open(path(segment->facts.name(), log_suffix), OpenMode::read_write));
     TRY(file->sync_data());
   }
   return replace_checkpoint(disk_, directory_, encode_checkpoint(checkpoint));
 }
 
-Result<void> Repair::cut(const std::vector<Offset>& logs) {
-  for (auto base = logs.rbegin(); base != logs.rend(); ++base) {
-    const bool kept =
-        !keeper_.segments.empty() && *base <= keeper_.segments.back()->facts.base_offset;
-    if (kept) break;
-    TRY(disk_.remove(path(*base, log_suffix)));
+Result<void> Repair::cut(const std::vector<SegmentName>& logs) {
+  for (auto segment = logs.rbegin(); segment != logs.rend(); ++segment) {
+    if (kept_bytes(*segment) != 0) continue;
+    TRY(disk_.remove(path(*segment, log_suffix)));
     TRY(disk_.sync_directory(directory_));
   }
   if (keeper_.segments.empty()) return {};
   const SegmentFacts& last = keeper_.segments.back()->facts;
-  TRY_ASSIGN(const auto file, disk_.open(path(last.base_offset, log_suffix), OpenMode::read_write));
+  TRY_ASSIGN(const auto file, disk_.open(path(last.name(), log_suffix), OpenMode::read_write));
   TRY(file->truncate(last.size_bytes));
   return file->sync_data();
 }

@@ -3,6 +3,7 @@
 // at run time.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -41,11 +42,24 @@ struct LogSettings {
   bool delete_old = true;
   std::optional<milliseconds> retention_ms = milliseconds{604'800'000};  // empty: -1, no limit
   std::optional<std::uint64_t> retention_bytes;                          // empty: -1, no limit
+  /// Whether cleanup.policy contains "compact".
+  bool compact = false;
+  milliseconds min_compaction_lag{0};                    // min.compaction.lag.ms
+  milliseconds max_compaction_lag{milliseconds::max()};  // max.compaction.lag.ms
+  double min_cleanable_dirty_ratio = 0.5;                // min.cleanable.dirty.ratio
+  milliseconds delete_retention{86'400'000};             // delete.retention.ms
   FlushMode flush_mode = FlushMode::sync_before_ack;
   /// flush.ms, for FlushMode::page_cache: sync at the latest this long after a write.
   std::optional<milliseconds> flush_ms;
 
   bool operator==(const LogSettings&) const = default;
+
+  /// How old the first record of a segment gets before the next one begins. What compaction should
+  /// not wait for longer than max.compaction.lag.ms must not stay in the active segment for longer.
+  milliseconds roll_age() const {
+    const milliseconds least = compact ? std::min(segment_ms, max_compaction_lag) : segment_ms;
+    return std::max(milliseconds(0), least - segment_jitter_ms);
+  }
 };
 
 using SharedLogSettings = std::shared_ptr<const LogSettings>;

@@ -10,9 +10,11 @@ namespace chronik::wal {
 
 /// Whole batches as they lie in the log.
 struct LogSlice {
-  ByteChain bytes;   // ranges of the segment file, or memory for what is not yet written
-  Offset first = 0;  // base offset of the first batch; the offset asked for when empty
-  Offset next = 0;   // where the next read goes on
+  ByteChain bytes;  // ranges of the segment file, or memory for what is not yet written
+  /// Base offset of the first batch, or of a gap before it that compaction has left; the offset
+  /// asked for when empty.
+  Offset first = 0;
+  Offset next = 0;  // where the next read goes on
 };
 
 /// Whole entries, Raft's own included.

@@ -33,7 +33,8 @@ class Verifier final : public ScanVisitor {
     return {};
   }
 
-  void on_segment(const std::string& file, Offset base_offset, std::uint64_t size) override {
+  void on_segment(const std::string& file, const SegmentName& segment,
+                  std::uint64_t size) override {
     end_index();
     ++report_.segments;
     report_.bytes += size;
@@ -41,7 +42,7 @@ class Verifier final : public ScanVisitor {
     chain_ = 0;
     max_timestamp_ = no_timestamp;
     whole_ = true;
-    load_index(base_offset);
+    load_index(segment);
   }
 
   void on_entry(const ScannedEntry& entry) override {
@@ -52,7 +53,9 @@ class Verifier final : public ScanVisitor {
     compare_index(entry);
     chain_ = extend_chain(chain_, place.prefix);
     if (takes_no_offset(place.header)) return;
-    max_timestamp_ = std::max(max_timestamp_, place.header.max_timestamp);
+    if (!is_empty_batch(place.header)) {
+      max_timestamp_ = std::max(max_timestamp_, place.header.max_timestamp);
+    }
     if (options_.records) read_records(entry);
   }
 
@@ -69,18 +72,18 @@ class Verifier final : public ScanVisitor {
   }
 
  private:
-  void load_index(Offset base_offset) {
+  void load_index(const SegmentName& segment) {
     index_.clear();
     at_ = 0;
     if (!scan_->checkpoint().has_value()) return;
     const Checkpoint& checkpoint = *scan_->checkpoint();
     for (const SegmentFacts& facts : checkpoint.segments) {
-      if (facts.base_offset != base_offset || facts.index_entries == 0) continue;
-      base_offset_ = base_offset;
+      if (facts.name() != segment || facts.index_entries == 0) continue;
+      base_offset_ = facts.base_offset;
       base_index_ = facts.base_index;
-      index_file_ = scan_->directory() + "/" + segment_file_name(base_offset, index_suffix);
+      index_file_ = scan_->directory() + "/" + segment_file_name(segment, index_suffix);
       const IndexOwner owner{checkpoint.identity.topic_id, checkpoint.identity.partition,
-                             base_offset, facts.base_index};
+                             facts.base_offset, facts.base_index};
       const auto file = disk_.open(index_file_, OpenMode::read);
       if (!file) return index_damage(0, file.error().message);
       Result<std::vector<IndexEntry>> entries = read_index(**file, facts.index_entries, owner);

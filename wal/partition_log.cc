@@ -48,7 +48,9 @@ Result<std::unique_ptr<PartitionLog>> PartitionLog::open(LogEnvironment& environ
   log->last_index_ = log->durable_last_index_ = recovered.last_index;
   log->epochs_ = std::move(recovered.epochs);
   log->segments_ = std::move(recovered.segments);
-  if (!log->segments_.empty()) {
+  log->compaction_.first_dirty_offset = recovered.first_dirty_offset;
+  log->compaction_.next_generation = recovered.next_generation;
+  if (!log->segments_.empty() && !log->segments_.back()->facts.compacted()) {
     log->recovered_segment_ = log->segments_.back()->facts.base_offset;
   }
   log->recovery_ = std::move(recovered.report);
@@ -67,7 +69,7 @@ LogPlace PartitionLog::place() const {
 }
 
 std::string PartitionLog::path(const Segment& segment, std::string_view suffix) const {
-  return directory_ + "/" + segment_file_name(segment.facts.base_offset, suffix);
+  return directory_ + "/" + segment_file_name(segment.facts.name(), suffix);
 }
 
 IndexOwner PartitionLog::index_owner(const Segment& segment) const {
@@ -86,7 +88,18 @@ void PartitionLog::set_settings(SharedLogSettings settings) {
 }
 
 EntryIndex PartitionLog::start_index() const {
+  const auto first = std::find_if(segments_.begin(), segments_.end(),
+                                  [](const auto& segment) { return !segment->facts.compacted(); });
+  return first == segments_.end() ? last_index_ + 1 : (*first)->facts.base_index;
+}
+
+/// Of the first segment, compacted or not.
+EntryIndex PartitionLog::first_index() const {
   return segments_.empty() ? last_index_ + 1 : segments_.front()->facts.base_index;
+}
+
+Offset PartitionLog::first_dirty_offset() const {
+  return std::clamp(compaction_.first_dirty_offset, start_offset_, end_offset_);
 }
 
 std::uint64_t PartitionLog::size_bytes() const {
@@ -113,6 +126,7 @@ bool PartitionLog::must_roll(const Segment& active, const protocol::BatchHeader&
   const SegmentFacts& facts = active.facts;
   // A segment is named by its base offset: one in which no offset was taken has no successor.
   if (facts.size_bytes == 0 || header.base_offset == facts.base_offset) return false;
+  if (active.sealed || facts.compacted()) return true;
   const std::uint64_t size_max = std::min(settings_->segment_bytes, segment_bytes_limit);
   if (facts.size_bytes + header.size() > size_max) return true;
   constexpr Offset delta_max = std::numeric_limits<std::int32_t>::max();
@@ -124,9 +138,7 @@ bool PartitionLog::must_roll(const Segment& active, const protocol::BatchHeader&
   if (facts.first_timestamp == no_timestamp || header.max_timestamp < facts.first_timestamp) {
     return false;
   }
-  const Timestamp age_max =
-      std::max<Timestamp>(0, (settings_->segment_ms - settings_->segment_jitter_ms).count());
-  return header.max_timestamp - facts.first_timestamp > age_max;
+  return header.max_timestamp - facts.first_timestamp > settings_->roll_age().count();
 }
 
 Segment& PartitionLog::start_segment() {

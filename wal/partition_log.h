@@ -25,6 +25,7 @@
 #include "protocol/record_batch.h"
 #include "wal/batch_scan.h"
 #include "wal/checkpoint.h"
+#include "wal/compaction_state.h"
 #include "wal/derived_state.h"
 #include "wal/epoch_cache.h"
 #include "wal/flush_job.h"
@@ -83,8 +84,11 @@ class PartitionLog {
   Offset end_offset() const { return end_offset_; }
   /// Entries below it may be acknowledged and shown (LogSettings::flush_mode says how safe).
   Offset durable_end_offset() const { return durable_end_offset_; }
-  /// Index of the first entry still in the log; last_index() + 1 when there is none.
+  /// Index of the first entry still in the log; last_index() + 1 when there is none. What was
+  /// compacted has no entries any more.
   EntryIndex start_index() const;
+  /// Compaction (wal/log_compaction.h) has seen everything below.
+  Offset first_dirty_offset() const;
   /// 0 when there never was one.
   EntryIndex last_index() const { return last_index_; }
   EntryIndex durable_last_index() const { return durable_last_index_; }
@@ -129,6 +133,10 @@ class PartitionLog {
   /// there: mark dirty. An offset below the start changes nothing (but may have to become durable
   /// too). Errors: out_of_range (> durable end).
   Result<void> delete_before(Offset offset);
+  /// The active segment takes no more entries once its first record is so old (segment.ms,
+  /// max.compaction.lag.ms), also when nothing is appended any more. `now` as for
+  /// apply_retention().
+  void seal_if_due(Timestamp now);
   /// Drops old segments by retention.ms and retention.bytes; rolls the active one first if it is
   /// due. `now` is what RetentionClock (wal/retention.h) makes of the wall clock. Returns how many
   /// segments go; their files go after the next checkpoint: mark dirty.
@@ -170,6 +178,7 @@ class PartitionLog {
 
  private:
   friend class GroupCommit;
+  friend class LogCompaction;
 
   /// A place in a segment file where a batch begins or the last one ends.
   struct Boundary {
@@ -202,6 +211,7 @@ class PartitionLog {
   Error below_start(EntryIndex last_kept) const;
 
   bool must_roll(const Segment& active, const protocol::BatchHeader& header) const;
+  EntryIndex first_index() const;
   Segment& start_segment();
   Segment* segment_at(Offset base_offset) const;
   /// The segment that holds `offset`, or the last one that begins before it.
@@ -256,6 +266,7 @@ class PartitionLog {
   EpochCache epochs_;
   std::vector<std::unique_ptr<Segment>> segments_;
   std::array<ReadHint, 2> hints_;
+  CompactionState compaction_;
   RecoveryReport recovery_;
 
   std::shared_ptr<Tail> tail_;         // appended, not yet taken

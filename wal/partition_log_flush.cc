@@ -125,6 +125,7 @@ Checkpoint PartitionLog::state() const {
   state.start_offset = start_offset_;
   state.end_offset = end_offset_;
   state.last_index = last_index_;
+  state.first_dirty_offset = compaction_.first_dirty_offset;
   state.segments.reserve(segments_.size());
   for (const auto& segment : segments_) state.segments.push_back(segment->facts);
   state.epochs = epochs_.starts();
@@ -155,6 +156,7 @@ CheckpointJob PartitionLog::begin_checkpoint() {
     if (segment->index_tail.empty()) continue;
     IndexWrite write;
     write.owner = index_owner(*segment);
+    write.generation = segment->facts.generation;
     write.first = segment->index_file_entries;
     write.count = static_cast<std::uint32_t>(segment->index_tail.size());
     write.bytes.resize(write.count * index_entry_bytes);
@@ -167,7 +169,8 @@ CheckpointJob PartitionLog::begin_checkpoint() {
   // In page-cache mode the flush before this one did not sync; sealed segments are synced always.
   const bool unsynced =
       settings_->flush_mode == FlushMode::page_cache || unsynced_segment_.has_value();
-  if (unsynced && !segments_.empty() && segments_.back()->facts.size_bytes != 0) {
+  if (unsynced && !segments_.empty() && segments_.back()->facts.size_bytes != 0 &&
+      !segments_.back()->facts.compacted()) {
     work->unsynced_base = segments_.back()->facts.base_offset;
   }
   work->checkpoint = encode_checkpoint(state());

@@ -41,15 +41,10 @@ Result<void> PartitionLog::rebuild_index(Segment& segment) {
   ++environment_.counters.indexes_rebuilt;
   // What a checkpoint under way writes is not what this log counts on any more.
   ++generation_;
-  Segment again(SegmentFacts{segment.facts.base_offset,
-                             segment.facts.base_index,
-                             0,
-                             0,
-                             0,
-                             no_timestamp,
-                             no_timestamp,
-                             0,
-                             {}});
+  SegmentFacts empty;
+  empty.base_offset = segment.facts.base_offset;
+  empty.base_index = segment.facts.base_index;
+  Segment again(std::move(empty));
   EntryIndex index = segment.facts.base_index;
   TRY(walk(segment, 0, [&](const EntryPlace& place) {
     again.add(place.header, place.prefix, index++, settings_->index_interval_bytes);
@@ -153,7 +148,8 @@ Result<SharedBytes> PartitionLog::entry_bytes(Segment& segment, const EntryPlace
   return bytes;
 }
 
-/// Where the batch that holds `offset` begins. Precondition: it is in the segment's file.
+/// Where the batch that holds `offset`, or the first one behind it, begins. Precondition: it is in
+/// the segment's file.
 Result<PartitionLog::Boundary> PartitionLog::locate(Segment& segment, Offset offset) {
   const Offset base = segment.facts.base_offset;
   if (offset == base) return Boundary{0, base};
@@ -169,7 +165,8 @@ Result<PartitionLog::Boundary> PartitionLog::locate(Segment& segment, Offset off
     found = Boundary{place.position, place.header.base_offset};
     return false;
   }));
-  if (!found || found->offset > offset) {
+  // Where compaction left a gap the next batch is meant.
+  if (!found || (found->offset > offset && !segment.facts.compacted())) {
     return damaged(segment, fmt::format("offset {} is not where the index has it", offset));
   }
   return *found;

@@ -67,7 +67,8 @@ Result<Timestamp> PartitionLog::max_timestamp_of(std::size_t number, Offset belo
   Timestamp largest = near.max_timestamp_before;
   TRY(walk(segment, near.position, [&](const EntryPlace& place) {
     if (place.header.base_offset >= below) return false;
-    if (!takes_no_offset(place.header) && place.header.next_offset() > start_offset_) {
+    if (!takes_no_offset(place.header) && !is_empty_batch(place.header) &&
+        place.header.next_offset() > start_offset_) {
       largest = std::max(largest, place.header.max_timestamp);
     }
     return true;
@@ -80,7 +81,8 @@ Result<std::optional<TimestampOffset>> PartitionLog::find_max_timestamp(Offset b
   Timestamp largest = no_timestamp;
   for (std::size_t number = 0; number < segments_.size(); ++number) {
     if (segments_[number]->facts.base_offset >= below) break;
-    if (segments_[number]->facts.max_timestamp <= largest) continue;
+    const SegmentFacts& facts = segments_[number]->facts;
+    if (facts.max_timestamp <= largest || facts.max_timestamp_batch < 0) continue;
     TRY_ASSIGN(const Timestamp of_segment, max_timestamp_of(number, below));
     largest = std::max(largest, of_segment);
   }

@@ -42,19 +42,29 @@ Result<void> PartitionLog::delete_before(Offset offset) {
   std::size_t count = 0;
   // The active segment stays, so that the log goes on in it; one that is not synced stays until it
   // is, or it would have a successor before it is durable.
-  while (count + 1 < segments_.size() && segments_[count + 1]->facts.base_offset <= offset &&
-         is_durable(count) && unsynced_segment_ != segments_[count]->facts.base_offset) {
+  // And a run of compaction reads them all: the next retention pass drops them.
+  while (!compaction_.in_flight && count + 1 < segments_.size() &&
+         segments_[count + 1]->facts.base_offset <= offset && is_durable(count) &&
+         unsynced_segment_ != segments_[count]->facts.base_offset) {
     ++count;
   }
   drop_front(count);
-  epochs_.truncate_front(start_index());
+  epochs_.truncate_front(first_index());
   if (derived_ != nullptr) derived_->on_log_start(start_offset_);
   return {};
 }
 
+void PartitionLog::seal_if_due(Timestamp now) {
+  if (segments_.empty() || segments_.back()->facts.base_offset == end_offset_) return;
+  Segment& active = *segments_.back();
+  if (active.sealed || active.facts.compacted()) return;
+  const Timestamp first = active.facts.first_timestamp;
+  active.sealed = first != no_timestamp && now - first > settings_->roll_age().count();
+}
+
 std::size_t PartitionLog::apply_retention(Timestamp now) {
   const LogSettings& settings = *settings_;
-  if (!settings.delete_old) return 0;
+  if (!settings.delete_old || compaction_.in_flight) return 0;
   std::uint64_t size = size_bytes();
   std::size_t count = 0;
   while (count < segments_.size() && is_durable(count)) {
@@ -84,7 +94,7 @@ std::size_t PartitionLog::apply_retention(Timestamp now) {
                                         {"log_start_offset", std::max(start, start_offset_)}});
   start_offset_ = std::max(start_offset_, start);
   drop_front(count);
-  epochs_.truncate_front(start_index());
+  epochs_.truncate_front(first_index());
   if (derived_ != nullptr) derived_->on_log_start(start_offset_);
   return count;
 }
@@ -197,11 +207,14 @@ Result<void> PartitionLog::truncate_after(EntryIndex last_kept) {
   const Offset old_end = end_offset_;
   std::size_t keep = segments_.size();
   while (keep > 0 && segments_[keep - 1]->facts.base_index > last_kept) --keep;
-  if (keep > 0) {
+  // What was compacted has no entries to cut: all behind it goes, and the log goes on in a new
+  // segment.
+  const bool cuts = keep > 0 && !segments_[keep - 1]->facts.compacted();
+  if (cuts) {
     TRY(cut_segment(*segments_[keep - 1], last_kept));
   } else {
-    if (segments_.front()->facts.base_offset < start_offset_) return below_start(last_kept);
-    end_offset_ = segments_.front()->facts.base_offset;
+    if (segments_[keep]->facts.base_offset < start_offset_) return below_start(last_kept);
+    end_offset_ = segments_[keep]->facts.base_offset;
   }
   cut_tail(last_kept);
   TruncateWork work = truncate_.has_value() ? std::move(*truncate_) : TruncateWork{};
@@ -217,9 +230,10 @@ Result<void> PartitionLog::truncate_after(EntryIndex last_kept) {
   durable_last_index_ = std::min(durable_last_index_, last_kept);
   durable_end_offset_ = std::min(durable_end_offset_, end_offset_);
   epochs_.truncate_back(last_kept);
+  compaction_.first_dirty_offset = std::min(compaction_.first_dirty_offset, end_offset_);
   hints_ = {};
   ++generation_;
-  if (keep > 0) {
+  if (cuts) {
     Segment& segment = *segments_.back();
     segment.written_bytes = std::min(segment.written_bytes, segment.facts.size_bytes);
     if (on_disk) {

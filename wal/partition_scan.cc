@@ -42,16 +42,49 @@ Result<PartitionScan> PartitionScan::open(Disk& disk, std::string directory, Sca
   return scan;
 }
 
-std::string PartitionScan::path(Offset base_offset, std::string_view suffix) const {
-  return directory_ + "/" + segment_file_name(base_offset, suffix);
+std::string PartitionScan::path(SegmentName segment, std::string_view suffix) const {
+  return directory_ + "/" + segment_file_name(segment, suffix);
 }
 
-const SegmentFacts* PartitionScan::saved(Offset base_offset) const {
+const SegmentFacts* PartitionScan::saved(const SegmentName& segment) const {
   if (!checkpoint_.has_value()) return nullptr;
   for (const SegmentFacts& facts : checkpoint_->segments) {
-    if (facts.base_offset == base_offset) return &facts;
+    if (facts.name() == segment) return &facts;
   }
   return nullptr;
+}
+
+/// Which files are the log: those that the checkpoint names and those behind it.
+void PartitionScan::find_segments() {
+  if (!checkpoint_.has_value()) {
+    for (const Offset base : files_.logs) segments_.push_back({base});
+    for (const SegmentName& name : files_.compacted_logs) segments_.push_back(name);
+    std::sort(segments_.begin(), segments_.end());
+    const auto same = [](const SegmentName& a, const SegmentName& b) {
+      return a.base_offset == b.base_offset;
+    };
+    segments_.erase(std::unique(segments_.begin(), segments_.end(), same), segments_.end());
+    return;
+  }
+  // What retention or compaction has not removed yet is no part of the log.
+  const std::vector<SegmentFacts>& saved = checkpoint_->segments;
+  for (const SegmentFacts& facts : saved) {
+    const bool there =
+        facts.compacted()
+            ? std::binary_search(files_.compacted_logs.begin(), files_.compacted_logs.end(),
+                                 facts.name())
+            : std::binary_search(files_.logs.begin(), files_.logs.end(), facts.base_offset);
+    if (there) segments_.push_back(facts.name());
+    if (!there && facts.size_bytes != 0) {
+      damage(path(facts.name(), log_suffix), 0, "the segment is missing");
+    }
+  }
+  const bool ends_compacted = !saved.empty() && saved.back().compacted();
+  const Offset behind =
+      saved.empty() || ends_compacted ? checkpoint_->end_offset : saved.back().base_offset + 1;
+  for (const Offset base : files_.logs) {
+    if (base >= behind) segments_.push_back({base});
+  }
 }
 
 void PartitionScan::damage(std::string file, std::uint64_t position, std::string what) {
@@ -62,49 +95,42 @@ void PartitionScan::damage(std::string file, std::uint64_t position, std::string
 }
 
 Result<void> PartitionScan::run() {
-  std::vector<Offset> bases = files_.logs;
+  find_segments();
+  next_index_ = 1;
   if (checkpoint_.has_value()) {
-    // What retention has not removed yet is no part of the log.
-    const Offset first = checkpoint_->segments.empty() ? checkpoint_->end_offset
-                                                       : checkpoint_->segments[0].base_offset;
-    std::erase_if(bases, [&](Offset base) { return base < first; });
-    for (const SegmentFacts& facts : checkpoint_->segments) {
-      const bool there = std::binary_search(bases.begin(), bases.end(), facts.base_offset);
-      if (!there && facts.size_bytes != 0) {
-        damage(path(facts.base_offset, log_suffix), 0, "the segment is missing");
-      }
-    }
     next_index_ = checkpoint_->segments.empty() ? checkpoint_->last_index + 1
                                                 : checkpoint_->segments[0].base_index;
     if (checkpoint_->segments.empty()) next_offset_ = checkpoint_->end_offset;
-  } else {
-    next_index_ = 1;
   }
-  TRY(drop_empty_files(bases));
-  for (std::size_t i = 0; i < bases.size(); ++i) {
-    TRY(scan_segment(bases[i], i + 1 == bases.size()));
+  TRY(drop_empty_files());
+  for (const SegmentName& segment : segments_) {
+    // Without a checkpoint: what a compacted segment before it already covers.
+    const bool covered = !checkpoint_.has_value() && next_offset_.has_value() &&
+                         segment.base_offset < *next_offset_ && !files_.compacted_logs.empty();
+    if (!covered) TRY(scan_segment(segment, segment == segments_.back()));
   }
   return {};
 }
 
 /// A start removes them before it judges what comes before them.
-Result<void> PartitionScan::drop_empty_files(std::vector<Offset>& bases) const {
-  std::vector<Offset> kept;
-  for (const Offset base : bases) {
-    TRY_ASSIGN(const auto file, disk_.open(path(base, log_suffix), OpenMode::read));
+Result<void> PartitionScan::drop_empty_files() {
+  std::vector<SegmentName> kept;
+  for (const SegmentName& segment : segments_) {
+    TRY_ASSIGN(const auto file, disk_.open(path(segment, log_suffix), OpenMode::read));
     TRY_ASSIGN(const std::uint64_t size, file->size());
-    if (size != 0 || saved(base) != nullptr) kept.push_back(base);
+    if (size != 0 || saved(segment) != nullptr) kept.push_back(segment);
   }
-  bases = std::move(kept);
+  segments_ = std::move(kept);
   return {};
 }
 
-Result<void> PartitionScan::scan_segment(Offset base_offset, bool last) {
-  file_ = path(base_offset, log_suffix);
+Result<void> PartitionScan::scan_segment(const SegmentName& segment, bool last) {
+  const Offset base_offset = segment.base_offset;
+  file_ = path(segment, log_suffix);
   TRY_ASSIGN(const auto file, disk_.open(file_, OpenMode::read));
   TRY_ASSIGN(const std::uint64_t size, file->size());
-  const SegmentFacts* facts = saved(base_offset);
-  visitor_.on_segment(file_, base_offset, size);
+  const SegmentFacts* facts = saved(segment);
+  visitor_.on_segment(file_, segment, size);
   if (next_offset_.has_value() && *next_offset_ != base_offset) {
     damage(file_, 0, fmt::format("the segment should begin at offset {}", *next_offset_));
     next_index_.reset();
@@ -112,7 +138,8 @@ Result<void> PartitionScan::scan_segment(Offset base_offset, bool last) {
   next_offset_ = base_offset;
   if (facts != nullptr) next_index_ = facts->base_index;
   const std::uint64_t known = facts != nullptr ? facts->size_bytes : 0;
-  const bool sealed = facts != nullptr && facts != &checkpoint_->segments.back();
+  const bool sealed =
+      facts != nullptr && (facts->compacted() || facts != &checkpoint_->segments.back());
   if (size < known || (sealed && size != known)) {
     damage(file_, size, fmt::format("the segment has {} bytes, {} were synced", size, known));
   }
@@ -126,7 +153,9 @@ Result<void> PartitionScan::scan_segment(Offset base_offset, bool last) {
       }
       check_saved_end(*facts, file_);
     }
-    const ExpectedEntry expected{next_offset_.value_or(0), next_offset_.has_value(), epoch_};
+    // Compaction leaves gaps, but the last batch of a segment always ends where the next begins.
+    const bool exact = next_offset_.has_value() && segment.generation == 0;
+    const ExpectedEntry expected{next_offset_.value_or(0), exact, epoch_};
     TRY_ASSIGN(const CheckedEntry checked, check_entry(buffer, position, expected));
     if (!checked.good()) {
       TRY_ASSIGN(position, step_over(buffer, checked, known, last));

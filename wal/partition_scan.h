@@ -59,7 +59,7 @@ struct ScannedEntry {
 class ScanVisitor {
  public:
   virtual ~ScanVisitor() = default;
-  virtual void on_segment(const std::string& /*file*/, Offset /*base_offset*/,
+  virtual void on_segment(const std::string& /*file*/, const SegmentName& /*segment*/,
                           std::uint64_t /*size*/) {}
   virtual void on_entry(const ScannedEntry& entry) = 0;
   virtual void on_damage(const LogDamage& damage) = 0;
@@ -76,6 +76,10 @@ class PartitionScan {
 
   const std::string& directory() const { return directory_; }
   const PartitionFiles& files() const { return files_; }
+  /// The log in order, as far as its files are there. Without a checkpoint: of the files that cover
+  /// the same offsets those that compaction has replaced, or was about to, as long as they are
+  /// there.
+  const std::vector<SegmentName>& segments() const { return segments_; }
   /// Nothing when there is none, or a damaged one.
   const std::optional<Checkpoint>& checkpoint() const { return checkpoint_; }
 
@@ -83,11 +87,12 @@ class PartitionScan {
   PartitionScan(Disk& disk, std::string directory, ScanVisitor& visitor)
       : disk_(disk), directory_(std::move(directory)), visitor_(visitor) {}
 
-  std::string path(Offset base_offset, std::string_view suffix) const;
-  const SegmentFacts* saved(Offset base_offset) const;
+  std::string path(SegmentName segment, std::string_view suffix) const;
+  const SegmentFacts* saved(const SegmentName& segment) const;
+  void find_segments();
   void damage(std::string file, std::uint64_t position, std::string what);
-  Result<void> drop_empty_files(std::vector<Offset>& bases) const;
-  Result<void> scan_segment(Offset base_offset, bool last);
+  Result<void> drop_empty_files();
+  Result<void> scan_segment(const SegmentName& segment, bool last);
   Result<std::uint64_t> step_over(ScanBuffer& buffer, const CheckedEntry& bad, std::uint64_t known,
                                   bool last);
   void check_saved_end(const SegmentFacts& facts, const std::string& file);
@@ -97,6 +102,7 @@ class PartitionScan {
   ScanVisitor& visitor_;
   PartitionFiles files_;
   std::optional<Checkpoint> checkpoint_;
+  std::vector<SegmentName> segments_;
   // What the next entry should be; nothing after damage, until an entry was found again.
   std::optional<Offset> next_offset_;
   std::optional<EntryIndex> next_index_;

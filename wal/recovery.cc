@@ -32,6 +32,8 @@ class Recovery {
   Result<void> check_owner();
   Result<void> set_aside_unfinished();
   Result<void> take_checkpoint();
+  Result<void> check_never_compacted() const;
+  std::vector<std::string> leftovers();
   Result<void> remove_leftovers();
   Result<void> check_saved_segments();
   Result<void> restore_derived();
@@ -47,8 +49,8 @@ class Recovery {
   Result<void> sync_names();
   void accept(Segment& segment, const EntryPlace& place);
 
-  std::string path(Offset base_offset, std::string_view suffix) const {
-    return directory_ + "/" + segment_file_name(base_offset, suffix);
+  std::string path(SegmentName segment, std::string_view suffix) const {
+    return directory_ + "/" + segment_file_name(segment, suffix);
   }
   Error corrupt(const std::string& file, const std::string& what) const {
     return {Errc::corrupt,
@@ -79,9 +81,11 @@ Result<RecoveredLog> Recovery::run() {
     TRY(take_checkpoint());
     TRY(remove_leftovers());
     TRY(check_saved_segments());
-  } else {
+  } else if (files_.exists) {
+    TRY(check_never_compacted());
     // A young log: the process may have died between the sync of a file and that of its name.
-    if (files_.exists) TRY(sync_names());
+    TRY(sync_names());
+    TRY(remove_leftovers());
   }
   if (files_.exists) {
     log_.directory_made = true;
@@ -114,7 +118,10 @@ Result<void> Recovery::check_owner() {
 
 Result<void> Recovery::set_aside_unfinished() {
   files_.exists = false;
-  if (files_.logs.empty() && files_.indexes.empty() && files_.others.empty()) return {};
+  if (files_.logs.empty() && files_.indexes.empty() && files_.others.empty() &&
+      files_.compacted_logs.empty() && files_.compacted_indexes.empty()) {
+    return {};
+  }
   std::string aside;
   for (int n = 0;; ++n) {
     aside = fmt::format("{}/unfinished-{}-{}{}", parent_of(directory_),
@@ -149,6 +156,7 @@ Result<void> Recovery::take_checkpoint() {
   log_.start_offset = checkpoint_.start_offset;
   log_.end_offset = checkpoint_.end_offset;
   log_.last_index = checkpoint_.last_index;
+  log_.first_dirty_offset = checkpoint_.first_dirty_offset;
   log_.epochs = EpochCache(std::move(checkpoint_.epochs));
   for (SegmentFacts& facts : checkpoint_.segments) {
     auto segment = std::make_unique<Segment>(std::move(facts));
@@ -161,21 +169,61 @@ Result<void> Recovery::take_checkpoint() {
   return {};
 }
 
-Result<void> Recovery::remove_leftovers() {
+/// Compacted segments belong to a log by its checkpoint alone. Where there is none, those that were
+/// being written when the process died are left-overs; but what they replaced must be there.
+Result<void> Recovery::check_never_compacted() const {
+  if (files_.compacted_logs.empty()) return {};
+  const SegmentName& first = files_.compacted_logs.front();
+  if (!files_.logs.empty() && files_.logs.front() <= first.base_offset) return {};
+  return corrupt(path(first, log_suffix),
+                 "the checkpoint that says what this compacted segment replaces is missing");
+}
+
+/// What the checkpoint does not name and what is not behind it.
+std::vector<std::string> Recovery::leftovers() {
   const Offset first =
       log_.segments.empty() ? log_.end_offset : log_.segments.front()->facts.base_offset;
-  std::vector<std::string> superfluous;
+  const auto segment_before = [&](Offset base) -> const SegmentFacts* {
+    const auto next = std::upper_bound(
+        log_.segments.begin(), log_.segments.end(), base,
+        [](Offset wanted, const auto& segment) { return wanted < segment->facts.base_offset; });
+    return next == log_.segments.begin() ? nullptr : &(*std::prev(next))->facts;
+  };
+  const auto replaced = [&](Offset base) {
+    if (!files_.has_checkpoint) return false;
+    const SegmentFacts* facts = segment_before(base);
+    return base < first || (facts != nullptr && facts->compacted() && base < log_.end_offset);
+  };
+  const auto unknown = [&](const SegmentName& name) {
+    const SegmentFacts* facts = segment_before(name.base_offset);
+    log_.next_generation = std::max(log_.next_generation, name.generation + 1);
+    return facts == nullptr || facts->name() != name;
+  };
+  std::vector<std::string> names;
   for (const Offset base : files_.logs) {
-    if (base < first) superfluous.push_back(segment_file_name(base, log_suffix));
+    if (replaced(base)) names.push_back(segment_file_name({base}, log_suffix));
   }
   for (const Offset base : files_.indexes) {
     const bool has_log = std::binary_search(files_.logs.begin(), files_.logs.end(), base);
-    if (base < first || !has_log) superfluous.push_back(segment_file_name(base, index_suffix));
+    if (files_.has_checkpoint && (replaced(base) || !has_log)) {
+      names.push_back(segment_file_name({base}, index_suffix));
+    }
+  }
+  for (const SegmentName& name : files_.compacted_logs) {
+    if (unknown(name)) names.push_back(segment_file_name(name, log_suffix));
+  }
+  for (const SegmentName& name : files_.compacted_indexes) {
+    if (unknown(name)) names.push_back(segment_file_name(name, index_suffix));
   }
   for (const std::string& name : files_.others) {
-    if (name == new_checkpoint_file) superfluous.push_back(name);
+    if (files_.has_checkpoint && name == new_checkpoint_file) names.push_back(name);
   }
-  std::erase_if(files_.logs, [&](Offset base) { return base < first; });
+  std::erase_if(files_.logs, replaced);
+  return names;
+}
+
+Result<void> Recovery::remove_leftovers() {
+  const std::vector<std::string> superfluous = leftovers();
   // The process may have died before this checkpoint's own name was durable: with the one before
   // it, these files would be missing. And files that a truncation removed may come back with the
   // next power cut, behind new entries.
@@ -192,16 +240,19 @@ Result<void> Recovery::check_saved_segments() {
   for (const auto& segment : log_.segments) {
     const SegmentFacts& facts = segment->facts;
     const bool last = segment == log_.segments.back();
-    const std::string file = path(facts.base_offset, log_suffix);
+    const std::string file = path(facts.name(), log_suffix);
     segment->file_made =
-        std::binary_search(files_.logs.begin(), files_.logs.end(), facts.base_offset);
+        facts.compacted()
+            ? std::binary_search(files_.compacted_logs.begin(), files_.compacted_logs.end(),
+                                 facts.name())
+            : std::binary_search(files_.logs.begin(), files_.logs.end(), facts.base_offset);
     if (!segment->file_made) {
       if (facts.size_bytes == 0 && last) continue;
       return corrupt(file, "the segment is missing");
     }
     TRY_ASSIGN(const auto opened, disk_.open(file, OpenMode::read));
     TRY_ASSIGN(const std::uint64_t size, opened->size());
-    if (size < facts.size_bytes || (size > facts.size_bytes && !last)) {
+    if (size < facts.size_bytes || (size > facts.size_bytes && (!last || facts.compacted()))) {
       return corrupt(
           file, fmt::format("the segment has {} bytes, {} were synced", size, facts.size_bytes));
     }
@@ -229,7 +280,7 @@ Result<void> Recovery::sync_names() {
 Result<void> Recovery::replay_saved() {
   for (const auto& segment : log_.segments) {
     if (segment->facts.size_bytes == 0) continue;
-    const std::string file = path(segment->facts.base_offset, log_suffix);
+    const std::string file = path(segment->facts.name(), log_suffix);
     TRY_ASSIGN(const auto opened, disk_.open(file, OpenMode::read));
     HeaderWalk walk(*opened, 0, segment->facts.size_bytes);
     for (;;) {
@@ -256,7 +307,7 @@ Result<void> Recovery::remove_empty_files() {
   std::vector<Offset> kept;
   for (const Offset base : files_.logs) {
     if (base >= first) {
-      const std::string name = path(base, log_suffix);
+      const std::string name = path({base}, log_suffix);
       TRY_ASSIGN(const auto file, disk_.open(name, OpenMode::read_write));
       TRY_ASSIGN(std::uint64_t size, file->size());
       if (size == 0) {
@@ -296,11 +347,11 @@ Result<void> Recovery::scan_tail() {
     const Offset base = files_.logs[next_file];
     if (base != log_.end_offset) {
       return corrupt(
-          path(base, log_suffix),
+          path({base}, log_suffix),
           fmt::format("a segment with base offset {} is expected here", log_.end_offset));
     }
     if (!log_.segments.empty() && log_.segments.back()->facts.base_offset == base) {
-      return corrupt(path(base, log_suffix), "two segments begin at the same offset");
+      return corrupt(path({base}, log_suffix), "two segments begin at the same offset");
     }
     SegmentFacts facts;
     facts.base_offset = base;
@@ -318,7 +369,7 @@ Result<void> Recovery::scan_tail() {
 Result<void> Recovery::drop_empty_segment() {
   if (log_.segments.empty() || log_.segments.back()->facts.size_bytes != 0) return {};
   if (log_.segments.back()->file_made) {
-    TRY(disk_.remove(path(log_.segments.back()->facts.base_offset, log_suffix)));
+    TRY(disk_.remove(path(log_.segments.back()->facts.name(), log_suffix)));
   }
   log_.segments.pop_back();
   return {};
@@ -326,7 +377,7 @@ Result<void> Recovery::drop_empty_segment() {
 
 /// False when the tail was cut in this segment.
 Result<bool> Recovery::scan_segment(Segment& segment, bool followed) {
-  const std::string name = path(segment.facts.base_offset, log_suffix);
+  const std::string name = path(segment.facts.name(), log_suffix);
   const std::uint64_t begin = segment.facts.size_bytes;
   TRY_ASSIGN(const auto file, disk_.open(name, OpenMode::read_write));
   TRY_ASSIGN(std::uint64_t size, file->size());
@@ -371,7 +422,7 @@ void Recovery::accept(Segment& segment, const EntryPlace& place) {
 Result<void> Recovery::judge(Segment& segment, File& file, ScanBuffer& buffer,
                              const CheckedEntry& bad, bool followed) {
   const std::uint64_t position = bad.place.position;
-  const std::string name = path(segment.facts.base_offset, log_suffix);
+  const std::string name = path(segment.facts.name(), log_suffix);
   if (followed) {
     return corrupt(name, fmt::format("damaged at position {}: {}; a later segment exists", position,
                                      bad.problem));
@@ -392,7 +443,7 @@ Result<void> Recovery::cut(Segment& segment, File& file, std::uint64_t file_size
   const std::uint64_t position = segment.facts.size_bytes;
   log_.report.torn_bytes = file_size - position;
   log_.report.torn_position = position;
-  log_.report.torn_file = path(segment.facts.base_offset, log_suffix);
+  log_.report.torn_file = path(segment.facts.name(), log_suffix);
   log_warn("torn tail cut: a write was under way when the process or the machine died",
            {{"file", log_.report.torn_file},
             {"position", position},
@@ -424,9 +475,11 @@ Result<PartitionFiles> list_partition_files(Disk& disk, const std::string& direc
   files.exists = true;
   for (DirectoryEntry& entry : *entries) {
     if (const auto log = parse_segment_file_name(entry.name, log_suffix)) {
-      files.logs.push_back(*log);
+      if (log->generation == 0) files.logs.push_back(log->base_offset);
+      if (log->generation != 0) files.compacted_logs.push_back(*log);
     } else if (const auto index = parse_segment_file_name(entry.name, index_suffix)) {
-      files.indexes.push_back(*index);
+      if (index->generation == 0) files.indexes.push_back(index->base_offset);
+      if (index->generation != 0) files.compacted_indexes.push_back(*index);
     } else if (const auto topic = parse_topic_file_name(entry.name)) {
       files.topic_ids.push_back(*topic);
     } else if (entry.name == checkpoint_file) {
@@ -437,6 +490,7 @@ Result<PartitionFiles> list_partition_files(Disk& disk, const std::string& direc
   }
   std::sort(files.logs.begin(), files.logs.end());
   std::sort(files.indexes.begin(), files.indexes.end());
+  std::sort(files.compacted_logs.begin(), files.compacted_logs.end());
   return files;
 }
 

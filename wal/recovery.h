@@ -22,6 +22,9 @@ struct RecoveredLog {
   Offset end_offset = 0;
   EntryIndex last_index = 0;
   EpochCache epochs;
+  Offset first_dirty_offset = 0;
+  /// Above all that the directory had.
+  std::uint32_t next_generation = 1;
   std::vector<std::unique_ptr<Segment>> segments;
   bool directory_made = false;
   RecoveryReport report;
@@ -37,8 +40,10 @@ Result<RecoveredLog> recover_log(Disk& disk, const std::string& directory,
 struct PartitionFiles {
   bool exists = false;
   bool has_checkpoint = false;
-  std::vector<Offset> logs;  // ascending
+  std::vector<Offset> logs;  // ascending; of generation 0
   std::vector<Offset> indexes;
+  std::vector<SegmentName> compacted_logs;  // ascending
+  std::vector<SegmentName> compacted_indexes;
   std::vector<Uuid> topic_ids;
   std::vector<std::string> others;  // neither of ours; checkpoint.new is here
 };

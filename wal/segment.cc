@@ -1,7 +1,6 @@
 #include "wal/segment.h"
 
 #include "base/check.h"
-#include "wal/format.h"
 
 namespace chronik::wal {
 
@@ -23,7 +22,7 @@ void Segment::add(const protocol::BatchHeader& header, ByteView prefix, EntryInd
         {static_cast<std::uint32_t>(position), static_cast<std::uint32_t>(header.size())});
     return;
   }
-  if (header.max_timestamp > facts.max_timestamp) {
+  if (!is_empty_batch(header) && header.max_timestamp > facts.max_timestamp) {
     if (facts.first_timestamp == no_timestamp) facts.first_timestamp = header.max_timestamp;
     facts.max_timestamp = header.max_timestamp;
     facts.max_timestamp_batch = header.base_offset;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/types.h"
 #include "protocol/record_batch.h"
+#include "wal/format.h"
 #include "wal/open_files.h"
 #include "wal/segment_index.h"
 
@@ -35,10 +36,14 @@ struct SegmentFacts {
   /// Of its first batch that has a time; no_timestamp until then. segment.ms counts from it.
   Timestamp first_timestamp = no_timestamp;
   Timestamp max_timestamp = no_timestamp;
-  /// Base offset of the first batch that carries max_timestamp.
+  /// Base offset of the first batch that carries max_timestamp; -1: none of those that are left.
   Offset max_timestamp_batch = 0;
   std::vector<SkipRange> skips;
+  /// Above 0: written by compaction (wal/format.md, "Compaction").
+  std::uint32_t generation = 0;
 
+  SegmentName name() const { return {base_offset, generation}; }
+  bool compacted() const { return generation != 0; }
   bool operator==(const SegmentFacts&) const = default;
 };
 
@@ -48,6 +53,8 @@ struct Segment {
   SegmentFacts facts;               // size_bytes includes what is not yet written
   std::uint64_t written_bytes = 0;  // in the file
   bool file_made = false;
+  /// Takes no more entries although nothing follows it yet.
+  bool sealed = false;
   /// Entries that the index file has; the rest of facts.index_entries are index_tail.
   std::uint32_t index_file_entries = 0;
   std::vector<IndexEntry> index_tail;
@@ -61,6 +68,11 @@ struct Segment {
   void add(const protocol::BatchHeader& header, ByteView prefix, EntryIndex index,
            std::uint32_t index_interval);
 };
+
+/// What compaction leaves of a batch without records: its times are those of nothing.
+inline bool is_empty_batch(const protocol::BatchHeader& header) {
+  return header.last_offset_delta >= 0 && header.record_count == 0;
+}
 
 /// An entry that takes no Kafka offset.
 inline bool takes_no_offset(const protocol::BatchHeader& header) {

@@ -194,7 +194,7 @@ class LogOnFakeDisk {
   }
   std::vector<std::string> files() const { return disk.files("/data"); }
   std::string file(Offset base, std::string_view suffix = ".log") const {
-    return directory + "/" + segment_file_name(base, suffix);
+    return directory + "/" + segment_file_name({base}, suffix);
   }
 
   const std::string directory = "/data/t-0";

@@ -220,6 +220,25 @@ bool Partition::apply_retention(Timestamp retention_now, Timestamp wall_now) {
   return dropped != 0;
 }
 
+wal::Cleanable Partition::cleanable(Timestamp retention_now) {
+  if (!settings_->log->compact) return {};
+  log_->seal_if_due(retention_now);
+  const wal::Cleanable cleanable = wal::LogCompaction(*log_).cleanable(retention_now);
+  if (log_->dirty()) context_.group.mark_dirty(*log_);
+  return cleanable;
+}
+
+wal::CompactionJob Partition::begin_compaction(const wal::CompactionLimits& limits,
+                                               Timestamp retention_now, std::uint64_t seed) {
+  return wal::LogCompaction(*log_).begin(limits, retention_now, seed);
+}
+
+Result<wal::CompactionReport> Partition::end_compaction(wal::CompactionJob job) {
+  Result<wal::CompactionReport> report = wal::LogCompaction(*log_).end(std::move(job));
+  if (log_->dirty()) context_.group.mark_dirty(*log_);
+  return report;
+}
+
 std::unique_ptr<wal::PartitionLog> Partition::retire() {
   for (std::vector<Waiting>* queue : {&for_high_watermark_, &for_log_start_}) {
     end(*queue, WaitEnd::deleted, [](const Waiting&) { return true; });

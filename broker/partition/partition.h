@@ -21,6 +21,7 @@
 #include "protocol/errors.h"
 #include "protocol/produce_validation.h"
 #include "wal/group_commit.h"
+#include "wal/log_compaction.h"
 #include "wal/partition_log.h"
 
 namespace chronik::broker {
@@ -114,6 +115,13 @@ class Partition final : private wal::DurableListener {
   Result<void> delete_before(Offset offset);
   /// One pass of retention; true when segments were dropped.
   bool apply_retention(Timestamp retention_now, Timestamp wall_now);
+
+  /// What compaction would do; `retention_now` as above. Seals the active segment when it is due.
+  wal::Cleanable cleanable(Timestamp retention_now);
+  /// Precondition: cleanable(retention_now) is worth it.
+  wal::CompactionJob begin_compaction(const wal::CompactionLimits& limits, Timestamp retention_now,
+                                      std::uint64_t seed);
+  Result<wal::CompactionReport> end_compaction(wal::CompactionJob job);
 
   /// Ends the partition of a deleted topic: waiters are told, the log is given away for removal.
   std::unique_ptr<wal::PartitionLog> retire();

@@ -13,6 +13,11 @@ std::shared_ptr<const PartitionSettings> partition_settings(const TopicSettings&
   log->delete_old = topic.delete_old;
   log->retention_ms = topic.retention_ms;
   log->retention_bytes = topic.retention_bytes;
+  log->compact = topic.compact;
+  log->min_compaction_lag = topic.min_compaction_lag_ms;
+  log->max_compaction_lag = topic.max_compaction_lag_ms;
+  log->min_cleanable_dirty_ratio = topic.min_cleanable_dirty_ratio;
+  log->delete_retention = topic.delete_retention_ms;
   log->flush_mode =
       topic.sync_before_ack ? wal::FlushMode::sync_before_ack : wal::FlushMode::page_cache;
   log->flush_ms = topic.flush_ms;

@@ -108,9 +108,13 @@ void Partitions::end_waits() {
   if (next != SteadyTime::max()) wait_limit_.arm_at(next);
 }
 
+Timestamp Partitions::retention_now() {
+  return retention_clock_.observe(shard_.clock().now_ms(), shard_.now());
+}
+
 void Partitions::run_retention() {
   const Timestamp wall = shard_.clock().now_ms();
-  const Timestamp retention_now = retention_clock_.observe(wall, shard_.now());
+  const Timestamp retention_now = this->retention_now();
   for (auto& [key, partition] : partitions_) partition->apply_retention(retention_now, wall);
   retention_.arm_at(shard_.now() + retention_interval_);
 }

@@ -64,6 +64,8 @@ class Partitions {
     for (auto& [key, partition] : partitions_) visit(*partition);
   }
   std::size_t size() const { return partitions_.size(); }
+  /// The time that retention and compaction go by.
+  Timestamp retention_now();
 
   /// Removes in the background what an earlier run left of deleted topics.
   void remove_directory(std::string path) { storage_.group().remove_directory(std::move(path)); }

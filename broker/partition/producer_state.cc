@@ -94,6 +94,15 @@ std::vector<ActiveProducer> ProducerState::active() const {
   return result;
 }
 
+std::vector<Offset> ProducerState::batches_to_keep() const {
+  std::vector<Offset> offsets;
+  offsets.reserve(producers_.size());
+  for (const auto& [id, producer] : producers_) {
+    if (producer.count != 0) offsets.push_back(producer.batches[producer.count - 1u].last_offset);
+  }
+  return offsets;
+}
+
 // version u8, count u32, then per producer: id i64, epoch i16, batches u8, and per batch two
 // sequences, two offsets and a timestamp. The log wraps it in a checksum.
 Bytes ProducerState::save() const {

@@ -71,6 +71,8 @@ class ProducerState final : public wal::DerivedState {
   Bytes save() const override;
   Result<void> restore(ByteView saved) override;
   void reset() override { producers_.clear(); }
+  /// The last batch of each producer: it says the epoch and the sequence that come next.
+  std::vector<Offset> batches_to_keep() const override;
 
  private:
   struct Producer {

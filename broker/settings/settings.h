@@ -62,6 +62,12 @@ struct Settings {
   std::int32_t num_partitions = 1;
   std::int16_t default_replication_factor = 1;
   std::int32_t max_request_partition_size_limit = 0;
+  milliseconds log_cleaner_backoff_ms{0};
+  std::int64_t log_cleaner_dedupe_buffer_size = 0;
+  bool log_cleaner_enable = true;
+  double log_cleaner_io_buffer_load_factor = 0.0;
+  std::int32_t log_cleaner_io_buffer_size = 0;
+  double log_cleaner_io_max_bytes_per_second = 0.0;
   milliseconds log_retention_check_interval_ms{0};
   TopicSettings topic_defaults;
 

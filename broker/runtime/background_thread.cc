@@ -1,0 +1,80 @@
+#include "broker/runtime/background_thread.h"
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace chronik::broker {
+
+namespace {
+
+/// Behind the shards where the processor and the disk are short. Fine when the system refuses.
+void lower_priority() {
+  constexpr int niceness = 10;
+  const auto thread = static_cast<id_t>(::syscall(SYS_gettid));
+  ::setpriority(PRIO_PROCESS, thread, niceness);
+  // The lowest level of the best-effort class; its constants are in no header of libc.
+  constexpr int who_thread = 1;
+  constexpr int best_effort_lowest = (2 << 13) | 7;
+  ::syscall(SYS_ioprio_set, who_thread, 0, best_effort_lowest);
+}
+
+}  // namespace
+
+BackgroundThread::BackgroundThread(std::string name)
+    : name_(std::move(name)), thread_([this] { thread_main(); }) {}
+
+BackgroundThread::~BackgroundThread() { stop(); }
+
+void BackgroundThread::run(Shard& home, Work work, Work done) {
+  auto job = std::make_unique<Job>();
+  job->home = &home;
+  job->work = std::move(work);
+  job->done = std::move(done);
+  {
+    std::lock_guard lock(mutex_);
+    CHECK(!stopping_);
+    jobs_.push_back(std::move(job));
+  }
+  submitted_.notify_one();
+}
+
+void BackgroundThread::stop() {
+  if (!thread_.joinable()) return;
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  submitted_.notify_one();
+  thread_.join();
+}
+
+void BackgroundThread::thread_main() {
+  pthread_setname_np(pthread_self(), name_.c_str());
+  lower_priority();
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    submitted_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+    if (jobs_.empty()) return;
+    std::unique_ptr<Job> job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    job->work();
+    job->work = nullptr;
+    job->run = [](Posted& posted) {
+      std::unique_ptr<Job> own(static_cast<Job*>(&posted));
+      own->done();
+    };
+    job->drop = [](Posted& posted) { delete static_cast<Job*>(&posted); };
+    Shard& home = *job->home;
+    home.post(static_cast<Posted&>(*job.release()));
+    lock.lock();
+  }
+}
+
+}  // namespace chronik::broker
