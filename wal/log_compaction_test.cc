@@ -79,9 +79,9 @@ struct LogCompactionTest : ::testing::Test {
   }
   std::vector<std::string> damages() {
     std::vector<std::string> damages;
-    const Result<VerifyReport> report =
-        verify_logs(fake.disk, fake.directory, {},
-                    [&](const LogDamage& damage) { damages.push_back(to_string(damage)); });
+    const Result<VerifyReport> report = verify_logs(
+        fake.disk, fake.directory, {},
+        {.on_damage = [&](const LogDamage& damage) { damages.push_back(to_string(damage)); }});
     CHECK_MSG(report.has_value(), report.error().message);
     return damages;
   }

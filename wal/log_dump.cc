@@ -27,12 +27,16 @@ class Dumper final : public ScanVisitor {
       return;
     }
     const Checkpoint& checkpoint = *scan.checkpoint();
-    line_(fmt::format(
-        "{} topic_id={} log_start_offset={} first_dirty_offset={} checkpoint_end_offset={} "
+    std::string text = fmt::format(
+        "{} topic_id={} log_start_offset={} checkpoint_end_offset={} "
         "checkpoint_last_index={} segments={} epochs={} derived_bytes={}",
         scan.directory(), checkpoint.identity.topic_id.to_string(), checkpoint.start_offset,
-        checkpoint.first_dirty_offset, checkpoint.end_offset, checkpoint.last_index,
-        checkpoint.segments.size(), checkpoint.epochs.size(), checkpoint.derived.size()));
+        checkpoint.end_offset, checkpoint.last_index, checkpoint.segments.size(),
+        checkpoint.epochs.size(), checkpoint.derived.size());
+    if (checkpoint.first_dirty_offset != 0) {
+      text += fmt::format(" first_dirty_offset={}", checkpoint.first_dirty_offset);
+    }
+    line_(text);
   }
 
   void on_segment(const std::string& file, const SegmentName&, std::uint64_t size) override {

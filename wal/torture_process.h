@@ -34,6 +34,7 @@ struct TortureCounts {
   std::uint64_t truncations = 0;
   std::uint64_t partitions_deleted = 0;
   std::uint64_t reads = 0;
+  std::uint64_t compactions = 0;
 };
 
 class TortureProcess : public DurableListener {

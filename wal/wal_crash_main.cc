@@ -1,15 +1,17 @@
 // wal_crash: cuts the power of partition logs on a fake disk at random operations, many times, and
-// says what it found. Exit status 1 when anything acknowledged is missing, invented or out of
-// order.
+// says what it found; logs with even seeds are compacted meanwhile. Exit status 1 when anything
+// acknowledged is missing, invented or out of order.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
 
 #include "base/log.h"
+#include "wal/compaction_torture.h"
 #include "wal/log_torture.h"
 
 namespace {
 
+using chronik::wal::testing::CompactionTorture;
 using chronik::wal::testing::LogTorture;
 using chronik::wal::testing::TortureCounts;
 
@@ -23,7 +25,8 @@ void print(const TortureCounts& counts, std::uint64_t seed, std::uint64_t disks)
       "recovery), %llu failed operations, %llu clean stops\n"
       "%llu entries appended, %llu acknowledged, %llu torn tails cut, %llu checkpoints, %llu "
       "rolls, "
-      "%llu segments deleted, %llu truncations, %llu partitions deleted, %llu read checks\n",
+      "%llu segments deleted, %llu truncations, %llu partitions deleted, %llu read checks, "
+      "%llu compactions\n",
       static_cast<unsigned long long>(seed), static_cast<unsigned long long>(disks),
       static_cast<unsigned long long>(crash_points(counts)),
       static_cast<unsigned long long>(counts.power_cuts),
@@ -39,7 +42,8 @@ void print(const TortureCounts& counts, std::uint64_t seed, std::uint64_t disks)
       static_cast<unsigned long long>(counts.segments_deleted),
       static_cast<unsigned long long>(counts.truncations),
       static_cast<unsigned long long>(counts.partitions_deleted),
-      static_cast<unsigned long long>(counts.reads));
+      static_cast<unsigned long long>(counts.reads),
+      static_cast<unsigned long long>(counts.compactions));
 }
 
 void print_operation(chronik::DiskOperation operation, const std::string& path) {
@@ -49,6 +53,18 @@ void print_operation(chronik::DiskOperation operation, const std::string& path) 
                                    "truncate", "sync_data",     "make_directory", "rename",
                                    "remove",   "sync_directory"};
   std::fprintf(stderr, "%s %s\n", names[static_cast<int>(operation)], path.c_str());
+}
+
+/// One disk through its lives; what went wrong, or nothing.
+template <class Torture>
+std::string run(std::uint64_t seed, int lives, bool trace, TortureCounts& counts) {
+  Torture torture(seed, counts);
+  if (trace) torture.set_trace(print_operation);
+  for (int life = 0; life < lives; ++life) {
+    const std::string problem = torture.live();
+    if (!problem.empty()) return fmt::format("life {}: {}", life, problem);
+  }
+  return {};
 }
 
 }  // namespace
@@ -70,18 +86,15 @@ int main(int argc, char** argv) {
 
   TortureCounts counts;
   std::uint64_t disks = 0;
-  for (std::uint64_t at = seed; crash_points(counts) < points; ++at) {
-    LogTorture torture(at, counts);
-    if (trace) torture.set_trace(print_operation);
-    ++disks;
-    for (int life = 0; life < lives; ++life) {
-      const std::string problem = torture.live();
-      if (problem.empty()) continue;
-      print(counts, seed, disks);
-      std::printf("FAILED in life %d: %s\nagain: wal_crash --seed %llu --lives %d --points 1\n",
-                  life, problem.c_str(), static_cast<unsigned long long>(at), lives);
-      return 1;
-    }
+  for (std::uint64_t at = seed; crash_points(counts) < points; ++at, ++disks) {
+    const bool compacts = at % 2 == 0;
+    const std::string problem = compacts ? run<CompactionTorture>(at, lives, trace, counts)
+                                         : run<LogTorture>(at, lives, trace, counts);
+    if (problem.empty()) continue;
+    print(counts, seed, disks + 1);
+    std::printf("FAILED in %s\nagain: wal_crash --seed %llu --lives %d --points 1\n",
+                problem.c_str(), static_cast<unsigned long long>(at), lives);
+    return 1;
   }
   print(counts, seed, disks);
   std::printf("everything acknowledged is there, nothing was invented, the order is kept\n");

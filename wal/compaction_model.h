@@ -1,0 +1,112 @@
+// CompactionModel: what a compacted log may look like, kept as all that was ever appended to it,
+// for tests that lose its power. Tests and test programs only.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "wal/compacted_log.h"
+
+namespace chronik::wal::testing {
+
+class CompactionModel {
+ public:
+  static constexpr milliseconds delete_retention{100};
+  static constexpr Timestamp first_run = 1'000'000;
+
+  void append(SeenRecord record) { appended_.push_back(std::move(record)); }
+  std::size_t size() const { return appended_.size(); }
+
+  void on_run(Offset below, Timestamp now) {
+    compacted_below_ = std::max(compacted_below_, below);
+    latest_run_ = std::max(latest_run_, now);
+  }
+  void on_swap() { swapped_ = true; }
+  void on_durable(const PartitionLog& log) {
+    acked_ = std::max(acked_, log.durable_end_offset());
+    // The checkpoint with the swap is durable: what is missing now stays away.
+    if (!swapped_ || log.dirty() || log.checkpoint_in_flight()) return;
+    swapped_ = false;
+    gone_ = missing_;
+  }
+
+  /// Compares the log after a restart and takes over what it found. Returns what is wrong, or
+  /// nothing.
+  std::string recovered(PartitionLog& log) {
+    if (log.end_offset() < acked_) {
+      return fmt::format("offsets below {} were acknowledged, the log ends at {}", acked_,
+                         log.end_offset());
+    }
+    const auto end = static_cast<std::size_t>(log.end_offset());
+    if (end > appended_.size()) return "the log ends behind all that was appended";
+    appended_.resize(end);
+    acked_ = log.end_offset();
+    swapped_ = false;
+    // What was lost may be appended anew.
+    std::erase_if(gone_, [&](Offset offset) { return offset >= log.end_offset(); });
+    compacted_below_ = std::min(compacted_below_, log.end_offset());
+    return compare(log);
+  }
+
+  /// What the log has against all that was appended.
+  std::string compare(PartitionLog& log) {
+    const Result<std::vector<SeenRecord>> read = read_records(log);
+    if (!read) return read.error().message;
+    std::map<std::string, Offset> last;
+    for (const SeenRecord& record : appended_) {
+      if (record.offset < compacted_below_) last[*record.record.key] = record.offset;
+    }
+    missing_.clear();
+    auto seen = read->begin();
+    for (const SeenRecord& record : appended_) {
+      if (seen != read->end() && seen->offset == record.offset) {
+        if (!(*seen == record)) return fmt::format("offset {} has changed", record.offset);
+        if (gone_.contains(record.offset)) {
+          return fmt::format("offset {} was durably removed and is back", record.offset);
+        }
+        ++seen;
+        continue;
+      }
+      missing_.insert(record.offset);
+      const bool superseded =
+          record.offset < compacted_below_ && last[*record.record.key] > record.offset;
+      const bool old_tombstone = record.offset < compacted_below_ &&
+                                 !record.record.value.has_value() &&
+                                 latest_run_ >= delete_retention.count() + first_run;
+      if (!superseded && !old_tombstone) {
+        return fmt::format("offset {} is missing (end {}, compacted below {})", record.offset,
+                           log.end_offset(), compacted_below_);
+      }
+    }
+    if (seen != read->end()) return fmt::format("offset {} was never appended", seen->offset);
+    return check_absent_tombstones(*read);
+  }
+
+ private:
+  /// Where the last record of a key is a tombstone that is missing, nothing of the key may be left.
+  std::string check_absent_tombstones(const std::vector<SeenRecord>& read) const {
+    std::map<std::string, Offset> last;
+    for (const SeenRecord& record : appended_) last[*record.record.key] = record.offset;
+    for (const SeenRecord& record : read) {
+      const Offset newest = last[*record.record.key];
+      if (missing_.contains(newest)) {
+        return fmt::format("offset {} of a deleted key is back, its tombstone {} is not",
+                           record.offset, newest);
+      }
+    }
+    return {};
+  }
+
+  std::vector<SeenRecord> appended_;  // by offset, from 0
+  Offset acked_ = 0;
+  Offset compacted_below_ = 0;  // the furthest that any run may have cleaned
+  Timestamp latest_run_ = 0;
+  std::set<Offset> missing_;  // as of the last comparison
+  std::set<Offset> gone_;     // durably
+  bool swapped_ = false;
+};
+
+}  // namespace chronik::wal::testing
