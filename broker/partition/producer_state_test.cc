@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
+#include <vector>
 
 namespace chronik::broker {
 namespace {
@@ -42,6 +44,28 @@ TEST(ProducerState, AnyOfTheLastFiveBatchesIsRecognisedWithItsOffset) {
   }
   EXPECT_EQ(state.check(batch(9, 0, 10, 10)).error, ErrorCode::out_of_order_sequence_number);
   EXPECT_EQ(state.check(batch(9, 0, 70, 1)).error, ErrorCode::none);
+}
+
+TEST(ProducerState, TheBatchesThatCompactionKeepsSayWhatComesNext) {
+  ProducerState state;
+  std::vector<BatchHeader> log;
+  for (int i = 0; i < 12; ++i) log.push_back(batch(i % 3, 0, i / 3 * 10, 10, i * 10));
+  for (const BatchHeader& header : log) state.apply(header);
+  std::vector<Offset> kept = state.batches_to_keep();
+  std::sort(kept.begin(), kept.end());
+  EXPECT_EQ(kept, (std::vector<Offset>{99, 109, 119}));
+
+  ProducerState replayed;
+  for (BatchHeader header : log) {
+    if (std::find(kept.begin(), kept.end(), header.last_offset()) == kept.end()) continue;
+    header.record_count = 0;
+    replayed.apply(header);
+  }
+  for (ProducerId id = 0; id < 3; ++id) {
+    EXPECT_EQ(replayed.check(batch(id, 0, 40, 1)).error, ErrorCode::none);
+    EXPECT_EQ(replayed.check(batch(id, 0, 41, 1)).error, ErrorCode::out_of_order_sequence_number);
+    EXPECT_TRUE(replayed.check(batch(id, 0, 30, 10)).duplicate.has_value());
+  }
 }
 
 TEST(ProducerState, AGapIsRefused) {
