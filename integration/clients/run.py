@@ -9,6 +9,7 @@ started again, and goes on when it reads a line; its last line is `OK <records>`
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,10 @@ def aiokafka():
 
 def go():
     brokers.require_programs("go")
+    version = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True).stdout.strip()
+    numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
+    # From 1.21 on, go fetches the version that go.mod names by itself, where it may.
+    brokers.require(numbers >= (1, 21), f"{version} is older than go.mod can tell: 1.21 or later is needed")
     program = BUILD / "go/scenario"
     install(["go", "build", "-o", program, "."], HERE / "go", "go.log")
     return [str(program)]

@@ -36,10 +36,10 @@ def poll_until(members, seen, done, what):
     while not done():
         assert time.monotonic() < deadline, f"no {what}: {[len(m.assignment()) for m in members]}, {len(seen)} seen"
         for member in members:
-            message = member.poll(0.02)
-            if message is not None and message.error() is None:
-                seen[message.value().decode()] += 1
-                member.commit(message=message, asynchronous=True)
+            messages = [m for m in member.consume(100, 0.02) if m.error() is None]
+            seen.update(m.value().decode() for m in messages)
+            if messages:
+                member.commit(asynchronous=True)
 
 
 def check_all(total):
