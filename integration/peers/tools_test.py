@@ -35,7 +35,7 @@ PATTERNS = [
     (r"CreateTime:\d+", "CreateTime:T"),
     (r'"(timestamp|time)":\d+', r'"\1":T'),
     (r"Cluster ID: [\w-]{22}", "Cluster ID: ID"),
-    (r"(?<=\s) +", " "),
+    (r" {2,}", " "),
     # Kafka's formatter writes min.insync.replicas as a config of the whole cluster (KIP-966, which is not here).
     (r"min\.insync\.replicas=1,(?=retention)|DYNAMIC_DEFAULT_BROKER_CONFIG:min\.insync\.replicas=1, ", ""),
     # No log directory is cordoned (KIP-1066) where there is one.
