@@ -128,6 +128,7 @@ inline Result<std::vector<SeenRecord>> read_records(PartitionLog& log) {
 /// The last sequence of the one producer; saved, and replayed when it was not.
 struct LastSequences final : DerivedState {
   void apply(const protocol::BatchHeader& header) override {
+    if (!header.has_producer_id()) return;
     last = header.last_sequence();
     last_offset = header.last_offset();
   }

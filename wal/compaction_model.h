@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "wal/compacted_log.h"
@@ -22,7 +24,7 @@ class CompactionModel {
 
   void on_run(Offset below, Timestamp now) {
     compacted_below_ = std::max(compacted_below_, below);
-    latest_run_ = std::max(latest_run_, now);
+    runs_.emplace_back(below, now);
   }
   void on_swap() { swapped_ = true; }
   void on_durable(const PartitionLog& log) {
@@ -73,9 +75,8 @@ class CompactionModel {
       missing_.insert(record.offset);
       const bool superseded =
           record.offset < compacted_below_ && last[*record.record.key] > record.offset;
-      const bool old_tombstone = record.offset < compacted_below_ &&
-                                 !record.record.value.has_value() &&
-                                 latest_run_ >= delete_retention.count() + first_run;
+      const bool old_tombstone =
+          !record.record.value.has_value() && tombstone_may_go(record.offset);
       if (!superseded && !old_tombstone) {
         return fmt::format("offset {} is missing (end {}, compacted below {})", record.offset,
                            log.end_offset(), compacted_below_);
@@ -86,6 +87,18 @@ class CompactionModel {
   }
 
  private:
+  /// A run has looked at it at least delete.retention.ms after another one did.
+  bool tombstone_may_go(Offset offset) const {
+    std::optional<Timestamp> first;
+    Timestamp last = 0;
+    for (const auto& [below, now] : runs_) {
+      if (below <= offset) continue;
+      first = std::min(first.value_or(now), now);
+      last = std::max(last, now);
+    }
+    return first.has_value() && last - *first >= delete_retention.count();
+  }
+
   /// Where the last record of a key is a tombstone that is missing, nothing of the key may be left.
   std::string check_absent_tombstones(const std::vector<SeenRecord>& read) const {
     std::map<std::string, Offset> last;
@@ -102,10 +115,10 @@ class CompactionModel {
 
   std::vector<SeenRecord> appended_;  // by offset, from 0
   Offset acked_ = 0;
-  Offset compacted_below_ = 0;  // the furthest that any run may have cleaned
-  Timestamp latest_run_ = 0;
-  std::set<Offset> missing_;  // as of the last comparison
-  std::set<Offset> gone_;     // durably
+  Offset compacted_below_ = 0;                      // the furthest that any run may have cleaned
+  std::vector<std::pair<Offset, Timestamp>> runs_;  // below which offset, and when
+  std::set<Offset> missing_;                        // as of the last comparison
+  std::set<Offset> gone_;                           // durably
   bool swapped_ = false;
 };
 
