@@ -169,7 +169,11 @@ class MemoryFile final : public File {
     if (auto error = dead()) return *error;
     if (auto error = state_->change(path_)) {
       // A power cut leaves the choice to crash(); a failed sync loses the pages, silently later on.
-      if (state_->sequence <= state_->power_off_at) inode_->unsynced.clear();
+      // A cut of the file is no page: the system still has to write it, or shuts the disk down.
+      if (state_->sequence <= state_->power_off_at) {
+        std::erase_if(inode_->unsynced,
+                      [](const Inode::Change& change) { return !change.truncate; });
+      }
       return *error;
     }
     for (const Inode::Change& change : inode_->unsynced) make_change(change, inode_->durable);

@@ -366,6 +366,19 @@ TEST_F(PartitionLogTest, TruncatesInMemoryInFilesAndAcrossSegments) {
   EXPECT_THAT(t_.read_all(), ElementsAre(0));
 }
 
+TEST_F(PartitionLogTest, WhatIsCutBeforeItWasWrittenLeavesNothingToSave) {
+  t_.append(2);
+  t_.append(3);
+  ASSERT_TRUE(log().truncate_after(1));
+  const std::uint64_t one = log().size_bytes();
+  EXPECT_EQ(log().unsaved_bytes(), one);
+  ASSERT_TRUE(log().truncate_after(0));
+  EXPECT_EQ(log().unsaved_bytes(), 0u);
+  EXPECT_FALSE(log().checkpoint_due());
+  t_.close();
+  EXPECT_THAT(t_.files(), IsEmpty());
+}
+
 TEST_F(PartitionLogTest, ATruncationMayMeetAFlushInFlight) {
   for (int i = 0; i < 5; ++i) t_.append();
   FlushJob job = log().begin_flush();

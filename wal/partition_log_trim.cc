@@ -205,6 +205,7 @@ Result<void> PartitionLog::truncate_after(EntryIndex last_kept) {
   if (last_kept == last_index_) return {};
   const bool on_disk = last_kept < last_index_on_disk();
   const Offset old_end = end_offset_;
+  const std::uint64_t old_size = size_bytes();
   std::size_t keep = segments_.size();
   while (keep > 0 && segments_[keep - 1]->facts.base_index > last_kept) --keep;
   // What was compacted has no entries to cut: all behind it goes, and the log goes on in a new
@@ -260,6 +261,9 @@ Result<void> PartitionLog::truncate_after(EntryIndex last_kept) {
     }
     work.checkpoint = encode_checkpoint(saved);
     unsaved_bytes_ = 0;
+  } else {
+    // Or a log that was never written would get a checkpoint, and with it a directory without name.
+    unsaved_bytes_ -= std::min(unsaved_bytes_, old_size - size_bytes());
   }
   if (on_disk || work.cut_segment.has_value() || !work.removed_segments.empty()) {
     truncate_ = std::move(work);
