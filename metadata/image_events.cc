@@ -23,14 +23,31 @@ ImageEvents::ImageEvents(std::shared_ptr<const Image> image)
       groups_(image_->groups_) {}
 
 std::optional<MetadataEvent> ImageEvents::next() {
-  using Make = std::optional<MetadataEvent> (ImageEvents::*)();
-  static constexpr Make makers[] = {&ImageEvents::cluster, &ImageEvents::feature,
-                                    &ImageEvents::broker,  &ImageEvents::producer_ids,
-                                    &ImageEvents::config,  &ImageEvents::topic,
-                                    &ImageEvents::group};
   while (stage_ != Stage::end) {
-    if (auto event = (this->*makers[static_cast<std::size_t>(stage_)])()) return event;
+    if (auto event = next_of_stage()) return event;
     stage_ = static_cast<Stage>(static_cast<int>(stage_) + 1);
+  }
+  return std::nullopt;
+}
+
+std::optional<MetadataEvent> ImageEvents::next_of_stage() {
+  switch (stage_) {
+    case Stage::cluster:
+      return cluster();
+    case Stage::features:
+      return feature();
+    case Stage::brokers:
+      return broker();
+    case Stage::producer_ids:
+      return producer_ids();
+    case Stage::configs:
+      return config();
+    case Stage::topics:
+      return topic();
+    case Stage::groups:
+      return group();
+    case Stage::end:
+      break;
   }
   return std::nullopt;
 }

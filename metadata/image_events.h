@@ -27,6 +27,7 @@ class ImageEvents {
  private:
   enum class Stage { cluster, features, brokers, producer_ids, configs, topics, groups, end };
 
+  std::optional<MetadataEvent> next_of_stage();
   std::optional<MetadataEvent> cluster();
   std::optional<MetadataEvent> feature();
   std::optional<MetadataEvent> broker();

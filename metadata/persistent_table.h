@@ -156,9 +156,13 @@ class PersistentTable {
     return std::uint32_t{1} << ((hash >> shift) & 31);
   }
 
+  static const Leaf* behind(const Leaf* leaf) {
+    return leaf->next == nullptr ? nullptr : leaf->next->leaf();
+  }
+
   static const Entry* find_in_chain(const Leaf* leaf, std::uint64_t hash, Key key) {
     if (leaf->hash != hash) return nullptr;
-    for (; leaf != nullptr; leaf = leaf->next->leaf()) {
+    for (; leaf != nullptr; leaf = behind(leaf)) {
       if (Traits::key(leaf->entry) == key) return &leaf->entry;
     }
     return nullptr;
@@ -254,7 +258,7 @@ class PersistentTable {
       for (unsigned i = 0; i < branch->count(); ++i) visit_node(branch->children()[i], visit);
       return;
     }
-    for (const Leaf* leaf = node->leaf(); leaf != nullptr; leaf = leaf->next->leaf()) {
+    for (const Leaf* leaf = node->leaf(); leaf != nullptr; leaf = behind(leaf)) {
       visit(leaf->entry);
     }
   }
