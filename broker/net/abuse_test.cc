@@ -264,7 +264,7 @@ TEST_F(AbuseTest, NoFileDescriptorsLeft) {
 TEST_F(AbuseTest, APortInUseIsSaidInOneLine) {
   TestServer server;
   SystemClock clock;
-  Shards shards(1, clock);
+  Shards shards(1, clock, 1);
   Broker broker;
   const std::array<ApiEntry, 1> entries = {api_versions_entry()};
   const ApiTable apis(entries);

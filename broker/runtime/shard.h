@@ -158,7 +158,7 @@ Task<void> delay(milliseconds duration);
 class Shards {
  public:
   /// Precondition: count > 0. All shards' generators come from `seed`.
-  Shards(std::uint32_t count, const Clock& clock, std::uint64_t seed = 1,
+  Shards(std::uint32_t count, const Clock& clock, std::uint64_t seed,
          Shard::Mode mode = Shard::Mode::thread);
 
   std::uint32_t count() const { return static_cast<std::uint32_t>(shards_.size()); }

@@ -73,7 +73,7 @@ Task<void> ping(Shards* shards, int rounds, std::string text, std::uint64_t* tot
 
 TEST(ShardTest, AHopRunsThereAndComesBack) {
   SystemClock clock;
-  Shards shards(4, clock);
+  Shards shards(4, clock, 1);
   std::uint64_t totals[4] = {};
   std::promise<void> done[4];
   Gate gates[4];
@@ -107,7 +107,7 @@ Task<void> ask(Shard* there, std::unique_ptr<int> value, int* out, std::promise<
 
 TEST(ShardTest, AHopMayGiveATask) {
   SystemClock clock;
-  Shards shards(2, clock);
+  Shards shards(2, clock, 1);
   Gate gate;
   for (std::uint32_t target : {0u, 1u}) {
     int out = 0;
