@@ -196,6 +196,19 @@ EntryIndex PartitionLog::last_index_on_disk() const {
   return in_flight_ != nullptr ? in_flight_->entries.back().index : durable_last_index_;
 }
 
+namespace {
+
+Bytes checkpoint_of_cut(Checkpoint state, const std::vector<std::unique_ptr<Segment>>& segments) {
+  state.cut_under_way = true;
+  // The index files have only what earlier checkpoints wrote.
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    state.segments[i].index_entries = segments[i]->index_file_entries;
+  }
+  return encode_checkpoint(state);
+}
+
+}  // namespace
+
 Result<void> PartitionLog::truncate_after(EntryIndex last_kept) {
   if (last_kept > last_index_ || last_kept < start_index() - 1) {
     return Error{Errc::out_of_range,
@@ -253,13 +266,7 @@ Result<void> PartitionLog::truncate_after(EntryIndex last_kept) {
   if (on_disk) {
     work.last_kept = last_kept;
     work.checkpoint_done = false;
-    // The index files have only what earlier checkpoints wrote.
-    Checkpoint saved = state();
-    saved.cut_under_way = true;
-    for (std::size_t i = 0; i < segments_.size(); ++i) {
-      saved.segments[i].index_entries = segments_[i]->index_file_entries;
-    }
-    work.checkpoint = encode_checkpoint(saved);
+    work.checkpoint = checkpoint_of_cut(state(), segments_);
     unsaved_bytes_ = 0;
   } else {
     // Or a log that was never written would get a checkpoint, and with it a directory without name.
