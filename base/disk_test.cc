@@ -117,6 +117,27 @@ TEST_P(DiskContract, SpaceIsReported) {
   EXPECT_LE(space.usable_bytes, space.total_bytes);
 }
 
+TEST_P(DiskContract, ABatchSyncsFilesAndDirectories) {
+  ASSERT_TRUE(disk_->sync_all({}));
+  SyncBatch batch;
+  for (int i = 0; i < 40; ++i) {
+    batch.files.push_back(disk_->open(root_ + "/" + std::to_string(i), OpenMode::create).value());
+    ASSERT_TRUE(batch.files.back()->write_at(0, as_bytes("kept")));
+  }
+  batch.directories.push_back(root_);
+  ASSERT_TRUE(disk_->sync_all(batch));
+  if (!GetParam()) {
+    Random random(1);
+    static_cast<MemoryDisk&>(*disk_).crash(random, CrashModel::reordered);
+  }
+  for (int i = 0; i < 40; ++i) {
+    auto file = disk_->open(root_ + "/" + std::to_string(i), OpenMode::read).value();
+    EXPECT_EQ(text_of(*file), "kept");
+  }
+  batch.directories.push_back(root_ + "/nowhere");
+  EXPECT_FALSE(disk_->sync_all(batch));
+}
+
 INSTANTIATE_TEST_SUITE_P(Disks, DiskContract, testing::Bool(),
                          [](const auto& info) { return info.param ? "posix" : "memory"; });
 

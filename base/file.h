@@ -74,6 +74,12 @@ class DirectoryLock {
   virtual ~DirectoryLock() = default;
 };
 
+/// What one call makes durable together.
+struct SyncBatch {
+  std::vector<std::shared_ptr<File>> files;  // their data
+  std::vector<std::string> directories;      // the names in them
+};
+
 /// Paths are plain strings with '/'. Thread safe.
 class Disk {
  public:
@@ -94,6 +100,11 @@ class Disk {
   virtual Result<void> remove(const std::string& path) = 0;
   virtual Result<bool> exists(const std::string& path) = 0;
   virtual Result<void> sync_directory(const std::string& directory) = 0;
+  /// sync_data() of the files and sync_directory() of the directories, in any order. A file system
+  /// commits what is asked for at the same time together, so this takes little longer than one
+  /// sync. After an error none of them may be counted on. Errors: those of both; busy only when
+  /// nothing worse happened, then all of it may be tried again.
+  virtual Result<void> sync_all(const SyncBatch& batch);
   virtual Result<DiskSpace> space(const std::string& path) = 0;
   /// Locks `path` (made when missing) against every other process. Errors: busy, io.
   virtual Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) = 0;

@@ -262,6 +262,14 @@ Result<void> PosixDisk::sync_directory(const std::string& directory) {
   return {};
 }
 
+Result<void> PosixDisk::sync_all(const SyncBatch& batch) {
+  return sync_threads_.run(batch.files.size() + batch.directories.size(), [&](std::size_t number) {
+    return number < batch.files.size()
+               ? batch.files[number]->sync_data()
+               : sync_directory(batch.directories[number - batch.files.size()]);
+  });
+}
+
 Result<DiskSpace> PosixDisk::space(const std::string& path) {
   struct statvfs status {};
   if (retry_interrupted([&] { return ::statvfs(path.c_str(), &status); }) < 0) {

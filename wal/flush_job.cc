@@ -34,11 +34,6 @@ void FlushWork::write() {
   if (const Result<void> result = write_all(); !result) outcome.meet(result.error(), place);
 }
 
-void FlushWork::sync() {
-  if (!outcome.running()) return;
-  if (const Result<void> result = sync_all(); !result) outcome.meet(result.error(), place);
-}
-
 Result<void> FlushWork::write_all() {
   if (make_directory) {
     TRY(prepare_directory());
@@ -160,17 +155,18 @@ Result<void> FlushWork::write_segment(SegmentWrite& write) {
   return {};
 }
 
-Result<void> FlushWork::sync_all() {
-  if (sync_data && !writes.empty()) TRY(writes.back().file->sync_data());
-  if (names_changed && !names_synced) {
-    TRY(place.disk->sync_directory(place.directory));
-    names_synced = true;
-  }
-  if (!parent_synced) {
-    TRY(place.disk->sync_directory(parent_of(place.directory)));
-    parent_synced = true;
-  }
-  return {};
+void FlushWork::add_syncs(SyncBatch& batch) const {
+  if (!outcome.running()) return;
+  if (sync_data && !writes.empty()) batch.files.push_back(writes.back().file);
+  if (names_changed && !names_synced) batch.directories.push_back(place.directory);
+  if (!parent_synced) batch.directories.push_back(parent_of(place.directory));
+}
+
+void FlushWork::synced(const Result<void>& result) {
+  if (!outcome.running()) return;
+  if (!result) return outcome.meet(result.error(), place);
+  names_synced = true;
+  parent_synced = true;
 }
 
 Result<void> replace_checkpoint(Disk& disk, const std::string& directory, ByteView bytes) {
@@ -220,29 +216,41 @@ Result<void> CheckpointWork::write_all() {
   return {};
 }
 
-void CheckpointWork::sync() {
-  if (!outcome.running() || step != 1) return;
-  const auto sync_all = [this]() -> Result<void> {
-    if (unsynced_log != nullptr) TRY(unsynced_log->sync_data());
-    for (const IndexWrite& index : indexes) TRY(index.file->sync_data());
-    return file->sync_data();
-  };
-  if (const Result<void> result = sync_all(); !result) return outcome.meet(result.error(), place);
-  step = 2;
+void CheckpointWork::publish() {
+  if (!outcome.running() || step != 2) return;
+  const Result<void> renamed =
+      place.disk->rename(place.directory + "/" + std::string(new_checkpoint_file),
+                         place.directory + "/" + std::string(checkpoint_file));
+  if (!renamed) return outcome.meet(renamed.error(), place);
+  step = 3;
 }
 
-void CheckpointWork::publish() {
-  if (!outcome.running() || step < 2) return;
-  const auto replace = [this]() -> Result<void> {
-    if (step == 2) {
-      TRY(place.disk->rename(place.directory + "/" + std::string(new_checkpoint_file),
-                             place.directory + "/" + std::string(checkpoint_file)));
-      step = 3;
-    }
-    return place.disk->sync_directory(place.directory);
-  };
-  if (const Result<void> result = replace(); !result) outcome.meet(result.error(), place);
+void CheckpointWork::add_syncs(SyncBatch& batch) const {
+  if (!outcome.running()) return;
+  if (step == 1) {
+    if (unsynced_log != nullptr) batch.files.push_back(unsynced_log);
+    for (const IndexWrite& index : indexes) batch.files.push_back(index.file);
+    batch.files.push_back(file);
+  } else if (step == 3) {
+    batch.directories.push_back(place.directory);
+  }
 }
+
+void CheckpointWork::synced(const Result<void>& result) {
+  if (!outcome.running()) return;
+  if (!result) return outcome.meet(result.error(), place);
+  if (step == 1 || step == 3) ++step;
+}
+
+namespace {
+
+void sync_alone(auto& work) {
+  SyncBatch batch;
+  work.add_syncs(batch);
+  work.synced(work.place.disk->sync_all(batch));
+}
+
+}  // namespace
 
 FlushJob::FlushJob() = default;
 FlushJob::FlushJob(std::unique_ptr<FlushWork> work) : work_(std::move(work)) {}
@@ -259,7 +267,12 @@ void FlushJob::start_writeback() {
   const TailEntry& end = work_->tail->entries[last.end - 1];
   last.file->start_writeback(first.position, end.position + end.bytes.size() - first.position);
 }
-void FlushJob::sync() { work_->sync(); }
+void FlushJob::add_syncs(SyncBatch& batch) const { work_->add_syncs(batch); }
+void FlushJob::synced(const Result<void>& result) { work_->synced(result); }
+void FlushJob::run() {
+  write();
+  sync_alone(*work_);
+}
 bool FlushJob::failed() const { return work_->outcome.failed; }
 bool FlushJob::starved() const { return work_->outcome.starved; }
 std::uint64_t FlushJob::bytes() const { return work_->bytes; }
@@ -271,8 +284,15 @@ CheckpointJob& CheckpointJob::operator=(CheckpointJob&&) noexcept = default;
 CheckpointJob::~CheckpointJob() = default;
 
 void CheckpointJob::write() { work_->write(); }
-void CheckpointJob::sync() { work_->sync(); }
 void CheckpointJob::publish() { work_->publish(); }
+void CheckpointJob::add_syncs(SyncBatch& batch) const { work_->add_syncs(batch); }
+void CheckpointJob::synced(const Result<void>& result) { work_->synced(result); }
+void CheckpointJob::run() {
+  write();
+  sync_alone(*work_);
+  publish();
+  sync_alone(*work_);
+}
 bool CheckpointJob::failed() const { return work_->outcome.failed; }
 bool CheckpointJob::starved() const { return work_->outcome.starved; }
 

@@ -16,8 +16,8 @@ struct FlushWork;
 struct CheckpointWork;
 
 /// Writes entries to their segments: one gathered write per file, then fdatasync; makes directories
-/// and segments that are new and syncs the directories. write() of many jobs before sync() of all
-/// lets the file system commit them together.
+/// and segments that are new and syncs the directories. The syncs of many jobs are asked for in one
+/// batch, which the file system commits together.
 class FlushJob {
  public:
   FlushJob();
@@ -26,17 +26,17 @@ class FlushJob {
   FlushJob& operator=(FlushJob&&) noexcept;
   ~FlushJob();
 
-  /// I/O thread. sync() does nothing after a failed write().
+  /// I/O thread: write(), then Disk::sync_all() of what add_syncs() wants, then synced() with its
+  /// result. Nothing is wanted after a failed write().
   void write();
-  /// Between the two, when many jobs are synced together: lets the disk begin.
+  /// After write(), when other jobs are written before the sync: lets the disk begin.
   void start_writeback();
-  void sync();
-  void run() {
-    write();
-    sync();
-  }
+  void add_syncs(SyncBatch& batch) const;
+  void synced(const Result<void>& result);
+  /// All of it, for one log alone.
+  void run();
   bool failed() const;
-  /// Out of file descriptors: nothing is lost, call write() and sync() again when some are free.
+  /// Out of file descriptors: nothing is lost, do it all again when some are free.
   bool starved() const;
   std::uint64_t bytes() const;
 
@@ -54,16 +54,13 @@ class CheckpointJob {
   CheckpointJob& operator=(CheckpointJob&&) noexcept;
   ~CheckpointJob();
 
-  /// I/O thread, after sync() of the flush that was begun just before it. The three steps are apart
-  /// for the same reason as FlushJob's.
+  /// I/O thread, when the flush that was begun just before it is synced. write() and publish() are
+  /// each followed by a sync, as FlushJob::write() is.
   void write();
-  void sync();
   void publish();
-  void run() {
-    write();
-    sync();
-    publish();
-  }
+  void add_syncs(SyncBatch& batch) const;
+  void synced(const Result<void>& result);
+  void run();
   bool failed() const;
   /// As FlushJob's.
   bool starved() const;

@@ -88,7 +88,9 @@ struct FlushWork {
   bool parent_synced = true;
 
   void write();
-  void sync();
+  /// What write() left to be synced, and how that ended.
+  void add_syncs(SyncBatch& batch) const;
+  void synced(const Result<void>& result);
 
  private:
   Result<void> prepare_directory();
@@ -96,7 +98,6 @@ struct FlushWork {
   Result<void> run_truncate();
   Result<void> write_segment(SegmentWrite& write);
   Result<void> write_all();
-  Result<void> sync_all();
 };
 
 struct IndexWrite {
@@ -125,8 +126,10 @@ struct CheckpointWork {
   int step = 0;
 
   void write();
-  void sync();
   void publish();
+  /// What write() or publish() left to be synced, and how that ended.
+  void add_syncs(SyncBatch& batch) const;
+  void synced(const Result<void>& result);
 
  private:
   Result<void> write_all();

@@ -47,33 +47,42 @@ struct Round {
   std::vector<CheckpointItem> checkpoints;
   int attempts = 0;
 
-  void flush(SpaceGuard* space) {
+  void flush(Disk& disk, SpaceGuard* space) {
     for (FlushItem& item : flushes) {
       item.job.write();
       if (item.job.failed()) return;
+      if (flushes.size() > 1) item.job.start_writeback();
     }
-    if (flushes.size() > 1) {
-      for (FlushItem& item : flushes) item.job.start_writeback();
-    }
-    for (FlushItem& item : flushes) {
-      item.job.sync();
-      if (item.job.failed()) return;
-    }
+    sync(disk, flushes);
     if (space != nullptr) space->refresh();
   }
-  void save() {
+  void save(Disk& disk) {
     for (CheckpointItem& item : checkpoints) {
       item.job.write();
       if (item.job.failed()) return;
     }
-    for (CheckpointItem& item : checkpoints) {
-      item.job.sync();
-      if (item.job.failed()) return;
-    }
+    if (!sync(disk, checkpoints)) return;
     for (CheckpointItem& item : checkpoints) {
       item.job.publish();
       if (item.job.failed()) return;
     }
+    sync(disk, checkpoints);
+  }
+  /// One batch for all; false when it failed.
+  template <class Items>
+  static bool sync(Disk& disk, Items& items) {
+    SyncBatch batch;
+    for (auto& item : items) item.job.add_syncs(batch);
+    // New logs share their parent.
+    std::sort(batch.directories.begin(), batch.directories.end());
+    batch.directories.erase(std::unique(batch.directories.begin(), batch.directories.end()),
+                            batch.directories.end());
+    const Result<void> result = disk.sync_all(batch);
+    for (auto& item : items) {
+      item.job.synced(result);
+      if (item.job.failed()) return false;
+    }
+    return true;
   }
   void forget(const PartitionLog& log) {
     for (FlushItem& item : flushes) {
@@ -232,13 +241,14 @@ void GroupCommit::State::choose_checkpoints(Round& round) {
 }
 
 void GroupCommit::State::submit_flush(std::shared_ptr<Round> round) {
-  executor.run([round, space = environment.space] { round->flush(space); },
-               [self = shared_from_this(), round] { self->flushed(round); });
+  executor.run(
+      [round, &disk = environment.disk, space = environment.space] { round->flush(disk, space); },
+      [self = shared_from_this(), round] { self->flushed(round); });
 }
 
 void GroupCommit::State::submit_checkpoints(std::shared_ptr<Round> round) {
   checkpointing.push_back(round);
-  executor.run([round] { round->save(); },
+  executor.run([round, &disk = environment.disk] { round->save(disk); },
                [self = shared_from_this(), round] { self->saved(round); });
 }
 

@@ -3,8 +3,8 @@
 // entries count from index 1. An entry whose last_offset_delta is -1 is Raft's own: it takes no
 // Kafka offset, and read() steps over it.
 //
-// Owned by one shard; all calls on that shard, except FlushJob::write(), sync() and
-// CheckpointJob::run(), which only do I/O and run on the I/O thread, one at a time, in the order in
+// Owned by one shard; all calls on that shard, except the disk work of FlushJob and
+// CheckpointJob, which only do I/O and run on the I/O thread, one at a time, in the order in
 // which they were begun. GroupCommit (wal/group_commit.h) drives them; flush() and close() here do
 // the same in place for tools, tests and the start.
 //
@@ -164,7 +164,7 @@ class PartitionLog {
   bool flush_in_flight() const { return flush_in_flight_; }
   bool checkpoint_in_flight() const { return checkpoint_in_flight_; }
   /// The state as of end_offset(). Precondition: begin_flush() has just taken all entries. The job
-  /// must run after that flush's sync().
+  /// must run when that flush is synced.
   CheckpointJob begin_checkpoint();
   /// Moves the durable log start; what it made superfluous is added to take_removals().
   void end_checkpoint(CheckpointJob job);
