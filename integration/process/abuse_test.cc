@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <zlib.h>
 
+#include <cstdlib>
 #include <fstream>
 
 #include "base/crc32c.h"
@@ -354,7 +355,10 @@ TEST_F(Abuse, BatchThatUnpacksToGigabytesIsRefusedAtTheLimit) {
 #else
   constexpr long peak_kib_max = 420'000;
 #endif
-  EXPECT_LT(memory_kib("VmHWM"), peak_kib_max);
+  // Another program may be one of another sanitizer.
+  if (std::getenv("TEST_PROGRAM") == nullptr) {
+    EXPECT_LT(memory_kib("VmHWM"), peak_kib_max);
+  }
   EXPECT_TRUE(serves());
 }
 
