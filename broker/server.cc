@@ -345,7 +345,7 @@ void Server::State::start_services() {
     broker.groups = groups.get();
   });
   if (!settings.log_cleaner_enable) return;
-  background = std::make_unique<BackgroundThread>("cleaner");
+  background = std::make_unique<BackgroundThread>("cleaner", BackgroundThread::Priority::low);
   call_on(shards->first(), [&] {
     std::vector<Partitions*> partitions;
     for (const PerShard& own : per_shard) partitions.push_back(own.partitions.get());

@@ -26,8 +26,8 @@ void lower_priority() {
 
 }  // namespace
 
-BackgroundThread::BackgroundThread(std::string name)
-    : name_(std::move(name)), thread_([this] { thread_main(); }) {}
+BackgroundThread::BackgroundThread(std::string name, Priority priority)
+    : name_(std::move(name)), priority_(priority), thread_([this] { thread_main(); }) {}
 
 BackgroundThread::~BackgroundThread() { stop(); }
 
@@ -56,7 +56,7 @@ void BackgroundThread::stop() {
 
 void BackgroundThread::thread_main() {
   pthread_setname_np(pthread_self(), name_.c_str());
-  lower_priority();
+  if (priority_ == Priority::low) lower_priority();
   std::unique_lock lock(mutex_);
   for (;;) {
     submitted_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
@@ -65,6 +65,7 @@ void BackgroundThread::thread_main() {
     jobs_.pop_front();
     lock.unlock();
     job->work();
+    // Whatever the work held (buffers, files) goes here, not on the shard.
     job->work = nullptr;
     job->run = [](Posted& posted) {
       std::unique_ptr<Job> own(static_cast<Job*>(&posted));
