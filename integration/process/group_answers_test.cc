@@ -453,7 +453,7 @@ TEST(GroupAnswers, AreThoseOfKafkaInEveryVersion) {
 
 // Clients of transactions are told at once, and why, where Kafka names its coordinator.
 TEST(GroupAnswers, TransactionsAreRefusedWithAReason) {
-  if (BrokerProcess::is_kafka()) GTEST_SKIP() << "Kafka has transactions";
+  if (BrokerProcess::is_kafka()) GTEST_SKIP() << "skipped: Kafka has transactions";
   BrokerProcess broker;
   RawConnection connection(broker.host(), broker.port());
   FindCoordinatorRequest request;
