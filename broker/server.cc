@@ -38,8 +38,6 @@ Uuid random_uuid(Random& random) {
 constexpr std::uint64_t other_descriptors = 64;
 constexpr std::uint64_t log_files_min = 128;
 constexpr std::uint64_t log_files_max = 8192;
-// Requests that arrive or are being answered, over all shards.
-constexpr std::int64_t in_flight_bytes_max = 256 << 20;
 
 /// As many open files as the system grants without asking anybody.
 std::uint64_t raise_descriptor_limit() {
@@ -57,10 +55,9 @@ std::uint64_t log_files_of(std::uint64_t descriptors) {
   return std::clamp(descriptors / 4, log_files_min, log_files_max);
 }
 
-NetOptions net_options(const Settings& settings, std::uint32_t shards, std::uint64_t descriptors) {
+NetOptions net_options(const Settings& settings, std::uint64_t descriptors) {
   NetOptions options;
   options.request_bytes_max = settings.socket_request_max_bytes;
-  options.in_flight_bytes_max = in_flight_bytes_max / shards;
   const std::uint64_t taken = log_files_of(descriptors) + other_descriptors;
   options.connections.descriptors_max = descriptors > taken ? descriptors - taken : 1;
   options.idle_max = settings.connections_max_idle_ms.value_or(milliseconds(-1));
@@ -359,7 +356,7 @@ void Server::State::start_services() {
 /// Binds the ports; clients that connect from here on wait until the broker serves.
 Result<void> Server::State::listen() {
   net = std::make_unique<NetServer>(*shards, broker, *broker.apis,
-                                    net_options(settings, shards->count(), descriptors));
+                                    net_options(settings, descriptors));
   TRY(net->open(settings.listeners));
   for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
     const Listener& advertised = settings.advertised_listeners[i];

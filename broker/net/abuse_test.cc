@@ -163,6 +163,7 @@ TEST_F(AbuseTest, APromiseThatHoldsTheMemoryIsClosedWhenOthersWait) {
   NetOptions options;
   options.in_flight_bytes_max = 1 << 20;
   options.frame_time_under_pressure = milliseconds(100);
+  options.pressure_check = milliseconds(50);
   TestServer server(1, options);
   TestClient hoarder = server.connect();
   ASSERT_TRUE(hoarder.send(length_prefix((1 << 20) - 1024)));
@@ -172,6 +173,48 @@ TEST_F(AbuseTest, APromiseThatHoldsTheMemoryIsClosedWhenOthersWait) {
   ASSERT_TRUE(client.send(produce_frame(1, 1, -1, 100'000)));
   EXPECT_EQ(correlation_of(client.receive_frame()), 1);
   EXPECT_TRUE(hoarder.receive_end());
+}
+
+TEST_F(AbuseTest, ASlowFrameIsLeftAloneWhileTheLineForMemoryMoves) {
+  NetOptions options;
+  options.in_flight_bytes_max = 300'000;
+  options.frame_time_under_pressure = milliseconds(1);
+  options.frame_bytes_per_second_min_under_pressure = 1 << 30;
+  options.pressure_check = milliseconds(500);
+  TestServer server(1, options);
+  server.state.hold_produce = true;
+  TestClient slow = server.connect();
+  constexpr std::int32_t slow_tag = 1'000'000'000;
+  const Bytes frame = produce_frame(7, slow_tag, -1, 100'000);
+  ASSERT_TRUE(slow.send(ByteView(frame).first(50'000)));
+  while (server.shards().first().metrics().bytes_received.value() < 50'000) {
+    std::this_thread::yield();
+  }
+  // Of three clients one is served while two wait: never the same one first at two looks.
+  std::vector<TestClient> clients;
+  for (std::int32_t tag = 0; tag < 3; ++tag) {
+    clients.push_back(server.connect());
+    ASSERT_TRUE(clients.back().send(produce_frame(tag, tag, -1, 100'000)));
+  }
+  const auto serve_one = [&] {
+    const std::int32_t tag = server.state.await_any();
+    server.state.release(tag);
+    EXPECT_EQ(correlation_of(clients[static_cast<std::size_t>(tag % 3)].receive_frame()), tag);
+    return tag;
+  };
+  const auto end = std::chrono::steady_clock::now() + 3 * options.pressure_check;
+  while (std::chrono::steady_clock::now() < end) {
+    const std::int32_t next = serve_one() + 3;
+    TestClient& client = clients[static_cast<std::size_t>(next % 3)];
+    ASSERT_TRUE(client.send(produce_frame(next, next, -1, 100'000)));
+  }
+  EXPECT_GE(server.shards().first().metrics().budget_waits.value(), 3u);
+  ASSERT_FALSE(slow.readable_within(0));
+  // And it is served in the end.
+  for (int i = 0; i < 3; ++i) serve_one();
+  ASSERT_TRUE(slow.send(ByteView(frame).subspan(50'000)));
+  server.state.release(slow_tag);
+  EXPECT_EQ(correlation_of(slow.receive_frame()), 7);
 }
 
 TEST_F(AbuseTest, IdleAndHalfOpenPeersAreClosed) {

@@ -15,7 +15,7 @@ namespace chronik::broker {
 
 class BufferPool {
  public:
-  explicit BufferPool(std::size_t free_bytes_max = 32u << 20);
+  explicit BufferPool(std::size_t free_bytes_max);
 
   /// Uninitialised memory of exactly `size` bytes; pooled when it is not small.
   SharedBytes take(std::size_t size);

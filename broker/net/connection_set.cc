@@ -12,7 +12,9 @@ namespace chronik::broker {
 namespace {
 
 constexpr milliseconds trim_after{5'000};
-constexpr milliseconds pressure_check{1'000};
+// All that may be in flight fits on the free lists, with the slack of its size classes: no memory
+// is faulted in twice while producers are busy. It goes back to the system when they are not.
+constexpr std::size_t pool_slack_bytes = 16u << 20;
 constexpr std::uint32_t log_lines_per_second = 10;
 
 bool is_orderly(CloseReason reason) {
@@ -28,6 +30,7 @@ ConnectionSet::ConnectionSet(Shard& shard, Broker& broker, const ApiTable& apis,
       broker_(broker),
       apis_(apis),
       options_(options),
+      pool_(static_cast<std::size_t>(options.in_flight_bytes_max) + pool_slack_bytes),
       slab_(pool_),
       budget_(options.in_flight_bytes_max),
       idle_timer_(shard.timers(), [this] { on_idle_timer(); }),
@@ -162,13 +165,17 @@ void ConnectionSet::on_trim_timer() {
 }
 
 void ConnectionSet::under_pressure() {
-  if (!pressure_timer_.armed()) pressure_timer_.arm_at(shard_.now() + pressure_check);
+  if (pressure_timer_.armed()) return;
+  first_waiting_ = budget_.first_ticket();
+  pressure_timer_.arm_at(shard_.now() + options_.pressure_check);
 }
 
 void ConnectionSet::on_pressure_timer() {
-  if (!budget_.has_waiters()) return;
-  for (auto& [id, connection] : connections_) connection->check_pressure();
-  if (budget_.has_waiters()) pressure_timer_.arm_at(shard_.now() + pressure_check);
+  if (budget_.has_waiters() && budget_.first_ticket() == first_waiting_) {
+    for (auto& [id, connection] : connections_) connection->check_pressure();
+  }
+  first_waiting_ = budget_.first_ticket();
+  if (budget_.has_waiters()) pressure_timer_.arm_at(shard_.now() + options_.pressure_check);
 }
 
 void ConnectionSet::on_closed(const Connection& connection, CloseReason reason,

@@ -58,7 +58,7 @@ class ConnectionSet final : private TurnEnd {
   void forget_activity(Connection& connection);
   /// Big memory is in use: the free lists are to be trimmed when that ends.
   void memory_used();
-  /// Somebody waits for bytes in flight: frames that take too long are closed.
+  /// Somebody waits for bytes in flight: frames that take too long are closed if that lasts.
   void under_pressure();
   /// Counts; logs unless it is an orderly end or too many lines were written this second.
   void on_closed(const Connection& connection, CloseReason reason, std::string_view detail);
@@ -87,6 +87,7 @@ class ConnectionSet final : private TurnEnd {
   Timer trim_timer_;
   Timer pressure_timer_;
   Timer drain_timer_;
+  std::uint64_t first_waiting_ = 0;  // the line's first ticket at the last look at it
   bool memory_used_ = false;
   bool draining_ = false;
   std::optional<Promise<void>> drained_;

@@ -264,12 +264,7 @@ TEST(ConnectionTest, TheNextProduceWaitsForMemoryAndIsServedThen) {
     EXPECT_EQ(server.state.started.size(), 2u);
   }
   for (int served = 0; served < 5; ++served) {
-    std::int32_t tag = 0;
-    {
-      std::unique_lock lock(server.state.mutex);
-      server.state.changed.wait(lock, [&] { return !server.state.waiting.empty(); });
-      tag = server.state.waiting.begin()->first;
-    }
+    const std::int32_t tag = server.state.await_any();
     server.state.release(tag);
     EXPECT_EQ(correlation_of(clients[static_cast<std::size_t>(tag - 1)].receive_frame()), tag - 1);
   }

@@ -71,7 +71,7 @@ class Feeder {
 
   ByteView stream_;
   Random random_;
-  BufferPool pool_;
+  BufferPool pool_{32u << 20};
   ReceiveSlab slab_;
   FrameReader reader_;
   std::vector<SharedBytes> frames_;

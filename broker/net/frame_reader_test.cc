@@ -13,7 +13,7 @@ namespace {
 
 /// Feeds `stream` in chunks of random sizes and gives the frames.
 std::vector<Bytes> read_in_chunks(ByteView stream, Random& random, std::size_t chunk_max) {
-  BufferPool pool;
+  BufferPool pool(32u << 20);
   ReceiveSlab slab(pool);
   FrameReader reader;
   std::vector<Bytes> frames;
@@ -74,7 +74,7 @@ TEST(FrameReaderTest, FramesComeOutAsTheyWereSentHoweverTheyArrive) {
 }
 
 TEST(FrameReaderTest, ALengthTakesNoMemoryBeforeItIsAccepted) {
-  BufferPool pool;
+  BufferPool pool(32u << 20);
   ReceiveSlab slab(pool);
   FrameReader reader;
   EXPECT_EQ(reader.peek(), FrameReader::State::need_bytes);

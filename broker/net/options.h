@@ -22,8 +22,10 @@ struct ConnectionLimits {
 
 struct NetOptions {
   std::int32_t request_bytes_max = 100 << 20;  // socket.request.max.bytes
-  /// queued.max.request.bytes, of one shard: frames that arrive or are being answered.
-  std::int64_t in_flight_bytes_max = 128 << 20;
+  /// Of one shard: frames that arrive or are being answered. Enough to keep the disk busy for two
+  /// rounds of a group commit; more is memory that is touched, and read again when it has left the
+  /// caches of the processor.
+  std::int64_t in_flight_bytes_max = 48 << 20;
   std::size_t in_flight_requests_max = 1000;  // of one connection; then it is not read
   /// Response memory that waits for a slow reader before its next request is begun.
   std::uint64_t output_bytes_max = 1 << 20;
@@ -31,9 +33,11 @@ struct NetOptions {
   /// A frame has this long to arrive, and what its length takes at the given rate.
   milliseconds frame_time{30'000};
   std::int64_t frame_bytes_per_second_min = 16 << 10;
-  /// The same where others wait for memory.
+  /// The same where others wait for memory, and the line of those has stood still for
+  /// pressure_check. That some wait for a moment is usual when producers are faster than the disk.
   milliseconds frame_time_under_pressure{10'000};
   std::int64_t frame_bytes_per_second_min_under_pressure = 4 << 20;
+  milliseconds pressure_check{1'000};
 
   ConnectionLimits connections;
   int listen_backlog = 50;               // socket.listen.backlog.size

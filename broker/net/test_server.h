@@ -61,6 +61,12 @@ struct TestState {
     std::unique_lock lock(mutex);
     changed.wait(lock, [&] { return waiting.size() >= count; });
   }
+  /// The tag of one that waits, once there is one.
+  std::int32_t await_any() {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return !waiting.empty(); });
+    return waiting.begin()->first;
+  }
   void release(std::int32_t tag) {
     Waiting found;
     {

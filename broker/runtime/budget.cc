@@ -17,6 +17,7 @@ void Budget::wait(std::int64_t bytes, Waiter& waiter) {
   CHECK(!waiter.waiting() && bytes >= 0);
   waiter.budget_ = this;
   waiter.wanted_ = bytes;
+  waiter.ticket_ = ++tickets_;
   waiter.before_ = last_;
   waiter.after_ = nullptr;
   (last_ != nullptr ? last_->after_ : first_) = &waiter;

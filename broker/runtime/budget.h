@@ -66,6 +66,7 @@ class Budget {
     Waiter* before_ = nullptr;
     Waiter* after_ = nullptr;
     std::int64_t wanted_ = 0;
+    std::uint64_t ticket_ = 0;
   };
 
   explicit Budget(std::int64_t capacity_bytes)
@@ -79,6 +80,9 @@ class Budget {
   std::int64_t capacity() const { return capacity_; }
   std::int64_t available() const { return available_; }
   bool has_waiters() const { return first_ != nullptr; }
+  /// Who is first in line, by a number that no other wait has; 0 when nobody waits. While it stays
+  /// the same, the line does not move.
+  std::uint64_t first_ticket() const { return first_ != nullptr ? first_->ticket_ : 0; }
 
   /// The bytes at once, or nothing. Never overtakes those who wait.
   Units try_take(std::int64_t bytes);
@@ -98,6 +102,7 @@ class Budget {
   std::int64_t available_;
   Waiter* first_ = nullptr;
   Waiter* last_ = nullptr;
+  std::uint64_t tickets_ = 0;
   bool granting_ = false;
 };
 
