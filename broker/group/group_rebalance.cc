@@ -11,6 +11,15 @@
 namespace chronik::broker {
 namespace {
 
+/// With a delay of 0, too, Kafka ends the first rebalance by way of its timer, whose tick this is:
+/// who asks to join before that is in the first generation, and is waited for anew in his turn.
+/// Answered in the same turn, consumers that start together would need a second rebalance.
+constexpr milliseconds timer_tick{1};
+
+milliseconds initial_delay(const GroupSettings& settings) {
+  return std::max(settings.initial_rebalance_delay, timer_tick);
+}
+
 /// The topics of a consumer's subscription, of any version: all begin with version and topics.
 std::optional<std::vector<std::string>> topics_of_subscription(ByteView metadata) {
   Reader reader(metadata);
@@ -55,7 +64,7 @@ void Group::prepare_rebalance(const std::string& reason, GroupTime now, GroupEff
     // The first member of several that start together waits for the others, lest each of them costs
     // a rebalance.
     member_added_ = false;
-    initial_delay_ = settings_->initial_rebalance_delay;
+    initial_delay_ = initial_delay(*settings_);
     initial_remaining_ = std::max(rebalance_timeout() - initial_delay_, milliseconds{0});
     join_deadline_ = now.steady + initial_delay_;
   } else if (all_joined()) {
@@ -264,7 +273,7 @@ void Group::on_join_deadline(GroupTime now, GroupEffects& effects) {
   if (initial_ && member_added_ && initial_remaining_ > milliseconds{0}) {
     member_added_ = false;
     const milliseconds passed = initial_delay_;
-    initial_delay_ = std::min(settings_->initial_rebalance_delay, initial_remaining_);
+    initial_delay_ = std::min(initial_delay(*settings_), initial_remaining_);
     initial_remaining_ = std::max(initial_remaining_ - passed, milliseconds{0});
     join_deadline_ = now.steady + initial_delay_;
     return;

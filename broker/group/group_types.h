@@ -35,7 +35,7 @@ struct GroupTime {
 struct GroupSettings {
   milliseconds session_timeout_min{6'000};        // group.min.session.timeout.ms
   milliseconds session_timeout_max{1'800'000};    // group.max.session.timeout.ms
-  milliseconds initial_rebalance_delay{3'000};    // group.initial.rebalance.delay.ms
+  milliseconds initial_rebalance_delay{3'000};    // group.initial.rebalance.delay.ms; 0 is one tick
   milliseconds new_member_join_timeout{300'000};  // fixed in Kafka
   std::int32_t members_max = std::numeric_limits<std::int32_t>::max();  // group.max.size
 };
