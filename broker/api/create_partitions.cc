@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "base/log.h"
-#include "broker/api/error_map.h"
 #include "broker/api/handlers.h"
+#include "broker/api/proposal_outcome.h"
 #include "broker/broker.h"
 #include "broker/partition/shard_data.h"
 #include "broker/runtime/metadata_view.h"
@@ -123,14 +123,10 @@ Task<CreatePartitionsResponse> create_partitions(RequestContext& context,
 
   Task<Result<metadata::ApplyResults>> proposal = broker.metadata->propose(std::move(events));
   const Result<metadata::ApplyResults> applied = co_await std::move(proposal);
-  for (std::size_t i = 0; i < answered_by.size(); ++i) {
-    TopicResult& result = response.results[answered_by[i]];
-    if (!applied) {
-      set_error(result, to_error_code(applied.error().code), applied.error().message);
-    } else if (!(*applied)[i].ok()) {
-      set_error(result, (*applied)[i].code, (*applied)[i].message);
-    }
-  }
+  report_refusals(applied, answered_by,
+                  [&](std::size_t place, ErrorCode error, const std::string& message) {
+                    set_error(response.results[place], error, message);
+                  });
   co_return response;
 }
 

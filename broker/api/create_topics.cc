@@ -4,7 +4,7 @@
 #include <map>
 #include <utility>
 
-#include "broker/api/error_map.h"
+#include "broker/api/proposal_outcome.h"
 #include "broker/api/topic_creation.h"
 #include "broker/broker.h"
 #include "broker/runtime/metadata_view.h"
@@ -148,13 +148,10 @@ Task<CreateTopicsResponse> create_topics(RequestContext& context, CreateTopicsRe
 
   Task<Result<ApplyResults>> proposal = metadata.propose(std::move(plan.events));
   const Result<ApplyResults> results = co_await std::move(proposal);
-  for (std::size_t i = 0; i < plan.result_of_event.size(); ++i) {
-    if (!results) {
-      refuse(plan.result(i), to_error_code(results.error().code), results.error().message);
-    } else if (!(*results)[i].ok()) {
-      refuse(plan.result(i), (*results)[i].code, (*results)[i].message);
-    }
-  }
+  report_refusals(results, plan.result_of_event,
+                  [&](std::size_t place, ErrorCode error, const std::string& message) {
+                    refuse(plan.response.topics[place], error, message);
+                  });
   co_return std::move(plan.response);
 }
 

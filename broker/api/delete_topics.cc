@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "broker/api/error_map.h"
 #include "broker/api/handlers.h"
+#include "broker/api/proposal_outcome.h"
 #include "broker/broker.h"
 #include "broker/partition/shard_data.h"
 #include "broker/runtime/metadata_view.h"
@@ -127,14 +127,10 @@ Task<DeleteTopicsResponse> delete_topics(RequestContext& context, DeleteTopicsRe
 
   Task<Result<metadata::ApplyResults>> proposal = broker.metadata->propose(std::move(events));
   const Result<metadata::ApplyResults> applied = co_await std::move(proposal);
-  for (std::size_t i = 0; i < answered_by.size(); ++i) {
-    TopicResult& result = response.responses[answered_by[i]];
-    if (!applied) {
-      set_error(result, to_error_code(applied.error().code), applied.error().message);
-    } else if (!(*applied)[i].ok()) {
-      set_error(result, (*applied)[i].code, (*applied)[i].message);
-    }
-  }
+  report_refusals(applied, answered_by,
+                  [&](std::size_t place, ErrorCode error, const std::string& message) {
+                    set_error(response.responses[place], error, message);
+                  });
   co_return response;
 }
 
