@@ -1,18 +1,13 @@
-// ApplyEvent as stories: runs testdata/*.txt, commands and what came of them. After a change of
-// behaviour, review and rewrite them:
-//   CHRONIK_REWRITE=1 build/release/metadata_test --gtest_filter='*ApplyTranscript*'
+// ApplyEvent as stories: runs testdata/*.txt (base/testing/transcript.h). testdata/README.txt lists
+// the commands.
 #include <gtest/gtest.h>
 #include <spdlog/fmt/fmt.h>
 
-#include <algorithm>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <functional>
 #include <map>
 #include <sstream>
 
-#include "base/testing/source_tree.h"
+#include "base/testing/transcript.h"
 #include "metadata/apply.h"
 #include "metadata/event_source.h"
 #include "metadata/image_events.h"
@@ -191,51 +186,17 @@ std::string run(std::shared_ptr<const Image>& image, const std::string& line) {
   return output;
 }
 
-std::string replay(std::istream& in) {
-  std::shared_ptr<const Image> image = std::make_shared<const Image>();
-  std::string result;
-  bool in_output = false;
-  for (std::string line; std::getline(in, line);) {
-    if (in_output) {
-      in_output = !line.empty();
-      continue;
-    }
-    if (line == "----") {
-      in_output = true;
-      continue;
-    }
-    if (!line.empty() || !result.ends_with("\n\n")) result += line + "\n";
-    if (!line.empty() && line[0] != '#') result += "----\n" + run(image, line) + "\n";
-  }
-  return result;
-}
-
 class ApplyTranscript : public ::testing::TestWithParam<std::filesystem::path> {};
 
 TEST_P(ApplyTranscript, ReadsAsRecorded) {
-  std::ifstream file(GetParam());
-  std::stringstream recorded;
-  recorded << file.rdbuf();
-  std::istringstream commands(recorded.str());
-  const std::string actual = replay(commands);
-  if (std::getenv("CHRONIK_REWRITE") != nullptr) std::ofstream(GetParam()) << actual;
-  EXPECT_EQ(recorded.str(), actual) << "to rewrite: CHRONIK_REWRITE=1 metadata_test "
-                                       "--gtest_filter='*ApplyTranscript*'";
+  std::shared_ptr<const Image> image = std::make_shared<const Image>();
+  const Replayed replayed =
+      replay_file(GetParam(), [&](const std::string& command) { return run(image, command); });
+  EXPECT_EQ(replayed.recorded, replayed.actual) << how_to_rewrite;
 }
 
-std::vector<std::filesystem::path> stories() {
-  std::vector<std::filesystem::path> paths;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(in_source_tree("metadata/testdata"))) {
-    if (entry.path().extension() == ".txt" && entry.path().filename() != "README.txt") {
-      paths.push_back(entry.path());
-    }
-  }
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
-
-INSTANTIATE_TEST_SUITE_P(Stories, ApplyTranscript, ::testing::ValuesIn(stories()),
+INSTANTIATE_TEST_SUITE_P(Stories, ApplyTranscript,
+                         ::testing::ValuesIn(transcripts("metadata/testdata")),
                          [](const auto& info) { return info.param.stem().string(); });
 
 }  // namespace
