@@ -94,6 +94,13 @@ struct Round {
   }
 };
 
+/// Who was removed since its job was begun takes the job along. Behind the renaming of a deleted
+/// partition's directory it would write where nothing is any more, or another topic's log.
+template <class Items>
+void drop_removed(Items& items) {
+  std::erase_if(items, [](const auto& item) { return item.log == nullptr; });
+}
+
 template <class Items>
 bool any_failed(const Items& items) {
   return std::any_of(items.begin(), items.end(),
@@ -241,12 +248,14 @@ void GroupCommit::State::choose_checkpoints(Round& round) {
 }
 
 void GroupCommit::State::submit_flush(std::shared_ptr<Round> round) {
+  drop_removed(round->flushes);
   executor.run(
       [round, &disk = environment.disk, space = environment.space] { round->flush(disk, space); },
       [self = shared_from_this(), round] { self->flushed(round); });
 }
 
 void GroupCommit::State::submit_checkpoints(std::shared_ptr<Round> round) {
+  drop_removed(round->checkpoints);
   checkpointing.push_back(round);
   executor.run([round, &disk = environment.disk] { round->save(disk); },
                [self = shared_from_this(), round] { self->saved(round); });

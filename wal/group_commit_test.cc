@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "wal/recovery.h"
 #include "wal/test_log.h"
 
 namespace chronik::wal {
@@ -70,6 +71,29 @@ TEST_F(GroupCommitOnFakeDisk, NewLogsShareTheSyncOfTheirParent) {
   EXPECT_EQ(operations[DiskOperation::sync_data], 12);
   // The first log had a flush of its own, with the parent.
   EXPECT_EQ(operations[DiskOperation::sync_directory], 12 + 2);
+}
+
+// A topic is deleted while its records are on their way to the disk: the checkpoint that was to
+// follow them would be written into a directory that is not there any more, and end the broker.
+TEST_F(GroupCommitOnFakeDisk, ALogDestroyedDuringItsFlushIsNotCheckpointedAfterIt) {
+  std::vector<std::string> fatal;
+  environment.on_fatal = [&](const Error& error) { fatal.push_back(error.message); };
+  GroupCommitOptions options;
+  options.unsaved_log_bytes_max = 1;
+  GroupCommit eager(environment, executor, options);
+  bool destroyed = false;
+  for (const bool destroy : {false, true}) {
+    logs[0]->append(make_batch({.base_offset = logs[0]->end_offset()}));
+    eager.mark_dirty(*logs[0]);
+    if (destroy) eager.destroy(std::move(logs[0]), [&] { destroyed = true; });
+    executor.run_all();
+  }
+  EXPECT_TRUE(fatal.empty()) << fatal.front();
+  EXPECT_FALSE(eager.failed());
+  EXPECT_FALSE(eager.busy());
+  EXPECT_TRUE(destroyed);
+  EXPECT_EQ(environment.counters.checkpoints, 1U) << "no checkpoint followed the first flush";
+  EXPECT_FALSE(list_partition_files(disk, "/data/t-0").value().exists);
 }
 
 }  // namespace
