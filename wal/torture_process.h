@@ -95,7 +95,10 @@ class TortureProcess : public DurableListener {
 
   bool start() {
     environment_ = std::make_unique<LogEnvironment>(disk_, 3 + random_.below(10));
-    environment_->on_fatal = [this](const Error&) { fatal_ = true; };
+    environment_->on_fatal = [this](const Error& error) {
+      if (!disk_.struck()) fail("the disk is blamed, which did not fail: " + error.message);
+      fatal_ = true;
+    };
     fatal_ = false;
     GroupCommitOptions options;
     options.unsaved_log_bytes_max = 300 + random_.below(4000);
