@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs one client program of this folder against a broker of its own: run.py LANGUAGE.
+"""Runs one client program of this folder against a broker of its own: run.py LANGUAGE; run.py prepare fetches and
+compiles what all of them need.
 
 Every program does the same with its own library (see scenario.md): makes a topic, produces with every codec it has,
 consumes in a group whose members come and go, commits, lives through a kill -9 of the broker, and at last reads
@@ -14,76 +15,98 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "peers"))
 import brokers  # noqa: E402
 
-BUILD = pathlib.Path(os.environ.get("TEST_CLIENTS", brokers.ROOT / "build/clients"))
 LIMIT = 240  # seconds for the program, without its installation
 
 
-def install(command, folder, log):
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(BUILD / log, "wb") as out:
+def compile_client(command, log, folder):
+    """A program that does not compile has failed; it is not missing."""
+    with open(brokers.BUILD / log, "wb") as out:
         done = subprocess.run(command, cwd=folder, stdout=out, stderr=out)
-    brokers.require(done.returncode == 0, f"{' '.join(map(str, command))} failed: see {BUILD / log}")
+    if done.returncode != 0:
+        text = (brokers.BUILD / log).read_text(errors="replace")
+        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{text[-2000:]}")
 
 
-def python(name, *packages):
-    """A virtual environment with `packages`."""
+def python(name):
+    """A virtual environment with the packages of requirements.txt."""
     brokers.require_programs("python3")
-    folder = BUILD / name
-    if not (folder / "installed").exists():
-        install([sys.executable, "-m", "venv", folder], BUILD, f"{name}.log")
-        install([folder / "bin/pip", "install", "-q", *packages], folder, f"{name}.log")
-        (folder / "installed").touch()
+    folder, wanted = brokers.BUILD / name, HERE / name / "requirements.txt"
+    installed, log = folder / "installed.txt", brokers.BUILD / f"{name}.log"
+    if not installed.exists() or installed.read_text() != wanted.read_text():
+        brokers.download([sys.executable, "-m", "venv", "--clear", folder], log)
+        brokers.download([folder / "bin/pip", "install", "-q", "-r", wanted], log)
+        shutil.copy(wanted, installed)
     return [str(folder / "bin/python"), str(HERE / name / "scenario.py")]
 
 
 def confluent():
-    return python("confluent", "confluent-kafka==2.16.1")
+    return python("confluent")
 
 
 def aiokafka():
-    return python("aiokafka", "aiokafka[snappy,lz4,zstd]==0.14.0")
+    return python("aiokafka")
 
 
 def go():
     brokers.require_programs("go")
+    source = HERE / "go"
     version = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True).stdout.strip()
     numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
     # From 1.21 on, go fetches the version that go.mod names by itself, where it may.
     brokers.require(numbers >= (1, 21), f"{version} is older than go.mod can tell: 1.21 or later is needed")
-    program = BUILD / "go/scenario"
-    install(["go", "build", "-o", program, "."], HERE / "go", "go.log")
+    brokers.download(["go", "mod", "download"], brokers.BUILD / "go.log", source)
+    program = brokers.BUILD / "go/scenario"
+    compile_client(["go", "build", "-buildvcs=false", "-o", program, "."], "go.log", source)
     return [str(program)]
 
 
 def kafkajs():
     brokers.require_programs("node", "npm")
-    folder = BUILD / "kafkajs"
+    folder = brokers.BUILD / "kafkajs"
+    installed, wanted = folder / "installed.json", HERE / "kafkajs/package.json"
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "scenario.js"):
         shutil.copy(HERE / "kafkajs" / name, folder / name)
-    if not (folder / "node_modules/kafkajs").exists():
-        install(["npm", "install", "--silent", "--no-audit", "--no-fund"], folder, "kafkajs.log")
+    if not installed.exists() or installed.read_text() != wanted.read_text():
+        brokers.download(["npm", "install", "--no-audit", "--no-fund"], brokers.BUILD / "kafkajs.log", folder)
+        shutil.copy(wanted, installed)
     return ["node", str(folder / "scenario.js")]
 
 
 def java():
-    brokers.require_peers()
-    brokers.kafka_tool("install", check=True)
+    brokers.install_kafka()
     cache = os.environ.get("XDG_CACHE_HOME", f"{pathlib.Path.home()}/.cache")
     home = os.environ.get("PEERS_HOME", f"{cache}/chronik-peers")
-    classes, jars = BUILD / "java", f"{home}/kafka-tools/*"
-    install(["javac", "-d", classes, "-cp", jars, HERE / "java/Scenario.java"], classes, "java.log")
+    classes, jars = brokers.BUILD / "java", f"{home}/kafka-tools/*"
+    classes.mkdir(exist_ok=True)
+    compile_client(["javac", "-d", classes, "-cp", jars, HERE / "java/Scenario.java"], "java.log", classes)
     return ["java", "-Xmx256m", "-XX:+UseSerialGC", "-cp", f"{classes}:{jars}", "Scenario"]
 
 
 def kcat():
     brokers.require_programs("kcat")
     return [sys.executable, str(HERE / "kcat/scenario.py")]
+
+
+CLIENTS = {f.__name__: f for f in (java, go, confluent, aiokafka, kafkajs, kcat)}
+
+
+def prepare():
+    """Fetches and compiles what the clients need before the time of a test runs. What is missing is left to the test
+    of that client to tell."""
+    for name, client in CLIENTS.items():
+        begin = time.monotonic()
+        try:
+            client()
+            print(f"{name}: ready after {time.monotonic() - begin:.0f} s", flush=True)
+        except SystemExit:
+            print(f"{name}: not ready; its test will say why", flush=True)
 
 
 def run(command, broker):
@@ -111,11 +134,12 @@ def run(command, broker):
 
 
 def main():
-    clients = {f.__name__: f for f in (java, go, confluent, aiokafka, kafkajs, kcat)}
-    if len(sys.argv) != 2 or sys.argv[1] not in clients:
-        raise SystemExit(f"usage: run.py {'|'.join(clients)}")
-    BUILD.mkdir(parents=True, exist_ok=True)
-    command = clients[sys.argv[1]]()
+    if len(sys.argv) != 2 or sys.argv[1] not in (*CLIENTS, "prepare"):
+        raise SystemExit(f"usage: run.py {'|'.join(CLIENTS)}|prepare")
+    brokers.BUILD.mkdir(parents=True, exist_ok=True)
+    if sys.argv[1] == "prepare":
+        return prepare()
+    command = CLIENTS[sys.argv[1]]()
     # kcat makes its topic by using it.
     first_use = {"auto.create.topics.enable": "true", "num.partitions": "6"}
     settings = first_use if sys.argv[1] == "kcat" else {"auto.create.topics.enable": "false"}

@@ -16,7 +16,9 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHARED = pathlib.Path(os.environ.get("TEST_SHARED", ROOT.parent / "shared"))
 PROGRAM = os.environ.get("TEST_PROGRAM", str(ROOT / "build/release/chronik"))
+BUILD = pathlib.Path(os.environ.get("TEST_CLIENTS", ROOT / "build/clients"))  # what the peers install or compile
 SKIPPED = 77  # the exit status that ctest knows as skipped
+TRIES, PAUSE = 3, 10  # of a download; each pause is this many seconds longer than the one before
 
 _count = itertools.count()
 
@@ -41,6 +43,35 @@ def require_peers():
 
 def kafka_tool(*arguments, **options):
     return subprocess.run([str(SHARED / "peers/kafka"), *map(str, arguments)], **options)
+
+
+def download(command, log, folder=None):
+    """Runs a command that fetches something: three tries, for networks fail for a moment. Only downloads get them.
+    A peer that cannot be fetched is missing."""
+    for attempt in range(TRIES):
+        time.sleep(attempt * PAUSE)
+        with open(log, "wb") as out:
+            process = subprocess.Popen(
+                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            )
+            try:
+                if process.wait(timeout=300) == 0:
+                    return
+                why = f"status {process.returncode}"
+            except subprocess.TimeoutExpired:
+                why = "no end after 300 s"
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        print(f"{' '.join(map(str, command))}: {why}, try {attempt + 1} of {TRIES}", file=sys.stderr, flush=True)
+    last = pathlib.Path(log).read_text(errors="replace").strip().splitlines()[-1:]
+    require(False, f"{' '.join(map(str, command))} failed: {''.join(last)} ({log} has all of it)")
+
+
+def install_kafka():
+    """The jars of Kafka and of its tools, fetched once for this user."""
+    require_peers()
+    BUILD.mkdir(parents=True, exist_ok=True)
+    download([str(SHARED / "peers/kafka"), "install"], BUILD / "kafka.log")
 
 
 def answers(host, port):

@@ -161,8 +161,7 @@ CHECKS = {"api versions": check_api_versions, "log dirs": check_log_dirs}
 
 
 def main():
-    brokers.require_peers()
-    brokers.kafka_tool("install", check=True)
+    brokers.install_kafka()
     words = sys.argv[1:]
     failed = []
     with brokers.broker_under_test() as here, brokers.Kafka(
