@@ -4,6 +4,7 @@ Kafka by ../shared/peers/kafka. Ended by its id; its directory goes unless the t
 import itertools
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -86,12 +87,14 @@ def answers(host, port):
 
 
 def unused_port():
-    """A port whose successor is free too: Kafka's controller takes that."""
+    """A port whose successor is free too: Kafka's controller takes that. Below those that the system gives to
+    outgoing connections, one of which could take it before Kafka does."""
+    outgoing = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
+        port = random.randrange(10000, max(outgoing, 20000) - 1)
         with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
             try:
+                first.bind(("127.0.0.1", port))
                 second.bind(("127.0.0.1", port + 1))
                 return port
             except OSError:
