@@ -29,8 +29,8 @@ class File {
   virtual Result<std::size_t> read_at(std::uint64_t position, MutableByteView out) const = 0;
   /// Writes the parts one behind the other from `position`, all or an error. Errors: io, no_space.
   virtual Result<void> write_at(std::uint64_t position, std::span<const ByteView> parts) = 0;
-  /// What was written to this file before the call is durable when it returns. Errors: io,
-  /// no_space.
+  /// What was written to this file before the call is durable when it returns. Errors: io, and
+  /// nothing else: no failed sync may be taken for one that passes.
   virtual Result<void> sync_data() = 0;
   virtual Result<std::uint64_t> size() const = 0;
   /// Cuts, or extends with zeros. Durable after sync_data().

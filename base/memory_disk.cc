@@ -85,6 +85,11 @@ struct MemoryDisk::State {
     }
     return std::nullopt;
   }
+  /// Under the mutex: what a call meets that needs a descriptor, be it for its own time only.
+  std::optional<Error> take_descriptor(const std::string& path) const {
+    if (*open_files < open_files_max) return std::nullopt;
+    return Error{Errc::busy, fmt::format("cannot open {}: too many open files", path)};
+  }
   std::optional<Error> look(const std::string& path) const {
     if (sequence > power_off_at) {
       return Error{Errc::io, fmt::format("{}: the power is off", path)};
@@ -257,9 +262,7 @@ Result<std::shared_ptr<File>> MemoryDisk::open(const std::string& path, OpenMode
   if (mode == OpenMode::create) state_->call_hook(DiskOperation::create, path);
   const std::lock_guard lock(state_->mutex);
   if (auto error = state_->look(path)) return *error;
-  if (*state_->open_files >= state_->open_files_max) {
-    return Error{Errc::busy, fmt::format("cannot open {}: too many open files", path)};
-  }
+  if (auto error = state_->take_descriptor(path)) return *error;
   Node* node = state_->node(path);
   if (node == nullptr) {
     Directory* parent = state_->directory(parent_of(path));
@@ -280,6 +283,7 @@ Result<std::vector<DirectoryEntry>> MemoryDisk::list(const std::string& director
   state_->call_hook(DiskOperation::list, directory);
   const std::lock_guard lock(state_->mutex);
   if (auto error = state_->look(directory)) return *error;
+  if (auto error = state_->take_descriptor(directory)) return *error;
   const Directory* found = state_->directory(directory);
   if (found == nullptr) return missing(directory);
   std::vector<DirectoryEntry> entries;
@@ -354,6 +358,7 @@ Result<void> MemoryDisk::sync_directory(const std::string& directory) {
   const std::lock_guard lock(state_->mutex);
   Directory* found = state_->directory(directory);
   if (found == nullptr) return missing(directory);
+  if (auto error = state_->take_descriptor(directory)) return *error;
   if (auto error = state_->change(directory)) return *error;
   found->durable = found->current;
   found->unsynced.clear();

@@ -75,7 +75,7 @@ class MemoryDisk final : public Disk {
   /// Writes that would hold more than this fail with no_space.
   void set_capacity(std::uint64_t bytes);
   std::uint64_t used_bytes() const;
-  /// open() fails with busy while so many files are open.
+  /// open(), list() and sync_directory() fail with busy while so many files are open.
   void set_open_files_max(std::size_t count);
   std::size_t open_files() const;
   /// Called before each operation, outside of the disk's mutex, on the caller's thread.

@@ -37,8 +37,15 @@ Errc code_of(int error) {
 }
 
 Error failure(std::string_view what, const std::string& path, int error) {
+  const bool starved = error == EMFILE || error == ENFILE;
   return {code_of(error),
-          fmt::format("cannot {} {}: {}", what, path, std::generic_category().message(error))};
+          fmt::format("cannot {} {}: {}{}", what, path, std::generic_category().message(error),
+                      starved ? "; raise the limit (ulimit -n, LimitNOFILE=)" : "")};
+}
+
+/// Of a sync: whatever the system calls it, what was written may be lost. Nothing that passes.
+Error sync_failure(const std::string& path, int error) {
+  return {Errc::io, failure("sync", path, error).message};
 }
 
 template <class Call>
@@ -117,7 +124,7 @@ class PosixFile final : public File {
 
   Result<void> sync_data() override {
     if (retry_interrupted([&] { return ::fdatasync(fd_.get()); }) < 0) {
-      return failure("sync", path_, errno);
+      return sync_failure(path_, errno);
     }
     return {};
   }
@@ -223,7 +230,7 @@ Result<void> PosixDisk::make_directory(const std::string& directory) {
   if (error == EEXIST && ::stat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
     return {};
   }
-  return failure("make directory", directory, error);
+  return failure("make directory", directory, error == EEXIST ? ENOTDIR : error);
 }
 
 Result<void> PosixDisk::make_directories(const std::string& directory) {
@@ -257,7 +264,7 @@ Result<void> PosixDisk::sync_directory(const std::string& directory) {
       [&] { return ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
   if (fd.get() < 0) return failure("open", directory, errno);
   if (retry_interrupted([&] { return ::fsync(fd.get()); }) < 0) {
-    return failure("sync", directory, errno);
+    return sync_failure(directory, errno);
   }
   return {};
 }

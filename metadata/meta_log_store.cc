@@ -112,9 +112,11 @@ void MetaLogStore::step_snapshot() {
   executor_.run(
       [task, &environment] {
         task->finished = task->writer.step();
-        // A full disk may pass; after any other failure nothing that the disk says can be trusted.
+        // A full disk and a lack of descriptors may pass; after any other failure nothing that the
+        // disk says can be trusted.
         const Result<bool>& finished = *task->finished;
-        if (!finished && finished.error().code != Errc::no_space) {
+        if (!finished && finished.error().code != Errc::no_space &&
+            finished.error().code != Errc::busy) {
           environment.on_fatal(finished.error());
         }
       },

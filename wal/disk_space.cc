@@ -45,7 +45,8 @@ Result<void> SpaceGuard::admit(std::uint64_t bytes) {
     log_error("the disk is nearly full: records are refused until there is space",
               {{"directory", directory_},
                {"usable_bytes", std::max<std::int64_t>(0, usable + claimed)},
-               {"watermark_bytes", limits_.watermark_bytes}});
+               {"watermark_bytes", limits_.watermark_bytes},
+               {"advice", "free some space, delete records or shorten retention"}});
   }
   return Error{
       Errc::no_space,
@@ -81,7 +82,9 @@ bool SpaceGuard::release_reserve() {
   reserve_there_ = false;
   const Result<void> removed = disk_.remove(directory_ + "/" + std::string(reserve_file));
   log_error("the disk is full: its reserve is given up and records are refused",
-            {{"directory", directory_}, {"reserve_bytes", limits_.reserve_bytes}});
+            {{"directory", directory_},
+             {"reserve_bytes", limits_.reserve_bytes},
+             {"advice", "free some space, delete records or shorten retention"}});
   return removed.has_value();
 }
 

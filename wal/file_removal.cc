@@ -10,7 +10,9 @@ constexpr std::uint64_t slice_bytes = 64u << 20;
 
 bool FileRemoval::step(Disk& disk) {
   if (stack_.empty()) return true;
-  if (const Result<void> done = work(disk); !done) {
+  const Result<void> done = work(disk);
+  starved_ = !done && done.error().code == Errc::busy;
+  if (!done && !starved_) {
     log_warn("files that are no longer needed stay until the next start",
              {{"why", done.error().message}});
     stack_.clear();
@@ -21,6 +23,7 @@ bool FileRemoval::step(Disk& disk) {
 Result<void> FileRemoval::work(Disk& disk) {
   const std::string path = stack_.back();
   const Result<std::vector<DirectoryEntry>> entries = disk.list(path);
+  if (!entries && entries.error().code == Errc::busy) return entries.error();
   if (entries && !entries->empty()) {
     for (const DirectoryEntry& entry : *entries) stack_.push_back(path + "/" + entry.name);
     return {};

@@ -18,6 +18,8 @@ class FileRemoval {
   /// One slice of work. True when all is done (or given up, with a warning).
   bool step(Disk& disk);
   bool finished() const { return stack_.empty(); }
+  /// The last slice was out of file descriptors: it is done again by the next.
+  bool starved() const { return starved_; }
   const std::string& path() const { return path_; }
 
  private:
@@ -25,6 +27,7 @@ class FileRemoval {
 
   const std::string path_;
   std::vector<std::string> stack_;  // what is to go; the last one first
+  bool starved_ = false;
 };
 
 }  // namespace chronik::wal

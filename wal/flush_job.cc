@@ -20,8 +20,9 @@ std::string parent_of(const std::string& path) {
 }  // namespace
 
 void JobOutcome::meet(const Error& error, const LogPlace& place) {
-  if (error.code == Errc::busy) {
+  if (error.code == Errc::busy || error.code == Errc::no_space) {
     starved = true;
+    disk_full = error.code == Errc::no_space;
     return;
   }
   failed = true;
@@ -30,7 +31,7 @@ void JobOutcome::meet(const Error& error, const LogPlace& place) {
 
 void FlushWork::write() {
   if (outcome.failed) return;
-  outcome.starved = false;
+  outcome.begin_attempt();
   if (const Result<void> result = write_all(); !result) outcome.meet(result.error(), place);
 }
 
@@ -155,6 +156,13 @@ Result<void> FlushWork::write_segment(SegmentWrite& write) {
   return {};
 }
 
+void FlushWork::release_files() {
+  for (SegmentWrite& write : writes) {
+    write.file.reset();
+    write.done = false;
+  }
+}
+
 void FlushWork::add_syncs(SyncBatch& batch) const {
   if (!outcome.running()) return;
   if (sync_data && !writes.empty()) batch.files.push_back(writes.back().file);
@@ -182,7 +190,7 @@ Result<void> replace_checkpoint(Disk& disk, const std::string& directory, ByteVi
 
 void CheckpointWork::write() {
   if (outcome.failed) return;
-  outcome.starved = false;
+  outcome.begin_attempt();
   if (const Result<void> result = write_all(); !result) outcome.meet(result.error(), place);
 }
 
@@ -275,6 +283,8 @@ void FlushJob::run() {
 }
 bool FlushJob::failed() const { return work_->outcome.failed; }
 bool FlushJob::starved() const { return work_->outcome.starved; }
+bool FlushJob::disk_full() const { return work_->outcome.disk_full; }
+void FlushJob::release_files() { work_->release_files(); }
 std::uint64_t FlushJob::bytes() const { return work_->bytes; }
 
 CheckpointJob::CheckpointJob() = default;
@@ -295,5 +305,6 @@ void CheckpointJob::run() {
 }
 bool CheckpointJob::failed() const { return work_->outcome.failed; }
 bool CheckpointJob::starved() const { return work_->outcome.starved; }
+bool CheckpointJob::disk_full() const { return work_->outcome.disk_full; }
 
 }  // namespace chronik::wal

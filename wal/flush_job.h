@@ -36,8 +36,12 @@ class FlushJob {
   /// All of it, for one log alone.
   void run();
   bool failed() const;
-  /// Out of file descriptors: nothing is lost, do it all again when some are free.
+  /// Out of file descriptors, or of space when disk_full(): nothing is lost, do it all again when
+  /// there are some.
   bool starved() const;
+  bool disk_full() const;
+  /// Before it is done again: closes the files it holds; what was not synced is written once more.
+  void release_files();
   std::uint64_t bytes() const;
 
  private:
@@ -62,8 +66,9 @@ class CheckpointJob {
   void synced(const Result<void>& result);
   void run();
   bool failed() const;
-  /// As FlushJob's.
+  /// As FlushJob's; then PartitionLog::give_up_checkpoint().
   bool starved() const;
+  bool disk_full() const;
 
  private:
   friend class PartitionLog;

@@ -46,9 +46,12 @@ struct LogPlace {
 struct JobOutcome {
   bool failed = false;
   bool starved = false;
+  bool disk_full = false;  // what it starves for is space, not a descriptor
 
   bool running() const { return !failed && !starved; }
-  /// Out of descriptors: starved. Anything else is fatal.
+  void begin_attempt() { starved = disk_full = false; }
+  /// Out of descriptors or of space: starved. Anything else is fatal, as is every failed sync
+  /// (which is never said to be for want of space).
   void meet(const Error& error, const LogPlace& place);
 };
 
@@ -91,6 +94,7 @@ struct FlushWork {
   /// What write() left to be synced, and how that ended.
   void add_syncs(SyncBatch& batch) const;
   void synced(const Result<void>& result);
+  void release_files();
 
  private:
   Result<void> prepare_directory();

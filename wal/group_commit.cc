@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
+#include <limits>
+#include <span>
 
 #include "base/log.h"
 #include "wal/file_removal.h"
@@ -12,22 +15,42 @@ namespace chronik::wal {
 
 namespace {
 
-/// Out of descriptors: a round is tried so often, each time after some were closed.
-constexpr int starved_attempts_max = 1000;
+/// Out of descriptors or space: what even one log alone could not get is asked for again after
+/// this.
+constexpr milliseconds starved_pause{10};
+/// So long nobody must have starved before all is as before.
+constexpr milliseconds starved_quiet{10'000};
+constexpr std::size_t no_width_limit = std::numeric_limits<std::size_t>::max();
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
 
-/// Renames the directory of a deleted partition aside. Nothing to do when it is not there, or is
-/// another topic's already.
-Result<void> set_aside(Disk& disk, const std::string& directory, const LogIdentity& identity,
-                       const std::string& aside) {
-  TRY_ASSIGN(const PartitionFiles files, list_partition_files(disk, directory));
-  const bool ours = std::find(files.topic_ids.begin(), files.topic_ids.end(), identity.topic_id) !=
-                    files.topic_ids.end();
-  if (!files.exists || !ours) return {};
-  TRY(disk.rename(directory, aside));
-  return disk.sync_directory(parent_of(directory));
+bool may_pass(const Error& error) {
+  return error.code == Errc::busy || error.code == Errc::no_space;
 }
+
+/// The directory of a deleted partition, which is renamed aside.
+struct Deletion {
+  std::string directory;
+  std::string aside;
+  LogIdentity identity;
+  GroupCommit::Done done;
+  bool renamed = false;
+  std::optional<Error> error;
+
+  /// May be called again when it was out of descriptors. Nothing to do when the directory is not
+  /// there, or is another topic's already.
+  Result<void> run(Disk& disk) {
+    if (!renamed) {
+      TRY_ASSIGN(const PartitionFiles files, list_partition_files(disk, directory));
+      const bool ours = std::find(files.topic_ids.begin(), files.topic_ids.end(),
+                                  identity.topic_id) != files.topic_ids.end();
+      if (!files.exists || !ours) return {};
+      TRY(disk.rename(directory, aside));
+      renamed = true;
+    }
+    return disk.sync_directory(parent_of(directory));
+  }
+};
 
 }  // namespace
 
@@ -45,32 +68,39 @@ struct CheckpointItem {
 struct Round {
   std::vector<FlushItem> flushes;
   std::vector<CheckpointItem> checkpoints;
-  int attempts = 0;
+  /// Logs that are tried at once: fewer than all when descriptors are short.
+  std::size_t width = no_width_limit;
 
+  template <class Item>
+  std::span<Item> tried(std::vector<Item>& items) const {
+    return std::span<Item>(items).first(std::min(width, items.size()));
+  }
   void flush(Disk& disk, SpaceGuard* space) {
-    for (FlushItem& item : flushes) {
+    const std::span<FlushItem> now = tried(flushes);
+    for (FlushItem& item : now) {
       item.job.write();
       if (item.job.failed()) return;
-      if (flushes.size() > 1) item.job.start_writeback();
+      if (now.size() > 1) item.job.start_writeback();
     }
-    sync(disk, flushes);
+    sync(disk, now);
     if (space != nullptr) space->refresh();
   }
   void save(Disk& disk) {
-    for (CheckpointItem& item : checkpoints) {
+    const std::span<CheckpointItem> now = tried(checkpoints);
+    for (CheckpointItem& item : now) {
       item.job.write();
       if (item.job.failed()) return;
     }
-    if (!sync(disk, checkpoints)) return;
-    for (CheckpointItem& item : checkpoints) {
+    if (!sync(disk, now)) return;
+    for (CheckpointItem& item : now) {
       item.job.publish();
       if (item.job.failed()) return;
     }
-    sync(disk, checkpoints);
+    sync(disk, now);
   }
   /// One batch for all; false when it failed.
   template <class Items>
-  static bool sync(Disk& disk, Items& items) {
+  static bool sync(Disk& disk, const Items& items) {
     SyncBatch batch;
     for (auto& item : items) item.job.add_syncs(batch);
     // New logs share their parent.
@@ -112,6 +142,34 @@ bool any_starved(const Items& items) {
                      [](const auto& item) { return item.job.starved(); });
 }
 
+template <class Items>
+bool any_disk_full(const Items& items) {
+  return std::any_of(items.begin(), items.end(),
+                     [](const auto& item) { return item.job.disk_full(); });
+}
+
+/// Takes what has come to its end out of the round; the round itself when that is all of it. What
+/// is left is still wanted.
+template <class Item>
+std::shared_ptr<Round> take_finished(const std::shared_ptr<Round>& round,
+                                     std::vector<Item> Round::*member) {
+  std::vector<Item>& items = (*round).*member;
+  const std::size_t tried = round->tried(items).size();
+  if (tried == items.size() && !any_starved(items)) return round;
+  auto finished = std::make_shared<Round>();
+  std::vector<Item> left;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    Item& item = items[i];
+    if (i < tried && !item.job.starved()) {
+      ((*finished).*member).push_back(std::move(item));
+    } else if (item.log != nullptr) {
+      left.push_back(std::move(item));
+    }
+  }
+  items = std::move(left);
+  return finished;
+}
+
 struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State> {
   State(GroupCommit& owner, LogEnvironment& of_shard, IoExecutor& io, GroupCommitOptions chosen)
       : group(owner), environment(of_shard), executor(io), options(std::move(chosen)) {}
@@ -123,7 +181,15 @@ struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State> {
   void submit_checkpoints(std::shared_ptr<Round> round);
   void flushed(const std::shared_ptr<Round>& round);
   void saved(const std::shared_ptr<Round>& round);
-  bool retry(Round& round);
+  template <class Item>
+  std::shared_ptr<Round> look_at(const std::shared_ptr<Round>& round,
+                                 std::vector<Item> Round::*member);
+  void begin_again(Round& round);
+  void later(std::function<void()> retry);
+  void run_postponed();
+  void give_descriptors_back();
+  void wait_for_space();
+  void set_aside(std::shared_ptr<Deletion> deletion);
   void remove_path(std::string path);
   void next_removal();
   void cancel_removals(const std::string& directory);
@@ -145,6 +211,12 @@ struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State> {
   std::deque<std::shared_ptr<FileRemoval>> removals;  // the first one may be under way
   bool removing = false;
   bool failed = false;
+  /// Out of descriptors: how many logs a round tries at once, and whether it waits before it does.
+  std::size_t width = no_width_limit;
+  bool pause = false;
+  std::vector<std::function<void()>> postponed;
+  bool starved = false;  // of descriptors or space, and said so
+  SteadyTime starved_at{};
   bool tick_wanted = false;
   SteadyTime last_tick{};
   std::optional<Done> stop_done;
@@ -249,6 +321,7 @@ void GroupCommit::State::choose_checkpoints(Round& round) {
 
 void GroupCommit::State::submit_flush(std::shared_ptr<Round> round) {
   drop_removed(round->flushes);
+  round->width = width;
   executor.run(
       [round, &disk = environment.disk, space = environment.space] { round->flush(disk, space); },
       [self = shared_from_this(), round] { self->flushed(round); });
@@ -256,18 +329,46 @@ void GroupCommit::State::submit_flush(std::shared_ptr<Round> round) {
 
 void GroupCommit::State::submit_checkpoints(std::shared_ptr<Round> round) {
   drop_removed(round->checkpoints);
+  round->width = width;
   checkpointing.push_back(round);
   executor.run([round, &disk = environment.disk] { round->save(disk); },
                [self = shared_from_this(), round] { self->saved(round); });
 }
 
-/// Frees descriptors for another attempt. False when that did not help for long.
-bool GroupCommit::State::retry(Round& round) {
+/// What has come to its end, and how the next attempt is made. Out of descriptors, it holds fewer
+/// files at once. It waits where nothing is left to give back, or the disk is full.
+template <class Item>
+std::shared_ptr<Round> GroupCommit::State::look_at(const std::shared_ptr<Round>& round,
+                                                   std::vector<Item> Round::*member) {
+  std::vector<Item>& items = (*round).*member;
+  const std::size_t tried = round->tried(items).size();
+  pause = false;
+  if (any_disk_full(items)) {
+    pause = true;
+    wait_for_space();
+  } else if (any_starved(items)) {
+    pause = tried <= 1 && environment.files.count() == 0;
+    width = std::max<std::size_t>(tried / 2, 1);
+    give_descriptors_back();
+  }
+  return take_finished(round, member);
+}
+
+void GroupCommit::State::give_descriptors_back() {
   environment.files.shrink();
-  if (++round.attempts < starved_attempts_max) return true;
-  failed = true;
-  environment.on_fatal({Errc::io, "out of file descriptors: raise the limit (ulimit -n)"});
-  return false;
+  starved_at = last_tick;
+  want_tick();
+  if (std::exchange(starved, true)) return;
+  log_error("no file descriptors left for the logs: what was taken waits until it can be written",
+            {{"advice", "raise the limit of open files (ulimit -n, LimitNOFILE=)"}});
+}
+
+void GroupCommit::State::wait_for_space() {
+  starved_at = last_tick;
+  want_tick();
+  if (std::exchange(starved, true)) return;
+  log_error("the disk is full: what was taken waits until it can be written",
+            {{"advice", "free some space"}});
 }
 
 void GroupCommit::State::flushed(const std::shared_ptr<Round>& round) {
@@ -276,26 +377,28 @@ void GroupCommit::State::flushed(const std::shared_ptr<Round>& round) {
     failed = true;
     return;
   }
-  if (any_starved(round->flushes)) {
-    if (retry(*round)) submit_flush(round);
-    return;
-  }
-  flushing.reset();
-  ++environment.counters.flushes;
-  for (FlushItem& item : round->flushes) {
+  const std::shared_ptr<Round> finished = look_at(round, &Round::flushes);
+  for (FlushItem& item : finished->flushes) {
     unsaved_bytes += item.job.bytes();
     if (item.log != nullptr) item.log->end_flush(std::move(item.job));
   }
-  if (!round->checkpoints.empty()) submit_checkpoints(round);
-  // The disk goes on before the acknowledgements are written.
-  notifying.push_back(round);
-  start_round();
-  for (FlushItem& item : round->flushes) {
+  notifying.push_back(finished);
+  if (finished != round && !round->flushes.empty()) {
+    for (FlushItem& item : round->flushes) item.job.release_files();
+    pause ? later([this, round] { submit_flush(round); }) : submit_flush(round);
+  } else {
+    flushing.reset();
+    ++environment.counters.flushes;
+    if (!round->checkpoints.empty()) submit_checkpoints(round);
+    // The disk goes on before the acknowledgements are written.
+    start_round();
+  }
+  for (FlushItem& item : finished->flushes) {
     if (item.log != nullptr && item.log->listener_ != nullptr) {
       item.log->listener_->on_durable(*item.log);
     }
   }
-  std::erase(notifying, round);
+  std::erase(notifying, finished);
   if (unsaved_bytes != 0) want_tick();
   finish_stop();
 }
@@ -307,12 +410,10 @@ void GroupCommit::State::saved(const std::shared_ptr<Round>& round) {
     return;
   }
   std::erase(checkpointing, round);
-  if (any_starved(round->checkpoints)) {
-    if (retry(*round)) submit_checkpoints(round);
-    return;
-  }
-  notifying.push_back(round);
-  for (CheckpointItem& item : round->checkpoints) {
+  const std::shared_ptr<Round> finished = look_at(round, &Round::checkpoints);
+  if (finished != round) begin_again(*round);
+  notifying.push_back(finished);
+  for (CheckpointItem& item : finished->checkpoints) {
     if (item.log == nullptr) continue;
     const std::uint64_t before = item.log->unsaved_bytes();
     item.log->end_checkpoint(std::move(item.job));
@@ -321,13 +422,37 @@ void GroupCommit::State::saved(const std::shared_ptr<Round>& round) {
     // What was wanted while this one was under way.
     if (item.log->dirty()) group.mark_dirty(*item.log);
   }
-  for (CheckpointItem& item : round->checkpoints) {
+  for (CheckpointItem& item : finished->checkpoints) {
     if (item.log != nullptr && item.log->listener_ != nullptr) {
       item.log->listener_->on_durable(*item.log);
     }
   }
-  std::erase(notifying, round);
+  std::erase(notifying, finished);
   finish_stop();
+}
+
+/// A checkpoint that starved would overtake a truncation that was asked for behind it, if the same
+/// job were run once more: a new one takes its turn.
+void GroupCommit::State::begin_again(Round& round) {
+  for (CheckpointItem& item : round.checkpoints) item.log->give_up_checkpoint(std::move(item.job));
+  const auto mark = [this] {
+    for (PartitionLog* log : std::vector<PartitionLog*>(logs)) {
+      if (log->checkpoint_due()) group.mark_dirty(*log);
+    }
+  };
+  pause ? later(mark) : mark();
+}
+
+/// With the next tick, which comes soon; a group that stops has none.
+void GroupCommit::State::later(std::function<void()> retry) {
+  if (stop_done.has_value()) return retry();
+  postponed.push_back(std::move(retry));
+  if (options.on_tick_wanted) options.on_tick_wanted();
+}
+
+void GroupCommit::State::run_postponed() {
+  if (failed) return;
+  for (const std::function<void()>& retry : std::exchange(postponed, {})) retry();
 }
 
 void GroupCommit::State::remove_path(std::string path) {
@@ -341,7 +466,8 @@ void GroupCommit::State::next_removal() {
   executor.run([removal = removals.front(), &disk = environment.disk] { removal->step(disk); },
                [self = shared_from_this(), removal = removals.front()] {
                  if (removal->finished()) std::erase(self->removals, removal);
-                 self->next_removal();
+                 removal->starved() ? self->later([state = self.get()] { state->next_removal(); })
+                                    : self->next_removal();
                  self->finish_stop();
                });
 }
@@ -355,28 +481,39 @@ void GroupCommit::State::cancel_removals(const std::string& directory) {
 
 void GroupCommit::destroy(std::unique_ptr<PartitionLog> log, Done done) {
   State& state = *state_;
-  const LogIdentity identity = log->identity();
-  const std::string directory = log->directory();
+  auto deletion = std::make_shared<Deletion>();
+  deletion->identity = log->identity();
+  deletion->directory = log->directory();
+  deletion->aside =
+      parent_of(deletion->directory) + "/" +
+      deleted_directory_name(deletion->identity.topic_id, deletion->identity.partition);
+  deletion->done = std::move(done);
   remove(*log);
   log.reset();
-  state.cancel_removals(directory);
-  const std::string aside =
-      parent_of(directory) + "/" + deleted_directory_name(identity.topic_id, identity.partition);
-  auto error = std::make_shared<std::optional<Error>>();
-  state.executor.run(
-      [error, &environment = state.environment, directory, identity, aside] {
-        Result<void> renamed = set_aside(environment.disk, directory, identity, aside);
+  state.cancel_removals(deletion->directory);
+  state.set_aside(std::move(deletion));
+}
+
+void GroupCommit::State::set_aside(std::shared_ptr<Deletion> deletion) {
+  executor.run(
+      [deletion, &environment = environment] {
+        deletion->error.reset();
+        const Result<void> renamed = deletion->run(environment.disk);
         if (renamed) return;
-        *error = renamed.error();
-        environment.on_fatal(renamed.error());
+        deletion->error = renamed.error();
+        if (!may_pass(renamed.error())) environment.on_fatal(renamed.error());
       },
-      [self = state.shared_from_this(), error, aside, done = std::move(done)] {
-        if (error->has_value()) {
+      [self = shared_from_this(), deletion] {
+        if (!deletion->error.has_value()) {
+          self->remove_path(deletion->aside);
+          deletion->done();
+        } else if (may_pass(*deletion->error)) {
+          deletion->error->code == Errc::busy ? self->give_descriptors_back()
+                                              : self->wait_for_space();
+          self->later([state = self.get(), deletion] { state->set_aside(deletion); });
+        } else {
           self->failed = true;
-          return;
         }
-        self->remove_path(aside);
-        done();
       });
 }
 
@@ -388,8 +525,9 @@ void GroupCommit::State::want_tick() {
 }
 
 std::optional<SteadyTime> GroupCommit::next_tick() const {
-  if (!state_->tick_wanted) return std::nullopt;
+  if (!state_->tick_wanted && state_->postponed.empty()) return std::nullopt;
   milliseconds period = state_->options.idle_checkpoint;
+  if (!state_->postponed.empty()) period = std::min(period, starved_pause);
   for (const PartitionLog* log : state_->logs) {
     if (log->has_unsynced() && log->settings().flush_ms.has_value()) {
       period = std::min(period, std::max(*log->settings().flush_ms, milliseconds(10)));
@@ -402,7 +540,13 @@ void GroupCommit::tick(SteadyTime now) {
   State& state = *state_;
   state.last_tick = now;
   state.tick_wanted = false;
-  bool again = false;
+  state.run_postponed();
+  bool again = state.starved;
+  if (state.starved && now - state.starved_at > starved_quiet) {
+    state.starved = false;
+    state.width = no_width_limit;
+    log_info("the logs are written again");
+  }
   for (PartitionLog* log : std::vector<PartitionLog*>(state.logs)) {
     PartitionLog::GroupSlot& slot = log->group_;
     if (!log->has_unsynced()) {
@@ -437,6 +581,7 @@ void GroupCommit::stop(Done done) {
   State& state = *state_;
   CHECK(!state.stop_done.has_value());
   state.stop_done = std::move(done);
+  state.run_postponed();
   for (PartitionLog* log : std::vector<PartitionLog*>(state.logs)) mark_dirty(*log);
   state.finish_stop();
 }

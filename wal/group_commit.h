@@ -1,7 +1,7 @@
 // GroupCommit: makes the dirty logs of one shard durable together. While one flush is in flight the
 // next batch forms; there is no timer in the way of an ack. Per round: write all, sync all, then
-// the listeners' on_durable(), then checkpoints that are due (behind the acks). A journal may enter
-// behind this interface later.
+// the listeners' on_durable(), then checkpoints that are due (behind the acks). Out of
+// descriptors or space a round goes on in parts, or waits: nothing is lost by that, and it passes.
 //
 // One per shard, on the shard; disk work goes to the IoExecutor. After a fatal disk error no
 // listener is called any more.

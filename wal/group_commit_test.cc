@@ -96,5 +96,121 @@ TEST_F(GroupCommitOnFakeDisk, ALogDestroyedDuringItsFlushIsNotCheckpointedAfterI
   EXPECT_FALSE(list_partition_files(disk, "/data/t-0").value().exists);
 }
 
+class GroupCommitInNeed : public GroupCommitOnFakeDisk {
+ protected:
+  GroupCommitInNeed() {
+    environment.on_fatal = [this](const Error& error) { fatal = error.message; };
+  }
+
+  /// What waits is tried again with each tick.
+  void tick() { group.tick(now += milliseconds(10)); }
+  void try_for_a_while() {
+    for (int i = 0; i < 20; ++i) {
+      executor.run_all();
+      tick();
+    }
+  }
+  void run_all() {
+    try_for_a_while();
+    executor.run_all();
+  }
+  void leave_descriptors(std::size_t count) { disk.set_open_files_max(disk.open_files() + count); }
+  void expect_all_durable(Offset end) {
+    for (const auto& log : logs) EXPECT_EQ(log->durable_end_offset(), end);
+    EXPECT_EQ(fatal, "");
+  }
+  /// What was acknowledged is on the disk.
+  void expect_there_after_a_power_cut(Offset end) {
+    logs.clear();
+    Random random(1);
+    disk.crash(random, CrashModel::reordered);
+    LogEnvironment restarted{disk};
+    for (std::int32_t partition = 0; partition < 12; ++partition) {
+      const auto log = PartitionLog::open(restarted, "/data/t-" + std::to_string(partition),
+                                          {"t", partition, testing::test_topic_id()},
+                                          std::make_shared<LogSettings>(), nullptr);
+      ASSERT_TRUE(log) << log.error().message;
+      EXPECT_EQ((*log)->end_offset(), end);
+    }
+  }
+
+  std::string fatal;
+  SteadyTime now{};
+};
+
+// Somebody else has filled the disk to its last byte: what was accepted is kept until it can be
+// written, and acknowledged then.
+TEST_F(GroupCommitInNeed, AFullDiskIsWaitedFor) {
+  append(1);
+  run_all();
+  disk.set_capacity(disk.used_bytes() + 200);  // the first few still fit
+  append(1);
+  try_for_a_while();
+  EXPECT_EQ(logs.front()->durable_end_offset(), 2);
+  EXPECT_EQ(logs.back()->durable_end_offset(), 1);
+  EXPECT_EQ(fatal, "");
+  disk.set_capacity(1 << 20);
+  run_all();
+  expect_all_durable(2);
+  expect_there_after_a_power_cut(2);
+}
+
+// More logs in a round than there are descriptors: each holds one until it is synced. One log alone
+// needs two, its file and its directory.
+TEST_F(GroupCommitInNeed, ARoundGoesOnInParts) {
+  for (const std::size_t left : {std::size_t{2}, std::size_t{3}, std::size_t{5}}) {
+    leave_descriptors(left);
+    append(2);
+    run_all();
+    expect_all_durable(logs.front()->end_offset());
+    environment.files.shrink();
+  }
+  disk.set_open_files_max(1000);
+  expect_there_after_a_power_cut(6);
+}
+
+TEST_F(GroupCommitInNeed, WritesWaitUntilThereAreSome) {
+  append(1);
+  disk.set_open_files_max(0);
+  try_for_a_while();
+  for (const auto& log : logs) EXPECT_EQ(log->durable_end_offset(), 0);
+  EXPECT_TRUE(group.busy());
+  EXPECT_EQ(fatal, "");
+
+  leave_descriptors(3);
+  run_all();
+  expect_all_durable(1);
+  bool stopped = false;
+  group.stop([&] { stopped = true; });  // checkpoints too
+  run_all();
+  EXPECT_TRUE(stopped);
+  disk.set_open_files_max(1000);
+  expect_there_after_a_power_cut(1);
+}
+
+TEST_F(GroupCommitInNeed, ADeletionWaitsAndIsDurableThen) {
+  append(1);
+  run_all();
+  append(1);  // in flight when its log goes
+  environment.files.shrink();
+  disk.set_open_files_max(0);
+  bool deleted = false;
+  group.destroy(std::move(logs.back()), [&] { deleted = true; });
+  logs.pop_back();
+  try_for_a_while();
+  EXPECT_FALSE(deleted);
+  EXPECT_TRUE(disk.exists("/data/t-11").value());
+
+  leave_descriptors(2);
+  run_all();
+  EXPECT_TRUE(deleted);
+  EXPECT_EQ(disk.files("/data/t-11").size(), 0u);
+  expect_all_durable(2);
+  logs.clear();
+  Random random(1);
+  disk.crash(random, CrashModel::reordered);
+  EXPECT_FALSE(disk.exists("/data/t-11").value());
+}
+
 }  // namespace
 }  // namespace chronik::wal

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -42,7 +43,10 @@ class LogTorture final : public TortureProcess {
       for (std::uint64_t n = 1 + random_.below(4); n > 0; --n) append(partition);
       if (!random_.one_in(8)) group_->mark_dirty(*partition.log);
     } else if (dice < 68) {
+      // Sometimes there are no descriptors for the work: it is done again, nothing is lost.
+      if (random_.one_in(20)) disk_.set_open_files_max(random_.below(8));
       executor_.step();
+      disk_.set_open_files_max(std::numeric_limits<std::size_t>::max());
     } else if (dice < 84) {
       check(partition);
     } else if (dice < 88) {

@@ -168,6 +168,8 @@ class PartitionLog {
   CheckpointJob begin_checkpoint();
   /// Moves the durable log start; what it made superfluous is added to take_removals().
   void end_checkpoint(CheckpointJob job);
+  /// Instead, for a job that starved: what it was to do is left to the next checkpoint.
+  void give_up_checkpoint(CheckpointJob job);
   /// Paths of files that are no longer part of the log, to be removed slice by slice.
   std::vector<std::string> take_removals();
 

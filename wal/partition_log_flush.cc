@@ -1,5 +1,6 @@
 // The part of PartitionLog that makes entries durable.
 #include <algorithm>
+#include <iterator>
 
 #include "base/log.h"
 #include "wal/flush_work.h"
@@ -204,17 +205,25 @@ void PartitionLog::end_checkpoint(CheckpointJob job) {
   }
 }
 
+void PartitionLog::give_up_checkpoint(CheckpointJob job) {
+  CHECK(checkpoint_in_flight_ && job.work_ != nullptr);
+  checkpoint_in_flight_ = false;
+  checkpoint_wanted_ = true;
+  std::vector<std::string>& kept = job.work_->removals;
+  removals_.insert(removals_.begin(), std::make_move_iterator(kept.begin()),
+                   std::make_move_iterator(kept.end()));
+}
+
 std::vector<std::string> PartitionLog::take_removals() { return std::exchange(removals_done_, {}); }
 
 Result<void> PartitionLog::flush() {
   CHECK(!flush_in_flight_);
   FlushJob job = begin_flush();
   job.run();
-  const bool starved = job.starved();
+  const Errc code = job.disk_full() ? Errc::no_space : job.starved() ? Errc::busy : Errc::io;
   end_flush(std::move(job));
   if (poisoned_) {
-    return Error{starved ? Errc::busy : Errc::io,
-                 fmt::format("{}: the log could not be written", directory_)};
+    return Error{code, fmt::format("{}: the log could not be written", directory_)};
   }
   return {};
 }

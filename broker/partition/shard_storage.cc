@@ -9,12 +9,25 @@ ShardStorage::ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, wal::S
     : shard_(shard),
       environment_(disk, open_files_max),
       io_(io),
-      group_(environment_, io),
+      group_(environment_, io, group_options()),
       tick_(shard.timers(), [this] {
         group_.tick(shard_.now());
         arm_tick();
       }) {
   environment_.space = space;
+}
+
+wal::GroupCommitOptions ShardStorage::group_options() {
+  wal::GroupCommitOptions options;
+  options.on_tick_wanted = [this] { hurry_tick(); };
+  return options;
+}
+
+/// What waits for descriptors or space is tried again sooner than a tick is due for anything else.
+void ShardStorage::hurry_tick() {
+  const std::optional<SteadyTime> next = group_.next_tick();
+  if (stopping_ || !next || (tick_.armed() && tick_.deadline() <= *next)) return;
+  tick_.arm_at(*next);
 }
 
 void ShardStorage::arm_tick() {

@@ -35,6 +35,9 @@ class ShardStorage {
   Future<void> stop();
 
  private:
+  wal::GroupCommitOptions group_options();
+  void hurry_tick();
+
   Shard& shard_;
   wal::LogEnvironment environment_;
   wal::IoExecutor& io_;
