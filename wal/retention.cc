@@ -1,7 +1,5 @@
 #include "wal/retention.h"
 
-#include "base/log.h"
-
 namespace chronik::wal {
 
 Timestamp RetentionClock::observe(Timestamp wall, SteadyTime steady) {
@@ -13,11 +11,7 @@ Timestamp RetentionClock::observe(Timestamp wall, SteadyTime steady) {
   const auto elapsed = std::chrono::duration_cast<milliseconds>(steady - last_steady_).count();
   const Timestamp expected = *last_ + elapsed;
   const bool ahead = wall - expected > tolerance_.count();
-  if (ahead && !jump_seen_.has_value()) {
-    jump_seen_ = steady;
-    log_warn("the clock has jumped ahead: old segments are kept until it has stayed there",
-             {{"jump_ms", wall - expected}, {"hold_ms", hold_.count()}});
-  }
+  if (ahead && !jump_seen_.has_value()) jump_seen_ = steady;
   const bool believed = !ahead || steady - *jump_seen_ >= hold_;
   if (believed) jump_seen_.reset();
   last_ = believed ? wall : expected;

@@ -70,6 +70,7 @@ void GroupCoordinator::start() {
   log_info("group coordinator started", {{"groups", image->group_count()},
                                          {"with_members", active_.size()},
                                          {"offsets", image->offset_count()}});
+  retention_clock_.observe(clock_.now_ms(), clock_.steady_now());
   expiry_timer_.arm_at(clock_.steady_now() + settings_.offsets_check_interval);
 }
 

@@ -23,6 +23,7 @@
 #include "broker/runtime/task.h"
 #include "broker/runtime/timer.h"
 #include "metadata/metadata_store.h"
+#include "wal/retention.h"
 
 namespace chronik::broker {
 
@@ -159,6 +160,8 @@ class GroupCoordinator {
   std::unordered_map<GroupToken, Open> waiting_;
 
   Timer expiry_timer_;
+  wal::RetentionClock retention_clock_;
+  Timestamp retention_now_ = 0;            // of the slice that is looked at
   std::vector<std::string> expiry_queue_;  // groups that this round has yet to look at
   // Callbacks of the store hold it weakly: they may come after this object is gone.
   std::shared_ptr<GroupCoordinator*> self_;

@@ -203,6 +203,7 @@ Task<std::vector<ErrorCode>> GroupCoordinator::delete_groups(std::vector<std::st
 
 /// Every offsets.retention.check.interval.ms all groups are looked at, in slices.
 void GroupCoordinator::on_expiry_timer() {
+  retention_now_ = retention_clock_.observe(clock_.now_ms(), clock_.steady_now());
   const std::shared_ptr<const metadata::Image> image = store_.image();
   if (expiry_queue_.empty()) {
     expiry_queue_.reserve(image->group_count());
@@ -250,7 +251,6 @@ std::size_t GroupCoordinator::expire_offsets(const metadata::Image& image,
   const Group& group = entry == nullptr ? *inactive : entry->group;
   if (group.state() == GroupState::dead) return 0;
 
-  const Timestamp now_ms = clock_.now_ms();
   std::unordered_map<Uuid, std::vector<PartitionId>> expired;
   std::size_t count = 0;
   bool all = true;
@@ -258,8 +258,8 @@ std::size_t GroupCoordinator::expire_offsets(const metadata::Image& image,
     const metadata::Topic* topic = image.topic(topic_id);
     const bool gone =
         topic != nullptr && count < offsets_per_slice &&
-        group.offset_expired(topic->name, offset.commit_time_ms, offset.expire_time_ms, now_ms,
-                             settings_.offsets_retention);
+        group.offset_expired(topic->name, offset.commit_time_ms, offset.expire_time_ms,
+                             retention_now_, settings_.offsets_retention);
     all &= gone;
     if (!gone) return;
     expired[topic_id].push_back(offset.partition);

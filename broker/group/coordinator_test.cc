@@ -387,6 +387,42 @@ TEST_F(GroupCoordinatorTest, OffsetsExpireAndGroupsWithThem) {
   EXPECT_EQ(store_.image()->offset_count(), 0u);
 }
 
+// A month ahead and back within the hour: who committed goes on where it was.
+TEST_F(GroupCoordinatorTest, OffsetsOutliveAClockThatJumpsForAWhile) {
+  await(groups_->commit(commit_of("simple", "news", {{0, 1}})));
+  clock_.jump_wall(hours{24 * 30});
+  for (int pass = 0; pass < 5; ++pass) {
+    advance(std::chrono::minutes{10});
+    settle();
+  }
+  EXPECT_NE(committed("simple", "news", 0), nullptr);
+  clock_.jump_wall(-hours{24 * 60});
+  for (int pass = 0; pass < 12; ++pass) {
+    advance(std::chrono::minutes{10});
+    settle();
+  }
+  EXPECT_NE(committed("simple", "news", 0), nullptr);
+  // What stays for an hour is the time.
+  clock_.jump_wall(hours{24 * 60});
+  for (int pass = 0; pass < 8; ++pass) {
+    advance(std::chrono::minutes{10});
+    settle();
+  }
+  EXPECT_EQ(committed("simple", "news", 0), nullptr);
+}
+
+TEST_F(GroupCoordinatorTest, ASessionLastsAsLongAsItsHeartbeatsWhateverTheClockSays) {
+  const std::string member = make_member("g");
+  for (const hours jump : {hours{24 * 30}, -hours{24 * 60}, hours{24 * 30}}) {
+    clock_.jump_wall(jump);
+    advance(milliseconds{9'000});
+    EXPECT_EQ(groups_->heartbeat("g", member, std::nullopt, 1), ErrorCode::none);
+  }
+  clock_.jump_wall(-hours{24});
+  advance(milliseconds{10'001});
+  EXPECT_EQ(groups_->heartbeat("g", member, std::nullopt, 1), ErrorCode::unknown_member_id);
+}
+
 TEST_F(GroupCoordinatorTest, ExpiryLooksAtAllGroupsInSlices) {
   for (int i = 0; i < 2'500; ++i) {
     await(groups_->commit(commit_of("g" + std::to_string(i), "news", {{0, 1}})));

@@ -213,8 +213,8 @@ Result<void> Partition::delete_before(Offset offset) {
   return {};
 }
 
-bool Partition::apply_retention(Timestamp retention_now, Timestamp wall_now) {
-  producers_.expire(wall_now, settings_->producer_expiration);
+bool Partition::apply_retention(Timestamp retention_now) {
+  producers_.expire(retention_now, settings_->producer_expiration);
   const std::size_t dropped = log_->apply_retention(retention_now);
   if (log_->dirty()) context_.group.mark_dirty(*log_);
   return dropped != 0;

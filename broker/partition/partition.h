@@ -113,8 +113,9 @@ class Partition final : private wal::DurableListener {
 
   /// DeleteRecords. Errors: out_of_range beyond the high watermark.
   Result<void> delete_before(Offset offset);
-  /// One pass of retention; true when segments were dropped.
-  bool apply_retention(Timestamp retention_now, Timestamp wall_now);
+  /// One pass of retention, over segments and producers; true when segments were dropped.
+  /// `retention_now` is what wal::RetentionClock makes of the wall clock.
+  bool apply_retention(Timestamp retention_now);
 
   /// What compaction would do; `retention_now` as above. Seals the active segment when it is due.
   wal::Cleanable cleanable(Timestamp retention_now);

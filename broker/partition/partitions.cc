@@ -22,6 +22,8 @@ Partitions::Partitions(Shard& shard, ShardStorage& storage, wal::LogDirectory& d
       retention_interval_(retention_interval),
       retention_(shard.timers(), [this] { run_retention(); }),
       wait_limit_(shard.timers(), [this] { end_waits(); }) {
+  // A jump before the first pass is one too.
+  retention_now();
   retention_.arm_at(shard_.now() + retention_interval_);
 }
 
@@ -109,13 +111,24 @@ void Partitions::end_waits() {
 }
 
 Timestamp Partitions::retention_now() {
-  return retention_clock_.observe(shard_.clock().now_ms(), shard_.now());
+  const Timestamp wall = shard_.clock().now_ms();
+  const bool held = retention_clock_.holding();
+  const Timestamp now = retention_clock_.observe(wall, shard_.now());
+  // All shards see the same jump; one says so.
+  if (retention_clock_.holding() != held && shard_.id() == 0) {
+    if (held) {
+      log_info("retention follows the clock again", {{"ahead_ms", wall - now}});
+    } else {
+      log_warn("the clock has jumped ahead: nothing grows old by that until it has stayed there",
+               {{"jump_ms", wall - now}, {"hold_ms", retention_clock_.hold().count()}});
+    }
+  }
+  return now;
 }
 
 void Partitions::run_retention() {
-  const Timestamp wall = shard_.clock().now_ms();
-  const Timestamp retention_now = this->retention_now();
-  for (auto& [key, partition] : partitions_) partition->apply_retention(retention_now, wall);
+  const Timestamp now = retention_now();
+  for (auto& [key, partition] : partitions_) partition->apply_retention(now);
   retention_.arm_at(shard_.now() + retention_interval_);
 }
 
