@@ -217,6 +217,22 @@ TEST_F(AbuseTest, ASlowFrameIsLeftAloneWhileTheLineForMemoryMoves) {
   EXPECT_EQ(correlation_of(slow.receive_frame()), 7);
 }
 
+// Whole lines of such promises, each of which would have its time.
+TEST_F(AbuseTest, SmallRequestsAreServedWhilePromisesHoldTheMemory) {
+  NetOptions options;
+  options.in_flight_bytes_max = 1 << 20;
+  options.frame_time_under_pressure = std::chrono::hours(1);
+  TestServer server(1, options);
+  std::vector<TestClient> hoarders;
+  for (int i = 0; i < 5; ++i) {
+    hoarders.push_back(server.connect());
+    ASSERT_TRUE(hoarders.back().send(length_prefix((1 << 20) - 1024)));
+  }
+  const ShardMetrics& metrics = server.shards().first().metrics();
+  while (metrics.budget_waits.value() < hoarders.size() - 1) std::this_thread::yield();
+  expect_served(server.port());
+}
+
 TEST_F(AbuseTest, IdleAndHalfOpenPeersAreClosed) {
   NetOptions options;
   options.idle_max = milliseconds(100);

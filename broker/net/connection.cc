@@ -19,6 +19,8 @@ constexpr int settle_rounds_max = 4;
 // What a request costs beside its frame: the context, coroutine frames, the response.
 constexpr std::int64_t request_overhead_bytes = 1024;
 constexpr std::uint64_t no_frame = ~std::uint64_t{0};
+// What is no larger need not wait behind large frames that were promised and do not come.
+constexpr std::int32_t small_frame_bytes_max = 64 << 10;
 
 }  // namespace
 
@@ -191,6 +193,7 @@ bool Connection::take_announced_frame() {
   if (!units_) {
     const std::int64_t cost = length + request_overhead_bytes;
     units_ = set_.budget().try_take(cost);
+    if (!units_ && length <= small_frame_bytes_max) units_ = set_.small_frames().try_take(cost);
     if (!units_) {
       if (!waiting()) {
         set_.metrics().budget_waits.add();
@@ -310,7 +313,7 @@ void Connection::check_pressure() {
   const NetOptions& options = set_.options();
   const SteadyTime deadline =
       frame_began_ + options.frame_time_under_pressure +
-      time_for(reader_.expected(), options.frame_bytes_per_second_min_under_pressure);
+      time_for(reader_.arrived(), options.frame_bytes_per_second_min_under_pressure);
   if (set_.shard().now() >= deadline) {
     close(CloseReason::slow_request,
           fmt::format("a frame of {} bytes takes too long while others wait for memory",

@@ -16,6 +16,7 @@ constexpr milliseconds trim_after{5'000};
 // is faulted in twice while producers are busy. It goes back to the system when they are not.
 constexpr std::size_t pool_slack_bytes = 16u << 20;
 constexpr std::uint32_t log_lines_per_second = 10;
+constexpr std::int64_t small_frames_share = 8;
 
 bool is_orderly(CloseReason reason) {
   return reason == CloseReason::peer_closed || reason == CloseReason::idle ||
@@ -33,6 +34,7 @@ ConnectionSet::ConnectionSet(Shard& shard, Broker& broker, const ApiTable& apis,
       pool_(static_cast<std::size_t>(options.in_flight_bytes_max) + pool_slack_bytes),
       slab_(pool_),
       budget_(options.in_flight_bytes_max),
+      small_frames_(options.in_flight_bytes_max / small_frames_share),
       idle_timer_(shard.timers(), [this] { on_idle_timer(); }),
       trim_timer_(shard.timers(), [this] { on_trim_timer(); }),
       pressure_timer_(shard.timers(), [this] { on_pressure_timer(); }),

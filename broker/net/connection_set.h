@@ -50,6 +50,8 @@ class ConnectionSet final : private TurnEnd {
   BufferPool& pool() { return pool_; }
   ReceiveSlab& slab() { return slab_; }
   Budget& budget() { return budget_; }
+  /// For small frames when that one has none left.
+  Budget& small_frames() { return small_frames_; }
 
   /// Settles the connection at the end of this turn.
   void mark(Connection& connection);
@@ -78,6 +80,7 @@ class ConnectionSet final : private TurnEnd {
   BufferPool pool_;
   ReceiveSlab slab_;
   Budget budget_;
+  Budget small_frames_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> marked_;
   std::vector<Connection*> settling_;

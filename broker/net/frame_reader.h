@@ -53,6 +53,8 @@ class FrameReader {
 
   /// The length of the frame that arrives; 0 while that is not known.
   std::int32_t expected() const { return announced_ || assembling_ ? length_ : 0; }
+  /// What is there of it.
+  std::int32_t arrived() const { return static_cast<std::int32_t>(body_received_); }
   /// A frame has begun and is not there yet.
   bool in_frame() const { return prefix_size_ > 0 || announced_ || assembling_; }
   /// Received bytes that were not parsed yet.
