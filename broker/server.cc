@@ -38,6 +38,8 @@ Uuid random_uuid(Random& random) {
 constexpr std::uint64_t other_descriptors = 64;
 constexpr std::uint64_t log_files_min = 128;
 constexpr std::uint64_t log_files_max = 8192;
+// With fewer there would be no room for a handful of connections beside the two above.
+constexpr std::uint64_t descriptors_min = other_descriptors + log_files_min + 8;
 
 /// As many open files as the system grants without asking anybody.
 std::uint64_t raise_descriptor_limit() {
@@ -122,6 +124,7 @@ struct Server::State {
         settings(std::move(start_settings)),
         live(std::move(config), settings) {}
 
+  Result<void> check_descriptors() const;
   Result<void> open_directory();
   void start_shards();
   Result<void> open_metadata();
@@ -156,6 +159,14 @@ struct Server::State {
   std::unique_ptr<NetServer> net;
   bool stopped = false;
 };
+
+Result<void> Server::State::check_descriptors() const {
+  if (descriptors >= descriptors_min) return {};
+  return Error{Errc::invalid_argument,
+               fmt::format("the limit of open files is {}, and at least {} are needed: raise it "
+                           "(ulimit -n, LimitNOFILE=)",
+                           descriptors, descriptors_min)};
+}
 
 Result<void> Server::State::open_directory() {
   if (settings.log_dirs.size() != 1) {
@@ -464,6 +475,7 @@ Result<std::unique_ptr<Server>> Server::start(StartConfig config, Settings setti
   std::unique_ptr<Server> server(
       new Server(std::make_unique<State>(std::move(config), std::move(settings), disk, clock)));
   State& state = *server->state_;
+  TRY(state.check_descriptors());
   TRY(state.open_directory());
   state.start_shards();
   // Before the logs are opened: a port in use is said at once.

@@ -2,15 +2,34 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "base/memory_disk.h"
 #include "broker/net/test_client.h"
 #include "protocol/codec.h"
 #include "protocol/messages/api_versions.h"
 #include "protocol/messages/create_topics.h"
+#include "protocol/messages/fetch.h"
+#include "protocol/messages/list_offsets.h"
 #include "protocol/messages/metadata.h"
+#include "protocol/messages/produce.h"
+#include "protocol/record_builder.h"
 
 namespace chronik::broker {
 namespace {
+
+/// The system's clocks, of which somebody turns the one on the wall.
+class TurnedClock final : public Clock {
+ public:
+  Timestamp now_ms() const override { return system_.now_ms() + turned_ms_; }
+  SteadyTime steady_now() const override { return system_.steady_now(); }
+  void turn(milliseconds step) { turned_ms_ += step.count(); }
+
+ private:
+  SystemClock system_;
+  std::atomic<std::int64_t> turned_ms_{0};
+};
 
 class ServerTest : public testing::Test {
  protected:
@@ -28,9 +47,25 @@ class ServerTest : public testing::Test {
   static typename Request::Response ask(Server& server, const Request& request,
                                         std::int16_t version) {
     TestClient client(server.listeners().front().port);
-    const Bytes body = protocol::encode_to_bytes(version, request);
+    send(client, request, version);
+    return receive<Request>(client, version);
+  }
+  template <class Request>
+  static void send(TestClient& client, const Request& request, std::int16_t version) {
+    Writer writer;
+    protocol::encode(writer, version, request);
+    Bytes body;
+    const ByteChain chain = writer.take_chain();
+    for (const auto& part : chain.parts()) {
+      const ByteView view = std::get<SharedBytes>(part).view();
+      body.insert(body.end(), view.begin(), view.end());
+    }
     const bool flexible = version >= Request::first_flexible;
     EXPECT_TRUE(client.send(request_frame(Request::api_key, version, 5, body, flexible)));
+  }
+  template <class Request>
+  static typename Request::Response receive(TestClient& client, std::int16_t version) {
+    const bool flexible = version >= Request::first_flexible;
     const std::optional<Bytes> frame = client.receive_frame();
     EXPECT_TRUE(frame.has_value());
     typename Request::Response response;
@@ -58,8 +93,46 @@ class ServerTest : public testing::Test {
     return ask(server, request, 13);
   }
 
+  static void produce(Server& server, const std::string& topic, Timestamp timestamp) {
+    protocol::BatchBuilder batch({});
+    batch.append(timestamp, std::nullopt, as_bytes("value"));
+    protocol::ProduceRequest request;
+    request.acks = -1;
+    request.timeout_ms = 10'000;
+    protocol::ProduceRequest::PartitionProduceData partition;
+    partition.records = protocol::RecordsField(batch.build());
+    protocol::ProduceRequest::TopicProduceData data;
+    data.name = topic;
+    data.partition_data.push_back(std::move(partition));
+    request.topic_data.push_back(std::move(data));
+    const auto response = ask(server, request, 9);
+    EXPECT_EQ(response.responses.at(0).partition_responses.at(0).error_code, 0);
+  }
+
+  static Offset earliest_offset(Server& server, const std::string& topic) {
+    protocol::ListOffsetsRequest request;
+    protocol::ListOffsetsRequest::ListOffsetsTopic wanted;
+    wanted.name = topic;
+    wanted.partitions.emplace_back().timestamp = -2;
+    request.topics.push_back(std::move(wanted));
+    return ask(server, request, 7).topics.at(0).partitions.at(0).offset;
+  }
+
+  static protocol::FetchRequest fetch(const std::string& topic, Offset from, milliseconds wait) {
+    protocol::FetchRequest request;
+    request.max_wait_ms = static_cast<std::int32_t>(wait.count());
+    request.min_bytes = 1;
+    protocol::FetchRequest::FetchTopic wanted;
+    wanted.topic = topic;
+    protocol::FetchRequest::FetchPartition& partition = wanted.partitions.emplace_back();
+    partition.fetch_offset = from;
+    partition.partition_max_bytes = 1 << 20;
+    request.topics.push_back(std::move(wanted));
+    return request;
+  }
+
   MemoryDisk disk_;
-  SystemClock clock_;
+  TurnedClock clock_;
 };
 
 TEST_F(ServerTest, TopicsAndTheClusterSurviveARestart) {
@@ -86,6 +159,40 @@ TEST_F(ServerTest, ATopicIsSeenByAllShardsOnceItIsAnswered) {
     // Each request is a new connection, so on another shard.
     ASSERT_EQ(all_topics(*server).topics.size(), static_cast<std::size_t>(i) + 1);
   }
+}
+
+// A month ahead, then as far back: waits last as long as they were asked to, nothing is dropped,
+// records are taken and read.
+TEST_F(ServerTest, TheClockMayJumpEitherWay) {
+  auto server = start({"--chronik.shards=1", "--log.retention.check.interval.ms=5",
+                       "--log.retention.ms=86400000"})
+                    .value();
+  create(*server, "kept");
+  create(*server, "old");
+  const Timestamp today = clock_.now_ms();
+  produce(*server, "kept", today);
+  Offset end = 1;
+  Offset end_of_old = 0;
+  for (const int days : {30, -60, 30}) {
+    constexpr milliseconds wait{200};
+    TestClient waiting(server->listeners().front().port);
+    const SteadyTime begin = clock_.steady_now();
+    send(waiting, fetch("kept", end, wait), 12);
+    clock_.turn(std::chrono::hours(24 * days));
+    const auto nothing = receive<protocol::FetchRequest>(waiting, 12);
+    EXPECT_EQ(nothing.responses.at(0).partitions.at(0).high_watermark, end);
+    EXPECT_GE(clock_.steady_now() - begin, wait);
+
+    // Retention has looked at all once this record, old by any clock, is gone.
+    produce(*server, "old", 0);
+    ++end_of_old;
+    while (earliest_offset(*server, "old") != end_of_old) std::this_thread::yield();
+    EXPECT_EQ(earliest_offset(*server, "kept"), 0);
+    produce(*server, "kept", std::min(today, clock_.now_ms()));
+    ++end;
+  }
+  const auto all = ask(*server, fetch("kept", 0, milliseconds(0)), 12);
+  EXPECT_EQ(all.responses.at(0).partitions.at(0).high_watermark, 4);
 }
 
 TEST_F(ServerTest, StartsThatMustBeRefusedSayWhatToDo) {

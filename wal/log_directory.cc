@@ -114,13 +114,14 @@ Result<std::unique_ptr<LogDirectory>> LogDirectory::open(Disk& disk, std::string
     return Error{error.code, fmt::format("data directory {}: {}: {}", path, error.message, advice)};
   };
   if (Result<void> made = disk.make_directories(path); !made) {
-    return say(made.error(), "make it, or choose another one with log.dirs");
+    return say(made.error(), "make it by hand, or choose another one with log.dirs");
   }
   auto lock = disk.lock(path + "/" + std::string(lock_file));
   if (!lock) {
-    return say(lock.error(), lock.error().code == Errc::busy
-                                 ? "stop the other process, or choose another one with log.dirs"
-                                 : "it must be writable");
+    return say(lock.error(),
+               lock.error().code == Errc::busy
+                   ? "stop the other process, or choose another one with log.dirs"
+                   : "make it writable for this user, or choose another one with log.dirs");
   }
   TRY_ASSIGN(auto space, SpaceGuard::open(disk, path, limits));
   std::unique_ptr<LogDirectory> directory(

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "broker/api/handler.h"
+#include "protocol/api_keys.h"
 
 namespace chronik::broker::detail {
 
@@ -11,11 +12,12 @@ Reply malformed(const RequestContext& context, const Reader& reader,
   reply.kind = Reply::Kind::malformed;
   const protocol::RequestHeader& header = context.header();
   if (reader.ok()) {
-    reply.reason = fmt::format("{} bytes behind the body of api {} version {}", reader.remaining(),
-                               header.api_key, header.api_version);
+    reply.reason = fmt::format("{} bytes behind the body of {} version {}", reader.remaining(),
+                               protocol::api_name(header.api_key), header.api_version);
   } else {
-    reply.reason = fmt::format("the body of api {} version {} does not decode at '{}': {}",
-                               header.api_key, header.api_version, failure.field, failure.reason);
+    reply.reason = fmt::format("the body of {} version {} does not decode at '{}': {}",
+                               protocol::api_name(header.api_key), header.api_version,
+                               failure.field, failure.reason);
   }
   return reply;
 }

@@ -62,7 +62,7 @@ TEST_F(DispatchTest, OverlooksThreeBytesBehindAFlexibleVersion) {
 TEST_F(DispatchTest, RefusesMoreThanThatAndAnyByteBehindAnOlderVersion) {
   const Reply more = reply_to(DescribeClusterRequest{}, 0, 4);
   EXPECT_EQ(more.kind, Reply::Kind::malformed);
-  EXPECT_EQ(more.reason, "4 bytes behind the body of api 60 version 0");
+  EXPECT_EQ(more.reason, "4 bytes behind the body of DescribeCluster version 0");
   EXPECT_EQ(reply_to(MetadataRequest{}, 8, 0).kind, Reply::Kind::response);
   EXPECT_EQ(reply_to(MetadataRequest{}, 8, 1).kind, Reply::Kind::malformed);
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -22,14 +23,22 @@ class Server : public ::testing::Test {
     if (BrokerProcess::is_kafka()) GTEST_SKIP() << "skipped: about chronik's own command line";
   }
 
-  /// Starts the stopped broker, expects it to end by itself with an error, and gives what it said.
+  /// Starts the stopped broker, expects it to end by itself with an error, and gives the one line
+  /// that it said.
   static std::string refusal(BrokerProcess& broker) {
     const std::size_t before = broker.log().size();
     broker.launch();
     const int status = broker.wait_for_end();
     EXPECT_GT(status, 0);
     EXPECT_LT(status, 128) << "ended by a signal";
-    return broker.log().substr(before);
+    std::string said = broker.log().substr(before);
+    EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+    EXPECT_TRUE(said.starts_with("chronik: ")) << said;
+    return said;
+  }
+  /// Each of the parts that `said` lacks is a failure.
+  static void expect_said(const std::string& said, const std::vector<std::string>& parts) {
+    for (const std::string& part : parts) EXPECT_NE(said.find(part), std::string::npos) << said;
   }
 };
 
@@ -38,8 +47,8 @@ TEST_F(Server, SecondProcessOnADirectoryIsRefused) {
   BrokerProcess second;
   second.stop();
   second.settings()["log.dirs"] = first.data_directory();
-  const std::string said = refusal(second);
-  EXPECT_NE(said.find(first.data_directory()), std::string::npos) << said;
+  expect_said(refusal(second), {first.data_directory(), "id " + std::to_string(first.id()),
+                                "stop the other process"});
   EXPECT_TRUE(first.running());
   RawConnection connection(first.host(), first.port());
   EXPECT_TRUE(connection.connected());
@@ -50,8 +59,7 @@ TEST_F(Server, PortInUseIsRefused) {
   BrokerProcess second;
   second.stop();
   second.settings()["listeners"] = "PLAINTEXT://" + first.bootstrap();
-  const std::string said = refusal(second);
-  EXPECT_NE(said.find(std::to_string(first.port())), std::string::npos) << said;
+  expect_said(refusal(second), {first.bootstrap(), "in use", "listeners"});
 }
 
 TEST_F(Server, PortZeroIsAnyFreePort) {
@@ -82,8 +90,77 @@ TEST_F(Server, DirectoryThatCannotBeWrittenIsRefused) {
   const std::string file = broker.directory() + "/a-file";
   std::ofstream(file) << "x";
   broker.settings()["log.dirs"] = file + "/data";
-  const std::string said = refusal(broker);
-  EXPECT_NE(said.find(file), std::string::npos) << said;
+  expect_said(refusal(broker), {file, "Not a directory", "log.dirs"});
+  broker.settings()["log.dirs"] = file;
+  expect_said(refusal(broker), {file, "log.dirs"});
+}
+
+TEST_F(Server, ALimitOfTooFewOpenFilesIsRefused) {
+  BrokerProcess broker;
+  broker.stop();
+  broker.set_wrapper({"prlimit", "--nofile=100:100"});
+  expect_said(refusal(broker), {"limit of open files is 100", "200", "ulimit -n"});
+}
+
+TEST_F(Server, ADirectoryThatIsMountedReadOnlyIsRefused) {
+  BrokerProcess broker;
+  broker.stop();
+  const std::vector<std::string> own_mounts{"unshare", "--map-root-user", "--mount"};
+  const std::string mount = "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && ";
+  std::vector<std::string> probe = own_mounts;
+  for (const std::string& word :
+       {std::string("sh"), std::string("-c"), mount + "true", broker.data_directory()}) {
+    probe.push_back(word);
+  }
+  REQUIRE_PEER(run_program(probe, broker.directory() + "/probe.log") == 0,
+               "mount namespaces are not allowed here");
+  std::vector<std::string> wrapper = own_mounts;
+  for (const std::string& word :
+       {std::string("sh"), std::string("-c"), mount + "exec \"$@\"", broker.data_directory()}) {
+    wrapper.push_back(word);
+  }
+  broker.set_wrapper(wrapper);
+  expect_said(refusal(broker), {broker.data_directory(), "Read-only file system", "writable"});
+}
+
+TEST_F(Server, ALogOfANewerFormatIsRefusedAndLeftAsItIs) {
+  BrokerProcess broker;
+  Admin admin(broker.bootstrap());
+  ASSERT_TRUE(admin.create_topic({.name = "t"}).ok());
+  {
+    Producer producer(broker.bootstrap());
+    ASSERT_EQ(producer.produce("t", 0, "value"), 0);
+    ASSERT_TRUE(producer.flush());
+  }
+  broker.stop();
+  const auto content = [](const std::string& file) {
+    std::ifstream in(file, std::ios::binary);
+    return std::string((std::istreambuf_iterator<char>(in)), {});
+  };
+  const auto write = [](const std::string& file, const std::string& bytes) {
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
+  };
+  // The data directory as a whole, and one log in it: both have a version up front.
+  const std::string stamp = broker.data_directory() + "/chronik.stamp";
+  const std::string good_stamp = content(stamp);
+  ASSERT_TRUE(good_stamp.starts_with("format=1\n"));
+  write(stamp, "format=2" + good_stamp.substr(8));
+  expect_said(refusal(broker), {stamp, "newer chronik", "use that version"});
+  write(stamp, good_stamp);
+
+  const std::string checkpoint = broker.data_directory() + "/t-0/checkpoint";
+  const std::string good_checkpoint = content(checkpoint);
+  std::string newer = good_checkpoint;
+  ASSERT_GT(newer.size(), 10u);
+  newer[8] = 0x7f;
+  write(checkpoint, newer);
+  expect_said(refusal(broker), {checkpoint, "newer chronik", "use that version"});
+  EXPECT_EQ(content(checkpoint), newer);
+  write(checkpoint, good_checkpoint);
+
+  broker.start();
+  Consumer consumer(broker.bootstrap(), "");
+  EXPECT_EQ(consumer.watermarks("t", 0), std::make_pair(std::int64_t{0}, std::int64_t{1}));
 }
 
 TEST_F(Server, UnknownSettingIsRefusedWithTheNearestName) {
