@@ -41,6 +41,15 @@ Bytes receive(int descriptor, std::size_t size, Clock::time_point deadline) {
 
 }  // namespace
 
+std::string RawConnection::local_address() const {
+  sockaddr_in address{};
+  socklen_t size = sizeof(address);
+  CHECK(getsockname(descriptor_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  char host[INET_ADDRSTRLEN] = {};
+  CHECK(inet_ntop(AF_INET, &address.sin_addr, host, sizeof(host)) != nullptr);
+  return std::string(host) + ":" + std::to_string(ntohs(address.sin_port));
+}
+
 RawConnection::RawConnection(const std::string& host, int port) {
   descriptor_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   CHECK(descriptor_ >= 0);

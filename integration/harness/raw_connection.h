@@ -21,6 +21,8 @@ class RawConnection {
   ~RawConnection();
 
   bool connected() const { return descriptor_ >= 0; }
+  /// "127.0.0.1:40000": how the broker knows this peer.
+  std::string local_address() const;
   /// False when the broker has closed the connection.
   bool send(ByteView bytes);
   /// A length before the bytes.
