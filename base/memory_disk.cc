@@ -53,6 +53,7 @@ struct MemoryDisk::State {
   std::shared_ptr<Directory> root = std::make_shared<Directory>();
   std::uint64_t sequence = 0;  // of changing operations
   std::uint64_t fail_at = never;
+  std::uint64_t failure_seed = 1;
   std::uint64_t power_off_at = never;
   bool struck = false;
   std::uint64_t capacity = std::uint64_t{1} << 50;
@@ -173,11 +174,10 @@ class MemoryFile final : public File {
     const std::lock_guard lock(state_->mutex);
     if (auto error = dead()) return *error;
     if (auto error = state_->change(path_)) {
-      // A power cut leaves the choice to crash(); a failed sync loses the pages, silently later on.
-      // A cut of the file is no page: the system still has to write it, or shuts the disk down.
+      // A power cut leaves the choice to crash(); a failed sync loses pages, silently later on.
       if (state_->sequence <= state_->power_off_at) {
-        std::erase_if(inode_->unsynced,
-                      [](const Inode::Change& change) { return !change.truncate; });
+        Random chosen(state_->failure_seed);
+        memory_disk::fail_sync(*inode_, chosen);
       }
       return *error;
     }
@@ -402,9 +402,10 @@ std::unique_ptr<MemoryDisk> MemoryDisk::clone() const {
   return std::unique_ptr<MemoryDisk>(new MemoryDisk(std::move(copy)));
 }
 
-void MemoryDisk::fail_operation(std::uint64_t n) {
+void MemoryDisk::fail_operation(std::uint64_t n, std::uint64_t seed) {
   const std::lock_guard lock(state_->mutex);
   state_->fail_at = state_->sequence + n;
+  state_->failure_seed = seed;
 }
 
 void MemoryDisk::power_off_after(std::uint64_t n) {

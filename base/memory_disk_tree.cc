@@ -29,19 +29,26 @@ void make_change(const Directory::Change& change, std::map<std::string, Node>& t
 
 namespace {
 
+/// Calls visit(sector, begin, end) for the part of each sector that a write covers.
+template <class Visit>
+void for_each_sector(const Inode::Change& change, Visit visit) {
+  const std::uint64_t end = change.position + change.bytes.size();
+  for (std::uint64_t at = change.position; at < end;) {
+    const std::uint64_t sector = at / MemoryDisk::sector_bytes;
+    const std::uint64_t sector_end = std::min(end, (sector + 1) * MemoryDisk::sector_bytes);
+    visit(sector, at, sector_end);
+    at = sector_end;
+  }
+}
+
 /// Applies the sectors of a write for which keep(sector) says so.
 template <class Keep>
 void apply_sectors(const Inode::Change& change, Bytes& to, Keep keep) {
-  const std::uint64_t end = change.position + change.bytes.size();
-  for (std::uint64_t at = change.position; at < end;) {
-    const std::uint64_t sector_end =
-        std::min(end, (at / MemoryDisk::sector_bytes + 1) * MemoryDisk::sector_bytes);
-    if (keep(at / MemoryDisk::sector_bytes)) {
-      if (to.size() < sector_end) to.resize(sector_end);
-      std::memcpy(to.data() + at, change.bytes.data() + (at - change.position), sector_end - at);
-    }
-    at = sector_end;
-  }
+  for_each_sector(change, [&](std::uint64_t sector, std::uint64_t begin, std::uint64_t end) {
+    if (!keep(sector)) return;
+    if (to.size() < end) to.resize(end);
+    std::memcpy(to.data() + begin, change.bytes.data() + (begin - change.position), end - begin);
+  });
 }
 
 /// Every file and directory that some name leads to, now or durably, each once.
@@ -151,6 +158,35 @@ class Survival {
 };
 
 }  // namespace
+
+void fail_sync(Inode& file, Random& random) {
+  const bool size_stays = random.one_in(2);
+  const std::uint64_t keep_quarters = random.below(4);
+  std::uint64_t size = file.durable.size();
+  std::map<std::uint64_t, bool> kept;  // of all writes into a sector, or of none
+  std::vector<Inode::Change> left;
+  for (Inode::Change& change : file.unsynced) {
+    if (change.truncate) {
+      size = change.position;
+      left.push_back(std::move(change));
+      continue;
+    }
+    const std::uint64_t end = change.position + change.bytes.size();
+    if (size_stays) size = std::max(size, end);
+    for_each_sector(change, [&](std::uint64_t sector, std::uint64_t begin, std::uint64_t stop) {
+      const auto [found, fresh] = kept.try_emplace(sector, false);
+      if (fresh) found->second = random.below(4) < keep_quarters;
+      stop = std::min(stop, size);
+      if (!found->second || begin >= stop) return;
+      const auto from = change.bytes.begin() + static_cast<std::ptrdiff_t>(begin - change.position);
+      const auto count = static_cast<std::ptrdiff_t>(stop - begin);
+      left.push_back({change.sequence, false, begin, Bytes(from, from + count)});
+    });
+    // A write of nothing at the end: the size without the bytes.
+    if (size_stays) left.push_back({change.sequence, false, end, {}});
+  }
+  file.unsynced = std::move(left);
+}
 
 void cut_power(const std::shared_ptr<Directory>& root, Random& random, CrashModel model) {
   const Reachable reachable(root);

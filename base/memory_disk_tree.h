@@ -75,6 +75,10 @@ struct Directory {
 void make_change(const Inode::Change& change, Bytes& to);
 void make_change(const Directory::Change& change, std::map<std::string, Node>& to);
 
+/// A sync that fails while the machine lives: of the pages it should have written some are lost,
+/// for good, though the cache still shows them.
+void fail_sync(Inode& file, Random& random);
+
 /// Leaves of everything below `root` what a power cut leaves.
 void cut_power(const std::shared_ptr<Directory>& root, Random& random, CrashModel model);
 

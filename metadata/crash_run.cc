@@ -52,7 +52,7 @@ void CrashRun::plan_end() {
   failed_operation_ = random_.one_in(10);
   const std::uint64_t operations = random_.one_in(4) ? random_.below(12) : random_.below(300);
   if (failed_operation_) {
-    disk_.fail_operation(operations);
+    disk_.fail_operation(operations, random_.next());
   } else {
     disk_.power_off_after(operations);
   }
