@@ -27,12 +27,16 @@ class CompactionModel {
     runs_.emplace_back(below, now);
   }
   void on_swap() { swapped_ = true; }
+  /// Retention or DeleteRecords has moved the start of the log.
+  void asked_start(Offset start) { asked_start_ = std::max(asked_start_, start); }
+  Offset acked() const { return acked_; }
   void on_durable(const PartitionLog& log) {
     acked_ = std::max(acked_, log.durable_end_offset());
+    acked_start_ = std::max(acked_start_, log.durable_log_start_offset());
     // The checkpoint with the swap is durable: what is missing now stays away.
     if (!swapped_ || log.dirty() || log.checkpoint_in_flight()) return;
     swapped_ = false;
-    gone_ = missing_;
+    gone_.insert(missing_.begin(), missing_.end());
   }
 
   /// Compares the log after a restart and takes over what it found. Returns what is wrong, or
@@ -42,6 +46,12 @@ class CompactionModel {
       return fmt::format("offsets below {} were acknowledged, the log ends at {}", acked_,
                          log.end_offset());
     }
+    if (log.log_start_offset() < acked_start_ || log.log_start_offset() > asked_start_) {
+      return fmt::format("the log starts at {}, asked for {}, acknowledged {}",
+                         log.log_start_offset(), asked_start_, acked_start_);
+    }
+    // The checkpoint with this start may not be durable yet: nobody was told so.
+    asked_start_ = log.log_start_offset();
     const auto end = static_cast<std::size_t>(log.end_offset());
     if (end > appended_.size()) return "the log ends behind all that was appended";
     appended_.resize(end);
@@ -64,6 +74,7 @@ class CompactionModel {
     missing_.clear();
     auto seen = read->begin();
     for (const SeenRecord& record : appended_) {
+      if (record.offset < log.log_start_offset()) continue;
       if (seen != read->end() && seen->offset == record.offset) {
         if (!(*seen == record)) return fmt::format("offset {} has changed", record.offset);
         if (gone_.contains(record.offset)) {
@@ -115,6 +126,8 @@ class CompactionModel {
 
   std::vector<SeenRecord> appended_;  // by offset, from 0
   Offset acked_ = 0;
+  Offset acked_start_ = 0;
+  Offset asked_start_ = 0;
   Offset compacted_below_ = 0;                      // the furthest that any run may have cleaned
   std::vector<std::pair<Offset, Timestamp>> runs_;  // below which offset, and when
   std::set<Offset> missing_;                        // as of the last comparison

@@ -1,9 +1,10 @@
 // CompactionTorture: appends keyed records to partition logs on a fake disk, compacts them slice by
-// slice between everything else, lets the process or the machine die at a random operation, starts
-// again, and compares with what was appended. After any crash: what was acknowledged is there up to
-// the end; a record is missing only where compaction may have removed it (a later one of its key
-// was there, or it is a tombstone whose time was over); and what was durably removed never comes
-// back. One seed, one thread, the same run every time. Tests and test programs only.
+// slice between everything else (retention and DeleteRecords too), lets the process or the machine
+// die at a random operation, starts again, and compares with what was appended. After any crash:
+// what was acknowledged is there up to the end; a record is missing only where compaction may have
+// removed it (a later one of its key was there, or it is a tombstone whose time was over) or before
+// the start of the log; and what was durably removed never comes back. Tests and test programs
+// only.
 #pragma once
 
 #include <algorithm>
@@ -13,33 +14,27 @@
 #include <utility>
 #include <vector>
 
-#include "base/log.h"
 #include "wal/compaction_model.h"
-#include "wal/group_commit.h"
 #include "wal/offset_map.h"
-#include "wal/torture_process.h"
+#include "wal/torture_machine.h"
 
 namespace chronik::wal::testing {
 
-class CompactionTorture final : public DurableListener {
+class CompactionTorture final : public TortureMachine {
  public:
-  CompactionTorture(std::uint64_t seed, TortureCounts& counts) : random_(seed), counts_(counts) {
-    CHECK(disk_.make_directories("/data"));
-  }
-
-  void set_trace(std::function<void(DiskOperation, const std::string&)> trace) {
-    disk_.set_hook(std::move(trace));
-  }
+  using TortureMachine::TortureMachine;
 
   /// One life of the process: start, random work, end. Returns what went wrong, or nothing.
   std::string live() {
     ++counts_.lives;
     if (start() && problem_.empty()) {
-      if (!random_.one_in(4)) disk_.power_off_after(random_.below(150));
+      const std::uint64_t fate = random_.below(10);
+      if (fate < 7) disk_.power_off_after(random_.below(150));
+      if (fate == 7) fail_an_operation(100);
       for (std::uint64_t i = 10 + random_.below(120); i > 0 && going(); --i) act();
       if (going() && random_.one_in(4)) stop_cleanly();
     }
-    if (problem_.empty()) die();
+    if (problem_.empty()) end_process();
     return problem_;
   }
 
@@ -47,7 +42,9 @@ class CompactionTorture final : public DurableListener {
     for (Partition& partition : partitions_) {
       if (partition.log.get() != &log) continue;
       if (fatal_) fail("acknowledged after the disk failed");
+      const Offset before = partition.model.acked();
       partition.model.on_durable(log);
+      counts_.acked += static_cast<std::uint64_t>(partition.model.acked() - before);
     }
   }
 
@@ -60,42 +57,29 @@ class CompactionTorture final : public DurableListener {
     CompactionJob job;
   };
 
-  bool dead() const { return fatal_ || disk_.struck(); }
-  bool going() const { return problem_.empty() && !dead(); }
-  void fail(std::string problem) {
-    if (problem_.empty() && !problem.empty()) problem_ = std::move(problem);
-  }
-
   SharedLogSettings random_settings() {
     auto settings = std::make_shared<LogSettings>();
     settings->segment_bytes = 300 + random_.below(3000);
     settings->index_interval_bytes = static_cast<std::uint32_t>(80 + random_.below(500));
     settings->compact = true;
-    settings->delete_old = false;
+    settings->delete_old = random_.one_in(2);
+    settings->retention_ms = milliseconds(200 + random_.below(3000));
+    settings->retention_bytes = 500 + random_.below(20'000);
     settings->min_cleanable_dirty_ratio = 0;
     settings->delete_retention = CompactionModel::delete_retention;
     return settings;
   }
 
   bool start() {
-    environment_ = std::make_unique<LogEnvironment>(disk_, 3 + random_.below(10));
-    environment_->on_fatal = [this](const Error&) { fatal_ = true; };
-    fatal_ = false;
-    GroupCommitOptions options;
-    options.unsaved_log_bytes_max = 300 + random_.below(4000);
-    options.unsaved_total_bytes_max = 1000 + random_.below(8000);
-    options.idle_checkpoint = milliseconds(20);
-    group_ = std::make_unique<GroupCommit>(*environment_, executor_, options);
-    if (random_.one_in(5)) disk_.power_off_after(random_.below(12));
+    start_process(GroupCommitOptions().round_logs_max);
     for (std::size_t i = 0; i < partitions_.size(); ++i) {
       Partition& partition = partitions_[i];
       const auto number = static_cast<PartitionId>(i);
-      auto opened = PartitionLog::open(*environment_, fmt::format("/data/t-{}", i),
+      auto opened = PartitionLog::open(*environment_, fmt::format("{}/t-{}", root_, i),
                                        {"t", number, test_topic_id(i + 1)}, random_settings(),
                                        &partition.derived);
       if (!opened) {
-        if (!disk_.struck()) fail("the start is refused: " + opened.error().message);
-        ++counts_.recoveries_cut;
+        start_refused(opened.error());
         return false;
       }
       partition.log = std::move(*opened);
@@ -105,10 +89,12 @@ class CompactionTorture final : public DurableListener {
       if (problem_.empty()) check_producer(partition);
       if (!problem_.empty()) return false;
     }
+    counts_.torn_tails += environment_->counters.torn_tails;
     return true;
   }
 
   void check(Partition& partition) {
+    ++counts_.reads;
     const std::string problem = partition.model.compare(*partition.log);
     if (!disk_.struck()) fail(problem);
   }
@@ -116,6 +102,8 @@ class CompactionTorture final : public DurableListener {
   void check_producer(Partition& partition) {
     std::vector<Offset>& ends = partition.producer_ends;
     while (!ends.empty() && ends.back() >= partition.log->end_offset()) ends.pop_back();
+    // Of what retention has dropped a replay knows nothing.
+    if (!ends.empty() && ends.back() < partition.log->log_start_offset()) return;
     const Sequence expected = ends.empty() ? no_sequence : static_cast<Sequence>(ends.back());
     if (partition.derived.last != expected) {
       fail(fmt::format("the producer's last sequence is {}, expected {}", partition.derived.last,
@@ -128,8 +116,10 @@ class CompactionTorture final : public DurableListener {
     const std::uint64_t dice = random_.below(100);
     if (dice < 35) {
       append(partition);
-    } else if (dice < 62) {
+    } else if (dice < 61) {
       executor_.step();
+    } else if (dice < 63) {
+      drop_old(partition);
     } else if (dice < 90) {
       compact_on(partition);
     } else if (dice < 93) {
@@ -167,6 +157,22 @@ class CompactionTorture final : public DurableListener {
     }
     partition.log->append(make_keyed_batch(base, batch));
     if (!random_.one_in(8)) group_->mark_dirty(*partition.log);
+  }
+
+  /// Retention, or DeleteRecords.
+  void drop_old(Partition& partition) {
+    PartitionLog& log = *partition.log;
+    if (random_.one_in(2)) {
+      log.apply_retention(1'000 + log.end_offset() + static_cast<Timestamp>(random_.below(4'000)));
+    } else {
+      const auto start = static_cast<std::uint64_t>(log.log_start_offset());
+      const auto above = static_cast<std::uint64_t>(log.durable_end_offset()) - start;
+      const Result<void> deleted =
+          log.delete_before(static_cast<Offset>(start + random_.below(above / 4 + 1)));
+      if (!deleted) fail(deleted.error().message);
+    }
+    partition.model.asked_start(log.log_start_offset());
+    if (log.dirty()) group_->mark_dirty(log);
   }
 
   /// Begins a run, does a slice of one, or ends it.
@@ -211,39 +217,19 @@ class CompactionTorture final : public DurableListener {
       }
       partition.job = CompactionJob();
     }
-    bool stopped = false;
-    group_->stop([&] { stopped = true; });
-    executor_.run_all();
-    if (!stopped && !dead()) return fail("stop() does not come to its end");
-    if (stopped) ++counts_.clean_stops;
+    stop_group();
   }
 
-  void die() {
-    executor_.abandon();
-    if (environment_ != nullptr) counts_.checkpoints += environment_->counters.checkpoints;
+  void drop_logs() override {
     for (Partition& partition : partitions_) {
       partition.job = CompactionJob();
       partition.log.reset();
     }
-    group_.reset();
-    environment_.reset();
-    CrashModel model = random_.one_in(2) ? CrashModel::ordered : CrashModel::reordered;
-    if (random_.one_in(4)) model = CrashModel::kill;
-    ++(model == CrashModel::kill ? counts_.kills : counts_.power_cuts);
-    disk_.crash(random_, model);
   }
 
-  Random random_;
-  TortureCounts& counts_;
-  MemoryDisk disk_;
-  ManualIoExecutor executor_;
-  std::unique_ptr<LogEnvironment> environment_;
   std::array<Partition, 2> partitions_;
-  std::unique_ptr<GroupCommit> group_;
   Timestamp now_ = CompactionModel::first_run;
   SteadyTime tick_{};
-  bool fatal_ = false;
-  std::string problem_;
 };
 
 }  // namespace chronik::wal::testing

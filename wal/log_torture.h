@@ -25,8 +25,7 @@ class LogTorture final : public TortureProcess {
     }
     const std::uint64_t fate = random_.below(10);
     if (fate < 6) disk_.power_off_after(random_.below(120));
-    failing_ = fate == 6;
-    if (failing_) disk_.fail_operation(random_.below(60));
+    if (fate == 6) fail_an_operation(60);
     const std::uint64_t actions = 5 + random_.below(60);
     for (std::uint64_t i = 0; i < actions && problem_.empty() && !dead(); ++i) act();
     if (problem_.empty() && fate == 9 && !dead()) stop_cleanly();

@@ -9,47 +9,19 @@
 #include <utility>
 #include <vector>
 
-#include "base/memory_disk.h"
-#include "base/random.h"
-#include "wal/group_commit.h"
 #include "wal/log_directory.h"
 #include "wal/log_model.h"
-#include "wal/test_log.h"
+#include "wal/torture_machine.h"
 
 namespace chronik::wal::testing {
 
-struct TortureCounts {
-  std::uint64_t lives = 0;  // process starts
-  std::uint64_t power_cuts = 0;
-  std::uint64_t kills = 0;
-  std::uint64_t failed_operations = 0;
-  std::uint64_t recoveries_cut = 0;  // the power went during recovery
-  std::uint64_t clean_stops = 0;
-  std::uint64_t appends = 0;
-  std::uint64_t acked = 0;
-  std::uint64_t torn_tails = 0;
-  std::uint64_t checkpoints = 0;
-  std::uint64_t rolls = 0;
-  std::uint64_t segments_deleted = 0;
-  std::uint64_t truncations = 0;
-  std::uint64_t partitions_deleted = 0;
-  std::uint64_t reads = 0;
-  std::uint64_t compactions = 0;
-};
-
-class TortureProcess : public DurableListener {
+class TortureProcess : public TortureMachine {
  public:
-  TortureProcess(std::uint64_t seed, TortureCounts& counts) : random_(seed), counts_(counts) {
-    CHECK(disk_.make_directories(root_));
+  TortureProcess(std::uint64_t seed, TortureCounts& counts) : TortureMachine(seed, counts) {
     for (std::size_t i = 0; i < partitions_.size(); ++i) {
       partitions_[i].topic_id = new_topic_id();
       partitions_[i].page_cache = i == 2;
     }
-  }
-
-  /// Shows every operation of the disk.
-  void set_trace(std::function<void(DiskOperation, const std::string&)> trace) {
-    disk_.set_hook(std::move(trace));
   }
 
   void on_durable(PartitionLog& log) override {
@@ -72,10 +44,6 @@ class TortureProcess : public DurableListener {
     std::unique_ptr<PartitionLog> log;
   };
 
-  bool dead() const { return fatal_ || disk_.struck(); }
-  void fail(std::string problem) {
-    if (problem_.empty() && !problem.empty()) problem_ = std::move(problem);
-  }
   Uuid new_topic_id() { return Uuid::from_random(random_.next(), ++topics_); }
   LogIdentity identity(std::size_t i) const {
     return {"t", static_cast<PartitionId>(i), partitions_[i].topic_id};
@@ -94,24 +62,9 @@ class TortureProcess : public DurableListener {
   }
 
   bool start() {
-    environment_ = std::make_unique<LogEnvironment>(disk_, 3 + random_.below(10));
-    environment_->on_fatal = [this](const Error& error) {
-      if (!disk_.struck()) fail("the disk is blamed, which did not fail: " + error.message);
-      fatal_ = true;
-    };
-    fatal_ = false;
-    GroupCommitOptions options;
-    options.unsaved_log_bytes_max = 300 + random_.below(4000);
-    options.unsaved_total_bytes_max = 1000 + random_.below(8000);
-    options.idle_checkpoint = milliseconds(20);
-    options.round_logs_max = 1 + random_.below(4);
-    group_ = std::make_unique<GroupCommit>(*environment_, executor_, options);
-    // Sometimes the power goes again before all is read.
-    if (random_.one_in(5)) disk_.power_off_after(random_.below(12));
-    const Result<void> opened = open_all();
-    if (!opened) {
-      if (!disk_.struck()) fail("the start is refused: " + opened.error().message);
-      ++counts_.recoveries_cut;
+    start_process(1 + random_.below(4));
+    if (const Result<void> opened = open_all(); !opened) {
+      start_refused(opened.error());
       return false;
     }
     return problem_.empty();
@@ -169,12 +122,7 @@ class TortureProcess : public DurableListener {
   }
 
   void stop_cleanly() {
-    bool stopped = false;
-    group_->stop([&] { stopped = true; });
-    executor_.run_all();
-    if (!stopped && !dead()) return fail("stop() does not come to its end");
-    if (!stopped) return;
-    ++counts_.clean_stops;
+    if (!stop_group()) return;
     for (Partition& partition : partitions_) {
       if (partition.log->unsaved_bytes() != 0 || partition.log->has_unsynced() ||
           partition.log->durable_end_offset() != partition.log->end_offset()) {
@@ -186,48 +134,25 @@ class TortureProcess : public DurableListener {
     died_cleanly_ = true;
   }
 
-  void die() {
-    executor_.abandon();
-    counts_.checkpoints += environment_->counters.checkpoints;
-    counts_.rolls += environment_->counters.segments_rolled;
-    counts_.segments_deleted += environment_->counters.segments_deleted;
+  void drop_logs() override {
     for (Partition& partition : partitions_) partition.log.reset();
-    group_.reset();
     directory_.reset();
-    environment_.reset();
-    const bool clean = std::exchange(died_cleanly_, false);
-    CrashModel model = random_.one_in(2) ? CrashModel::ordered : CrashModel::reordered;
-    if (failing_) {
-      // A failed sync loses pages, with the machine alive.
-      if (fatal_) ++counts_.failed_operations;
-      lost_power_ = lost_power_ || fatal_;
-    }
-    if (random_.one_in(4)) {
-      model = CrashModel::kill;
-      ++counts_.kills;
-    } else {
-      ++counts_.power_cuts;
-      lost_power_ = lost_power_ || !clean;
-    }
-    disk_.crash(random_, model);
   }
 
-  const std::string root_ = "/data";
-  Random random_;
-  TortureCounts& counts_;
-  MemoryDisk disk_;
-  ManualIoExecutor executor_;
-  std::unique_ptr<LogEnvironment> environment_;
+  void die() {
+    const bool clean = std::exchange(died_cleanly_, false);
+    // A failed sync loses pages, with the machine alive.
+    lost_power_ = lost_power_ || (failing_ && fatal_);
+    const CrashModel model = end_process();
+    lost_power_ = lost_power_ || (model != CrashModel::kill && !clean);
+  }
+
   std::unique_ptr<LogDirectory> directory_;
   std::array<Partition, 3> partitions_;
-  std::unique_ptr<GroupCommit> group_;
   SteadyTime now_{};
   std::uint64_t topics_ = 0;
-  bool fatal_ = false;
-  bool failing_ = false;
   bool lost_power_ = false;  // since page-cache partitions were last compared
   bool died_cleanly_ = false;
-  std::string problem_;
 };
 
 }  // namespace chronik::wal::testing

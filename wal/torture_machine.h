@@ -1,0 +1,132 @@
+// TortureMachine: a fake disk and a process on it that can die at any operation and start again:
+// what LogTorture and CompactionTorture have in common. What the process does in between, and what
+// must be there afterwards, is theirs. One seed, one thread, the same run every time. Tests and
+// test programs only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/log.h"
+#include "base/memory_disk.h"
+#include "base/random.h"
+#include "wal/group_commit.h"
+#include "wal/test_log.h"
+
+namespace chronik::wal::testing {
+
+struct TortureCounts {
+  std::uint64_t lives = 0;  // process starts
+  std::uint64_t power_cuts = 0;
+  std::uint64_t kills = 0;
+  std::uint64_t failed_operations = 0;
+  std::uint64_t recoveries_cut = 0;  // the power went during recovery
+  std::uint64_t clean_stops = 0;
+  std::uint64_t appends = 0;
+  std::uint64_t acked = 0;
+  std::uint64_t torn_tails = 0;
+  std::uint64_t checkpoints = 0;
+  std::uint64_t rolls = 0;
+  std::uint64_t segments_deleted = 0;
+  std::uint64_t truncations = 0;
+  std::uint64_t partitions_deleted = 0;
+  std::uint64_t reads = 0;
+  std::uint64_t compactions = 0;
+};
+
+class TortureMachine : public DurableListener {
+ public:
+  TortureMachine(std::uint64_t seed, TortureCounts& counts) : random_(seed), counts_(counts) {
+    CHECK(disk_.make_directories(root_));
+  }
+
+  /// Shows every operation of the disk.
+  void set_trace(std::function<void(DiskOperation, const std::string&)> trace) {
+    disk_.set_hook(std::move(trace));
+  }
+
+ protected:
+  /// Ends the logs of the process, and what of the disk it holds.
+  virtual void drop_logs() = 0;
+
+  bool dead() const { return fatal_ || disk_.struck(); }
+  bool going() const { return problem_.empty() && !dead(); }
+  void fail(std::string problem) {
+    if (problem_.empty() && !problem.empty()) problem_ = std::move(problem);
+  }
+
+  /// A process without logs. Sometimes the power goes again before it has opened them all.
+  void start_process(std::size_t round_logs_max) {
+    environment_ = std::make_unique<LogEnvironment>(disk_, 3 + random_.below(10));
+    environment_->on_fatal = [this](const Error& error) {
+      if (!disk_.struck()) fail("the disk is blamed, which did not fail: " + error.message);
+      fatal_ = true;
+    };
+    fatal_ = false;
+    failing_ = false;
+    GroupCommitOptions options;
+    options.unsaved_log_bytes_max = 300 + random_.below(4000);
+    options.unsaved_total_bytes_max = 1000 + random_.below(8000);
+    options.idle_checkpoint = milliseconds(20);
+    options.round_logs_max = round_logs_max;
+    group_ = std::make_unique<GroupCommit>(*environment_, executor_, options);
+    if (random_.one_in(5)) disk_.power_off_after(random_.below(12));
+  }
+  /// Its logs do not open: right only when the power went.
+  void start_refused(const Error& error) {
+    if (!disk_.struck()) fail("the start is refused: " + error.message);
+    ++counts_.recoveries_cut;
+  }
+
+  /// One operation of the disk will fail, once.
+  void fail_an_operation(std::uint64_t below) {
+    failing_ = true;
+    const std::uint64_t n = random_.below(below);
+    disk_.fail_operation(n, random_.next());
+  }
+
+  /// True when all is durable and checkpointed.
+  bool stop_group() {
+    bool stopped = false;
+    group_->stop([&] { stopped = true; });
+    executor_.run_all();
+    if (!stopped && !dead()) fail("stop() does not come to its end");
+    if (stopped) ++counts_.clean_stops;
+    return stopped;
+  }
+
+  /// The process dies, or the machine: says which.
+  CrashModel end_process() {
+    executor_.abandon();
+    if (environment_ != nullptr) {
+      const LogCounters& counters = environment_->counters;
+      counts_.checkpoints += counters.checkpoints;
+      counts_.rolls += counters.segments_rolled;
+      counts_.segments_deleted += counters.segments_deleted;
+    }
+    if (failing_ && fatal_) ++counts_.failed_operations;
+    drop_logs();
+    group_.reset();
+    environment_.reset();
+    CrashModel model = random_.one_in(2) ? CrashModel::ordered : CrashModel::reordered;
+    if (random_.one_in(4)) model = CrashModel::kill;
+    ++(model == CrashModel::kill ? counts_.kills : counts_.power_cuts);
+    disk_.crash(random_, model);
+    return model;
+  }
+
+  const std::string root_ = "/data";
+  Random random_;
+  TortureCounts& counts_;
+  MemoryDisk disk_;
+  ManualIoExecutor executor_;
+  std::unique_ptr<LogEnvironment> environment_;
+  std::unique_ptr<GroupCommit> group_;
+  bool fatal_ = false;
+  bool failing_ = false;  // in this life
+  std::string problem_;
+};
+
+}  // namespace chronik::wal::testing
