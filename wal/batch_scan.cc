@@ -90,6 +90,7 @@ Result<CheckedEntry> check_entry(ScanBuffer& buffer, std::uint64_t position,
   }
   if (expected.exact ? header.base_offset != expected.base_offset
                      : header.base_offset < expected.base_offset) {
+    checked.conflicts = !expected.exact;
     return bad(fmt::format("its base offset is {}, expected {}", header.base_offset,
                            expected.base_offset));
   }
@@ -100,6 +101,7 @@ Result<CheckedEntry> check_entry(ScanBuffer& buffer, std::uint64_t position,
     return bad(fmt::format("its last offset delta is {}", header.last_offset_delta));
   }
   if (header.leader_epoch < expected.epoch_min) {
+    checked.conflicts = true;
     return bad(
         fmt::format("its leader epoch {} is below {}", header.leader_epoch, expected.epoch_min));
   }

@@ -76,6 +76,8 @@ class ScanBuffer {
 struct CheckedEntry {
   EntryPlace place;  // as far as it could be read
   std::string problem;
+  /// It does not follow the entry before it, which may be the one that is wrong.
+  bool conflicts = false;
 
   bool good() const { return problem.empty(); }
 };

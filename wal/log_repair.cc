@@ -22,19 +22,23 @@ class Keeper final : public ScanVisitor {
  public:
   explicit Keeper(const OnProgress& on_progress) : on_progress_(on_progress) {}
 
-  void on_segment(const std::string&, const SegmentName& segment, std::uint64_t) override {
+  void on_segment(const std::string& file, const SegmentName& segment, std::uint64_t) override {
     if (damage.has_value()) return;
+    file_ = file;
     SegmentFacts facts;
     facts.base_offset = segment.base_offset;
     facts.generation = segment.generation;
     facts.base_index = last_index + 1;
+    if (segments.empty()) first_offset = end_offset = segment.base_offset;
     segments.push_back(std::make_unique<Segment>(std::move(facts)));
-    end_offset = segment.base_offset;
-    if (segments.size() == 1) first_offset = segment.base_offset;
   }
   void on_entry(const ScannedEntry& entry) override {
     const EntryPlace& place = *entry.place;
     progress_.advance(place.header.size(), on_progress_);
+    if (!damage.has_value() && limit_.has_value() && file_ == limit_->file &&
+        place.position >= limit_->position) {
+      damage = limit_;
+    }
     if (damage.has_value()) return;
     // The first entry of a segment tells its index, as far as it is known; later ones count on.
     if (segments.back()->facts.size_bytes == 0 && entry.index != 0) {
@@ -53,6 +57,20 @@ class Keeper final : public ScanVisitor {
     damage = found;
   }
 
+  /// Whether the damage lies before the end of what was kept: it was seen too late.
+  bool kept_too_much() const {
+    return damage.has_value() && !segments.empty() && damage->file == file_ &&
+           damage->position < segments.back()->facts.size_bytes;
+  }
+  /// Forgets all, to follow another scan up to the damage that is known now.
+  void begin_again() {
+    limit_ = std::exchange(damage, std::nullopt);
+    segments.clear();
+    first_offset = end_offset = first_dirty_offset = 0;
+    last_index = 0;
+    epochs = EpochCache();
+  }
+
   std::optional<LogDamage> damage;
   std::vector<std::unique_ptr<Segment>> segments;
   Offset first_offset = 0;
@@ -64,6 +82,8 @@ class Keeper final : public ScanVisitor {
  private:
   const OnProgress& on_progress_;
   ScanProgress progress_{.partitions = 1};
+  std::string file_;  // of segments.back()
+  std::optional<LogDamage> limit_;
 };
 
 class Repair {
@@ -95,6 +115,12 @@ Result<RepairReport> Repair::run() {
   // A damaged checkpoint takes nothing from the segments.
   const std::optional<LogDamage> outside = std::exchange(keeper_.damage, std::nullopt);
   TRY(scan.run());
+  if (keeper_.kept_too_much()) {
+    keeper_.begin_again();
+    TRY_ASSIGN(PartitionScan again, PartitionScan::open(disk_, directory_, keeper_));
+    keeper_.damage.reset();
+    TRY(again.run());
+  }
   if (!keeper_.damage.has_value() && !outside.has_value()) return report_;
   TRY_ASSIGN(const LogIdentity whose, identity(scan));
   report_.changed = true;

@@ -144,13 +144,11 @@ Result<void> PartitionScan::scan_segment(const SegmentName& segment, bool last) 
     damage(file_, size, fmt::format("the segment has {} bytes, {} were synced", size, known));
   }
   ScanBuffer buffer(*file, size);
-  std::uint32_t chain = 0;
+  load_index(facts);
   bool whole = true;
   for (std::uint64_t position = 0; position < size;) {
     if (facts != nullptr && position == known && whole) {
-      if (chain != facts->chain) {
-        damage(file_, 0, "a base offset, length or leader epoch was changed (chain checksum)");
-      }
+      check_chain(*facts);
       check_saved_end(*facts, file_);
     }
     // Compaction leaves gaps, but the last batch of a segment always ends where the next begins.
@@ -163,18 +161,48 @@ Result<void> PartitionScan::scan_segment(const SegmentName& segment, bool last) 
       continue;
     }
     const EntryPlace& place = checked.place;
-    chain = extend_chain(chain, place.prefix);
+    note_good_chain(position);
+    chain_ = extend_chain(chain_, place.prefix);
     visitor_.on_entry({&place, next_index_.value_or(0), file.get()});
     next_offset_ = place.header.next_offset();
     if (next_index_.has_value()) ++*next_index_;
     epoch_ = place.header.leader_epoch;
     position = place.end();
   }
-  if (facts != nullptr && known == size && whole && chain != facts->chain) {
-    damage(file_, 0, "a base offset, length or leader epoch was changed (chain checksum)");
+  if (facts != nullptr && known == size && whole) {
+    check_chain(*facts);
+    check_saved_end(*facts, file_);
   }
-  if (facts != nullptr && known == size && whole) check_saved_end(*facts, file_);
   return {};
+}
+
+/// The index knows the chain at many places, so that damage need not cost the whole segment.
+void PartitionScan::load_index(const SegmentFacts* facts) {
+  chain_ = 0;
+  chain_good_to_ = 0;
+  index_.clear();
+  if (facts == nullptr || facts->index_entries == 0) return;
+  const LogIdentity& identity = checkpoint_->identity;
+  const auto file = disk_.open(path(facts->name(), index_suffix), OpenMode::read);
+  if (!file) return;
+  Result<std::vector<IndexEntry>> entries =
+      read_index(**file, facts->index_entries,
+                 {identity.topic_id, identity.partition, facts->base_offset, facts->base_index});
+  if (!entries) return;
+  index_ = std::move(*entries);
+  std::reverse(index_.begin(), index_.end());
+}
+
+void PartitionScan::note_good_chain(std::uint64_t position) {
+  while (!index_.empty() && index_.back().position < position) index_.pop_back();
+  if (index_.empty() || index_.back().position != position) return;
+  if (index_.back().chain == chain_) chain_good_to_ = position;
+}
+
+void PartitionScan::check_chain(const SegmentFacts& facts) {
+  if (chain_ == facts.chain) return;
+  damage(file_, chain_good_to_,
+         "a base offset, length or leader epoch was changed here or behind (chain checksum)");
 }
 
 void PartitionScan::check_saved_end(const SegmentFacts& facts, const std::string& file) {
@@ -191,6 +219,13 @@ Result<std::uint64_t> PartitionScan::step_over(ScanBuffer& buffer, const Checked
   const std::uint64_t position = bad.place.position;
   LogDamage found{
       .directory = directory_, .file = file_, .position = position, .what = bad.problem};
+  if (bad.conflicts && position < known && chain_good_to_ < position) {
+    found.position = chain_good_to_;
+    found.what = fmt::format(
+        "between here and position {} a base offset or leader epoch was "
+        "changed: of the batch there {}",
+        position, bad.problem);
+  }
   std::optional<std::uint64_t> behind;
   if (position >= known && last) {
     TRY_ASSIGN(const BadEntry judged, judge_bad_entry(buffer, position, next_offset_.value_or(0)));

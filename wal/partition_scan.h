@@ -15,12 +15,15 @@
 #include "wal/batch_scan.h"
 #include "wal/checkpoint.h"
 #include "wal/recovery.h"
+#include "wal/segment_index.h"
 
 namespace chronik::wal {
 
 struct LogDamage {
   std::string directory;  // of the partition; empty when it is the data directory's own file
   std::string file;
+  /// Where it is; of a changed base offset or epoch, which only a checksum over many batches shows,
+  /// a place before it up to which nothing is damaged.
   std::uint64_t position = 0;
   std::string what;
   /// A write that was under way when the process or the machine died: cut at the next start.
@@ -96,6 +99,9 @@ class PartitionScan {
   Result<std::uint64_t> step_over(ScanBuffer& buffer, const CheckedEntry& bad, std::uint64_t known,
                                   bool last);
   void check_saved_end(const SegmentFacts& facts, const std::string& file);
+  void load_index(const SegmentFacts* facts);
+  void note_good_chain(std::uint64_t position);
+  void check_chain(const SegmentFacts& facts);
 
   Disk& disk_;
   std::string directory_;
@@ -107,7 +113,11 @@ class PartitionScan {
   std::optional<Offset> next_offset_;
   std::optional<EntryIndex> next_index_;
   LeaderEpoch epoch_ = no_leader_epoch;
-  std::string file_;  // of the segment under the eye
+  // Of the segment under the eye.
+  std::string file_;
+  std::uint32_t chain_ = 0;
+  std::vector<IndexEntry> index_;    // what is left of it
+  std::uint64_t chain_good_to_ = 0;  // by the index
 };
 
 /// The partition directories that a path names: itself, or those in a data directory. Errors: io,
