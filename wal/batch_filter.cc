@@ -13,10 +13,12 @@ using protocol::BatchHeader;
 Result<protocol::RecordReader> open_batch(ByteView batch, protocol::RecordScratch& scratch) {
   const BatchHeader header = protocol::read_batch_header(batch);
   if (header.is_control() || header.is_transactional()) {
-    return Error{Errc::unsupported,
-                 fmt::format("the batch at offset {} belongs to a transaction, and logs with "
-                             "transactions are not compacted",
-                             header.base_offset)};
+    return Error{
+        Errc::unsupported,
+        fmt::format("the batch at offset {} {}: this version writes no such batch and cannot "
+                    "tell which of the records count, so it compacts no log that has one",
+                    header.base_offset,
+                    header.is_control() ? "is a control batch" : "belongs to a transaction")};
   }
   Result<protocol::RecordReader> reader = protocol::RecordReader::open(batch, scratch);
   if (!reader) {

@@ -37,7 +37,8 @@ struct FilteredBatch {
 
 /// `batch` is one whole batch with a good CRC that takes offsets. `keep_empty`: its header stays
 /// even if no record does. Errors: corrupt (its records do not read), too_large (over the limits of
-/// decompression), unsupported (part of a transaction).
+/// decompression), unsupported (part of a transaction, or a control batch: nobody can write them
+/// yet, for produce refuses both, so only a log of a later version has them).
 Result<FilteredBatch> filter_batch(ByteView batch, const OffsetMap& keys,
                                    const RetentionRules& rules, bool keep_empty,
                                    protocol::RecordScratch& scratch);

@@ -7,7 +7,6 @@
 #include <map>
 
 #include "wal/compacted_log.h"
-#include "wal/log_dump.h"
 #include "wal/log_repair.h"
 #include "wal/log_verify.h"
 #include "wal/offset_map.h"
@@ -367,6 +366,40 @@ TEST_F(LogCompactionTest, DamageIsNeverCopied) {
   EXPECT_TRUE(fake.fatal.empty());
 }
 
+// Of a later version, or of another program: produce takes neither.
+TEST_F(LogCompactionTest, ALogWithATransactionIsLeftAsItIs) {
+  for (const bool control : {false, true}) {
+    fake.open();
+    fill(20, 4);
+    const Offset at = log().end_offset();
+    protocol::BatchOptions options{.base_offset = at, .leader_epoch = 0};
+    options.producer_id = 7;
+    options.producer_epoch = 0;
+    options.base_sequence = control ? -1 : 0;
+    options.transactional = true;
+    options.control = control;
+    protocol::BatchBuilder builder(options);
+    builder.append(2'000, as_bytes("k0"), as_bytes("x"));
+    log().append(builder.build());
+    fill(20, 4);
+    roll();
+    const std::vector<std::string> before = fake.files();
+    const auto report = compact(log(), much_later);
+    ASSERT_FALSE(report.has_value());
+    EXPECT_EQ(report.error().code, Errc::unsupported);
+    EXPECT_THAT(report.error().message,
+                ::testing::HasSubstr(fmt::format("the batch at offset {} {}", at,
+                                                 control ? "is a control" : "belongs to a")));
+    EXPECT_EQ(LogCompaction(log()).refused(), report.error().message);
+    EXPECT_EQ(log().first_dirty_offset(), 0);
+    EXPECT_EQ(log().end_offset(), at + 21);
+    EXPECT_THAT(damages(), ::testing::IsEmpty());
+    EXPECT_TRUE(fake.fatal.empty());
+    for (const std::string& file : fake.files()) ASSERT_TRUE(fake.disk.remove(file));
+    fake.start_process();
+  }
+}
+
 TEST_F(LogCompactionTest, AChangedEpochIsDamageToo) {
   fill(40, 4);
   roll();
@@ -503,30 +536,6 @@ TEST_F(LogCompactionTest, ALostIndexIsMadeAgain) {
   EXPECT_THAT(damages(), ::testing::IsEmpty());
 }
 
-TEST_F(LogCompactionTest, VerifyFindsDamageInACompactedSegmentAndRepairCutsIt) {
-  fill(60, 30);
-  log().set_settings(compacted(700));
-  compact_all();
-  put("after", "1");
-  fake.close();
-  fake.start_process();
-  ASSERT_THAT(damages(), ::testing::IsEmpty());
-  std::string last;
-  for (const std::string& file : fake.files()) {
-    if (file.ends_with(".1.log")) last = file;
-  }
-  fake.disk.flip_bit(last, 20, 0);
-  EXPECT_THAT(damages(), ::testing::Not(::testing::IsEmpty()));
-  const RepairReport report = repair_log(fake.disk, fake.directory).value();
-  EXPECT_TRUE(report.changed);
-  fake.open();
-  EXPECT_EQ(log().end_offset(), report.end_offset);
-  EXPECT_LT(log().end_offset(), 60);
-  put("again", "1");
-  checkpoint();
-  EXPECT_THAT(damages(), ::testing::IsEmpty());
-}
-
 TEST_F(LogCompactionTest, ALogThatLostItsCheckpointIsRefusedAndRepaired) {
   fill(40, 4);
   compact_all();
@@ -559,19 +568,6 @@ TEST_F(LogCompactionTest, OfARunThatDiedTheOriginalsStay) {
   compact_all();
   checkpoint();
   EXPECT_EQ(offsets().size(), 4u);
-}
-
-TEST_F(LogCompactionTest, DumpShowsWhatCompactionKnows) {
-  put("a", "1");
-  put("a", std::nullopt);
-  compact_all();
-  fake.close();
-  std::string text;
-  ASSERT_TRUE(dump_logs(fake.disk, fake.directory, {},
-                        [&](std::string_view line) { text += std::string(line) + "\n"; }));
-  EXPECT_THAT(text, ::testing::HasSubstr("first_dirty_offset=2"));
-  EXPECT_THAT(text, ::testing::HasSubstr("delete_horizon=1000500"));
-  EXPECT_THAT(text, ::testing::HasSubstr("00000000000000000000.1.log"));
 }
 
 }  // namespace

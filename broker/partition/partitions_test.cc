@@ -127,6 +127,18 @@ TEST_F(PartitionsTest, NothingIsReadableBeforeItIsDurable) {
   EXPECT_EQ(read(0).records.size(), records_of(3).size());
 }
 
+// What compaction cannot filter must not get in.
+TEST_F(PartitionsTest, TransactionsAndControlBatchesAreRefused) {
+  protocol::BatchOptions options = producer(7, 0);
+  options.transactional = true;
+  EXPECT_EQ(append(records_of(1, options)).error, ErrorCode::invalid_txn_state);
+  options.control = true;
+  EXPECT_EQ(append(records_of(1, options)).error, ErrorCode::invalid_record);
+  options.transactional = false;
+  EXPECT_EQ(append(records_of(1, options)).error, ErrorCode::invalid_record);
+  EXPECT_EQ(partition().log().end_offset(), 0);
+}
+
 TEST_F(PartitionsTest, WaitersAreReleasedByTheFlushThatCoversThem) {
   append(records_of(2));
   std::optional<WaitEnd> acknowledged;
