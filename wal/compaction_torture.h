@@ -136,12 +136,12 @@ class CompactionTorture final : public TortureMachine {
   }
 
   void append(Partition& partition) {
-    ++counts_.appends;
     KeyedBatch batch;
     const Offset base = partition.log->end_offset();
     batch.first_timestamp = 1'000 + base;
     if (random_.one_in(4)) batch.codec = protocol::Codec::lz4;
     const std::uint64_t count = 1 + random_.below(4);
+    counts_.appends += count;
     for (std::uint64_t i = 0; i < count; ++i) {
       KeyedRecord record{fmt::format("k{}", random_.below(12)), std::nullopt};
       if (!random_.one_in(5)) record.value = std::string(random_.below(80), 'v');

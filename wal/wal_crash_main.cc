@@ -23,7 +23,8 @@ void print(const TortureCounts& counts, std::uint64_t seed, std::uint64_t disks)
   std::printf(
       "seed %llu, %llu disks: %llu crash points (%llu power cuts, %llu kills, of all %llu during "
       "recovery), %llu failed operations, %llu clean stops\n"
-      "%llu entries appended, %llu acknowledged, %llu torn tails cut, %llu checkpoints, %llu "
+      "%llu entries (of compacted logs: records) appended, %llu acknowledged, %llu torn tails cut, "
+      "%llu checkpoints, %llu "
       "rolls, "
       "%llu segments deleted, %llu truncations, %llu partitions deleted, %llu read checks, "
       "%llu compactions\n",
