@@ -40,10 +40,11 @@ Task<void> LogCleaner::loop() {
     co_await rested;
     rest_timer_.cancel();
     resting_.reset();
+    put_off_.clear();
   }
 }
 
-/// True when a log was cleaned, so that another one may want it.
+/// True when a log wanted a run, so that another one may want one too.
 Task<bool> LogCleaner::clean_one() {
   Candidate best;
   std::uint32_t where = 0;
@@ -60,7 +61,8 @@ Task<bool> LogCleaner::clean_one() {
   auto work = [this, where, best, seed] { return clean(where, best, seed); };
   auto hop = on(shards_.at(where), work);
   const bool cleaned = co_await hop;
-  co_return cleaned;
+  if (!cleaned) put_off_.push_back(best);
+  co_return true;
 }
 
 LogCleaner::Candidate LogCleaner::filthiest_of(std::uint32_t shard) {
@@ -72,7 +74,10 @@ LogCleaner::Candidate LogCleaner::filthiest_of(std::uint32_t shard) {
     if (!wal::wants_compaction(cleanable, partition.log().settings())) return;
     if (cleanable.dirty_ratio() <= best.dirty_ratio) return;
     const wal::LogIdentity& identity = partition.identity();
-    best = {identity.topic_id, identity.partition, cleanable.dirty_ratio()};
+    const Candidate found{identity.topic_id, identity.partition, cleanable.dirty_ratio()};
+    const bool waits = std::any_of(put_off_.begin(), put_off_.end(),
+                                   [&](const Candidate& log) { return log.same_log(found); });
+    if (!waits) best = found;
   });
   return best;
 }

@@ -1,7 +1,8 @@
 // LogCleaner: compacts the logs whose cleanup.policy has "compact", as Kafka's LogCleaner does: the
 // filthiest log of the broker first, one run at a time, a rest of log.cleaner.backoff.ms when no
-// log wants one. The decisions are in wal/compaction_plan.h, the work in wal/compaction_job.h; it
-// is done slice by slice on the BackgroundThread, no faster than
+// log wants one. A log whose run failed waits for the next rest to be over, so that it keeps no
+// other one from its turn. The decisions are in wal/compaction_plan.h, the work in
+// wal/compaction_job.h; it is done slice by slice on the BackgroundThread, no faster than
 // log.cleaner.io.max.bytes.per.second.
 //
 // Made, started and stopped on the first shard; asks the others where their partitions are.
@@ -54,6 +55,10 @@ class LogCleaner {
     Uuid topic_id;
     PartitionId partition = 0;
     double dirty_ratio = -1.0;
+
+    bool same_log(const Candidate& other) const {
+      return topic_id == other.topic_id && partition == other.partition;
+    }
   };
   /// A run as both its shard and the background thread hold it.
   struct Run {
@@ -76,6 +81,8 @@ class LogCleaner {
   Random random_;
   Gate running_;
   std::atomic<bool> stopping_ = false;
+  /// Failed since the last rest. Changes only while no shard looks for a candidate.
+  std::vector<Candidate> put_off_;
   std::optional<Promise<void>> resting_;
   Timer rest_timer_;
 };
