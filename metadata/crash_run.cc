@@ -180,7 +180,9 @@ bool CrashRun::stop_cleanly() {
   broker_->store->close();
   bool stopped = false;
   broker_->group.stop([&stopped] { stopped = true; });
-  broker_->executor.run_all();
+  // As on_fatal() does in a broker: nothing runs any more.
+  while (!broker_->fatal && broker_->executor.step()) {
+  }
   if (disk_.struck() || broker_->fatal) return end();
   if (!stopped) return fail("the group does not stop");
   if (acknowledged_ != first_model_ + models_.size() - 1) {
