@@ -65,6 +65,18 @@ TEST_P(DiskContract, GathersManyPartsIntoOneFile) {
   EXPECT_EQ(read_all(*file)[6], 0);
 }
 
+TEST_P(DiskContract, WhatIsWrittenBackIsAsItWas) {
+  auto file = disk_->open(root_ + "/a", OpenMode::create).value();
+  const std::string text(100'000, 'x');
+  ASSERT_TRUE(file->write_at(0, as_bytes(text)));
+  file->start_writeback(0, text.size());
+  ASSERT_TRUE(file->finish_writeback(0, text.size()));
+  EXPECT_EQ(text_of(*file), text);
+  file->drop_cache(0, text.size());
+  EXPECT_EQ(text_of(*file), text);
+  EXPECT_TRUE(file->finish_writeback(50'000, 1'000'000)) << "beyond the end";
+}
+
 TEST_P(DiskContract, ReadsEndAtTheEndOfTheFile) {
   auto file = disk_->open(root_ + "/a", OpenMode::create).value();
   ASSERT_TRUE(file->write_at(0, as_bytes("abc")));
@@ -276,6 +288,25 @@ TEST_F(FakeDisk, AFailedSyncLosesPagesAndTheNextOneSucceeds) {
     outcomes.insert(outcome);
   }
   EXPECT_EQ(outcomes, (std::set<std::string>{"o", "o00", "o0n", "on0", "onn"}));
+}
+
+TEST_F(FakeDisk, WritingBackMakesNothingDurableAndMayFail) {
+  bool lost = false;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    auto disk = disk_.clone();
+    auto f = disk->open("/d/f", OpenMode::create).value();
+    ASSERT_TRUE(disk->sync_directory("/d"));
+    ASSERT_TRUE(f->write_at(0, as_bytes("text")));
+    ASSERT_TRUE(f->finish_writeback(0, 4));
+    Random random(seed);
+    disk->crash(random, CrashModel::reordered);
+    lost = lost || disk->content("/d/f").empty();
+  }
+  EXPECT_TRUE(lost);
+  auto f = file("f");
+  ASSERT_TRUE(f->write_at(0, as_bytes("text")));
+  disk_.fail_operation(0);
+  EXPECT_EQ(f->finish_writeback(0, 4).error().code, Errc::io);
 }
 
 TEST_F(FakeDisk, AFailedSyncLosesNoCut) {

@@ -46,6 +46,12 @@ class File {
   /// Forgets cached pages of this range that are written back, so that the next read sees what the
   /// disk has. A hint.
   virtual void drop_cache(std::uint64_t /*position*/, std::uint64_t /*size*/) const {}
+  /// Waits until this range is written back, so that who writes much keeps the queue of the disk
+  /// short for others. Nothing is durable before sync_data(). Errors: io, as sync_data(), which may
+  /// not tell it again.
+  virtual Result<void> finish_writeback(std::uint64_t /*position*/, std::uint64_t /*size*/) {
+    return {};
+  }
 
   Result<void> write_at(std::uint64_t position, ByteView bytes) {
     return write_at(position, std::span<const ByteView>(&bytes, 1));

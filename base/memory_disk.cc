@@ -173,16 +173,17 @@ class MemoryFile final : public File {
     state_->call_hook(DiskOperation::sync_data, path_);
     const std::lock_guard lock(state_->mutex);
     if (auto error = dead()) return *error;
-    if (auto error = state_->change(path_)) {
-      // A power cut leaves the choice to crash(); a failed sync loses pages, silently later on.
-      if (state_->sequence <= state_->power_off_at) {
-        Random chosen(state_->failure_seed);
-        memory_disk::fail_sync(*inode_, chosen);
-      }
-      return *error;
-    }
+    if (auto error = change_pages()) return *error;
     for (const Inode::Change& change : inode_->unsynced) make_change(change, inode_->durable);
     inode_->unsynced.clear();
+    return {};
+  }
+
+  /// What it wrote may still be lost: in the cache of the disk, or for want of a name or a size.
+  Result<void> finish_writeback(std::uint64_t, std::uint64_t) override {
+    const std::lock_guard lock(state_->mutex);
+    if (auto error = dead()) return *error;
+    if (auto error = change_pages()) return *error;
     return {};
   }
 
@@ -227,6 +228,16 @@ class MemoryFile final : public File {
   }
 
  private:
+  /// A power cut leaves the choice to crash(); a failed write to the disk loses pages, silently
+  /// later on.
+  std::optional<Error> change_pages() {
+    auto error = state_->change(path_);
+    if (error && state_->sequence <= state_->power_off_at) {
+      Random chosen(state_->failure_seed);
+      memory_disk::fail_sync(*inode_, chosen);
+    }
+    return error;
+  }
   std::optional<Error> dead() const {
     if (generation_ == state_->generation) return std::nullopt;
     return Error{Errc::io, fmt::format("{}: the file was open when the machine died", path_)};

@@ -63,11 +63,11 @@ class MemoryDisk final : public Disk {
   std::unique_ptr<MemoryDisk> clone() const;
 
   /// The n-th changing operation from now (0: the next one) fails once with Errc::io. A failed
-  /// write may have written a part. A failed sync loses pages that it should have made durable, and
-  /// the next one succeeds, as Linux does. `seed` says which pages, and what becomes of the size of
-  /// a file that had grown: it stays, with zeros for what was lost (ext4, whose journal took it),
-  /// or goes back to the old one with the cached pages (XFS; ext4 after a failure of its journal).
-  /// A cut is no page: it stays.
+  /// write may have written a part. A failed sync or finish_writeback() loses pages that it should
+  /// have made durable, and the next one succeeds, as Linux does. `seed` says which pages, and what
+  /// becomes of the size of a file that had grown: it stays, with zeros for what was lost (ext4,
+  /// whose journal took it), or goes back to the old one with the cached pages (XFS; ext4 after a
+  /// failure of its journal). A cut is no page: it stays.
   void fail_operation(std::uint64_t n, std::uint64_t seed = 1);
   /// From the n-th changing operation on everything fails with Errc::io, until crash().
   void power_off_after(std::uint64_t n);
