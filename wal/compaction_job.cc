@@ -34,7 +34,7 @@ Result<void> CompactedSegmentWriter::open() {
 Result<void> CompactedSegmentWriter::append(ByteView batch, const protocol::BatchHeader& header) {
   segment_.add(header, batch, next_index_++, index_interval_);
   buffer_.insert(buffer_.end(), batch.begin(), batch.end());
-  return buffer_.size() >= buffer_bytes_ ? write_buffer() : Result<void>();
+  return buffer_.size() >= limits_.io_buffer_bytes / 2 ? write_buffer() : Result<void>();
 }
 
 Result<void> CompactedSegmentWriter::write_buffer() {
@@ -44,6 +44,10 @@ Result<void> CompactedSegmentWriter::write_buffer() {
   log_->start_writeback(written_, buffer_.size());
   written_ += buffer_.size();
   buffer_.clear();
+  if (written_ - written_back_ < limits_.in_flight_bytes_max) return {};
+  const std::uint64_t oldest = (written_ - written_back_) / 2;
+  TRY(log_->finish_writeback(written_back_, oldest));
+  written_back_ += oldest;
   return {};
 }
 
@@ -189,8 +193,8 @@ Result<void> CompactionWork::begin_group() {
   facts.generation = generation;
   files.push_back(path(facts.name(), log_suffix));
   files.push_back(path(facts.name(), index_suffix));
-  writer_ = std::make_unique<CompactedSegmentWriter>(
-      place, std::move(facts), settings->index_interval_bytes, limits.io_buffer_bytes / 2);
+  writer_ = std::make_unique<CompactedSegmentWriter>(place, std::move(facts),
+                                                     settings->index_interval_bytes, limits);
   return write_outcome(writer_->open());
 }
 

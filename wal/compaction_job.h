@@ -26,6 +26,8 @@ struct CompactionLimits {
   double map_load_max = 0.9;                 // log.cleaner.io.buffer.load.factor
   std::size_t io_buffer_bytes = 512u << 10;  // log.cleaner.io.buffer.size
   std::uint64_t slice_bytes = 1u << 20;      // read by one step
+  /// Given to the disk and not yet written by it; appends of other logs wait behind that.
+  std::uint64_t in_flight_bytes_max = 4u << 20;
 };
 
 class CompactionJob {

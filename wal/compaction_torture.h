@@ -186,6 +186,7 @@ class CompactionTorture final : public TortureMachine {
       limits.map_bytes_max = (2 + random_.below(30)) * OffsetMap::slot_bytes;
       limits.slice_bytes = random_.below(2000);
       limits.io_buffer_bytes = random_.below(2000);
+      limits.in_flight_bytes_max = random_.below(2000);
       partition.model.on_run(cleanable.below, now_);
       partition.job = compaction.begin(limits, now_, random_.next());
       return;

@@ -31,11 +31,11 @@ struct CompactedSegment {
 class CompactedSegmentWriter {
  public:
   CompactedSegmentWriter(const LogPlace& place, SegmentFacts facts, std::uint32_t index_interval,
-                         std::size_t buffer_bytes)
+                         const CompactionLimits& limits)
       : place_(place),
         segment_(std::move(facts)),
         index_interval_(index_interval),
-        buffer_bytes_(buffer_bytes) {}
+        limits_(limits) {}
 
   /// Makes the files, empty whatever was there. Errors: those of the disk; none is fatal.
   Result<void> open();
@@ -53,11 +53,12 @@ class CompactedSegmentWriter {
   const LogPlace& place_;
   Segment segment_;
   const std::uint32_t index_interval_;
-  const std::size_t buffer_bytes_;
+  const CompactionLimits& limits_;
   std::shared_ptr<File> log_;
   std::shared_ptr<File> index_;
   Bytes buffer_;
   std::uint64_t written_ = 0;
+  std::uint64_t written_back_ = 0;
   EntryIndex next_index_ = segment_.facts.base_index;
 };
 

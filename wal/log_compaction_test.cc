@@ -422,16 +422,32 @@ TEST_F(LogCompactionTest, AFullDiskEndsTheRunAndNothingElse) {
   EXPECT_EQ(offsets().size(), 40u);
 }
 
-TEST_F(LogCompactionTest, AFailedSyncEndsTheProcess) {
-  fill(20, 2);
-  roll();
-  LogCompaction compaction(log());
-  CompactionJob job = compaction.begin({}, much_later, 1);
-  fake.disk.fail_operation(4);
-  while (job.step()) {
+// Of a run that writes back as it goes each operation fails once.
+TEST_F(LogCompactionTest, AnyFailureOfTheDiskEndsTheProcessAndLosesNothing) {
+  CompactionLimits limits;
+  limits.io_buffer_bytes = 200;
+  limits.in_flight_bytes_max = 300;
+  fill(40, 20);
+  fake.flush();
+  const auto expected = values();
+  std::uint64_t n = 0;
+  for (bool struck = true; struck && n < 500; ++n) {
+    roll();
+    LogCompaction compaction(log());
+    CompactionJob job = compaction.begin(limits, much_later, 1);
+    fake.disk.fail_operation(n, n);
+    while (job.step()) {
+    }
+    struck = fake.disk.struck();
+    EXPECT_EQ(fake.fatal.size(), struck ? 1u : 0u) << n;
+    EXPECT_EQ(compaction.end(std::move(job)).has_value(), !struck) << n;
+    fake.crash(n, n % 2 == 0 ? CrashModel::kill : CrashModel::reordered);
+    fake.fatal.clear();
+    fake.open();
+    EXPECT_EQ(values(), expected) << n;
   }
-  EXPECT_EQ(fake.fatal.size(), 1u);
-  EXPECT_FALSE(compaction.end(std::move(job)).has_value());
+  EXPECT_GT(n, 30u);
+  EXPECT_LT(n, 500u);
 }
 
 TEST_F(LogCompactionTest, ARunThatIsGivenUpLeavesNothing) {
