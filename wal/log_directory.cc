@@ -172,6 +172,9 @@ Result<FoundPartitions> LogDirectory::list_partitions() const {
       found.unknown.push_back(path);
     }
   }
+  // A process that died may not have come to the sync of the rename, and a directory that comes
+  // back after its files are removed in part belongs to nobody.
+  if (!found.deleted.empty()) TRY(disk_.sync_directory(path_));
   return found;
 }
 

@@ -68,7 +68,8 @@ class LogDirectory {
   Result<void> check_stamp(std::string_view cluster_id, BrokerId node_id) const;
 
   std::string partition_path(std::string_view topic, PartitionId partition) const;
-  /// One look at the directory; topic ids are read from each partition (a listing each).
+  /// One look at the directory; topic ids are read from each partition (a listing each). What is
+  /// found deleted is durably so. Errors: io.
   Result<FoundPartitions> find_partitions() const;
   /// As find_partitions(), without topic ids: one listing in all.
   Result<FoundPartitions> list_partitions() const;

@@ -351,6 +351,25 @@ TEST_F(LogTools, AWholeDataDirectoryIsRead) {
   EXPECT_EQ(verify_logs(t_.disk, "/elsewhere", {}).error().code, Errc::not_found);
 }
 
+// The process died between the rename and its sync, and the next one had begun to remove the files.
+TEST_F(LogTools, APartitionThatIsFoundDeletedDoesNotComeBackInPart) {
+  fill_and_close();
+  const std::string aside = "/data/" + deleted_directory_name(test_topic_id(), 0);
+  ASSERT_TRUE(t_.disk.rename(t_.directory, aside));
+  t_.crash(1, CrashModel::kill);
+  {
+    auto directory = LogDirectory::open(t_.disk, "/data", {}).value();
+    EXPECT_THAT(directory->find_partitions().value().deleted, ElementsAre(aside));
+  }
+  ASSERT_TRUE(t_.disk.remove(aside + "/" + topic_file_name(test_topic_id())));
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const auto disk = t_.disk.clone();
+    Random random(seed);
+    disk->crash(random, CrashModel::reordered);
+    EXPECT_FALSE(disk->exists(t_.directory).value()) << seed;
+  }
+}
+
 TEST_F(LogTools, LongWorkTellsHowFarItIs) {
   t_.log->set_settings(small_segments(100'000'000));
   for (int i = 0; i < 5; ++i) t_.append(1, {.value_bytes = 8'000'000});
