@@ -505,9 +505,9 @@ std::vector<std::string> MemoryDisk::files(const std::string& directory) const {
     if (at == nullptr) continue;
     for (const auto& [name, node] : at->current) {
       if (node.directory != nullptr) {
-        open.emplace_back(path + "/" + name, node.directory.get());
+        open.emplace_back(fmt::format("{}/{}", path, name), node.directory.get());
       } else {
-        paths.push_back(path + "/" + name);
+        paths.push_back(fmt::format("{}/{}", path, name));
       }
     }
   }

@@ -225,7 +225,7 @@ Result<std::vector<DirectoryEntry>> PosixDisk::list(const std::string& directory
     bool is_directory = entry->d_type == DT_DIR;
     if (entry->d_type == DT_UNKNOWN || entry->d_type == DT_LNK) {
       struct stat status {};
-      const std::string path = directory + "/" + name;
+      const std::string path = fmt::format("{}/{}", directory, name);
       is_directory = ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
     }
     entries.push_back({std::move(name), is_directory});

@@ -115,9 +115,11 @@ class [[nodiscard]] Result<void> {
 /// TRY_ASSIGN(auto size, file.size()): declares `size`, or returns the error to the caller.
 #define TRY_ASSIGN(declaration, expression) \
   TRY_ASSIGN_INNER(CHRONIK_CONCAT(chronik_try_, __LINE__), declaration, expression)
+// NOLINTBEGIN(bugprone-macro-parentheses): a name and a declaration cannot stand in parentheses
 #define TRY_ASSIGN_INNER(temporary, declaration, expression) \
   auto temporary = (expression);                             \
   if (!temporary.has_value()) [[unlikely]] {                 \
     return std::move(temporary).error();                     \
   }                                                          \
   declaration = std::move(temporary).value()
+// NOLINTEND(bugprone-macro-parentheses)

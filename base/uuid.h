@@ -16,6 +16,7 @@ namespace chronik {
 struct Uuid {
   std::array<std::uint8_t, 16> bytes{};
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): the compiler's comparison with 0, no pointer
   auto operator<=>(const Uuid&) const = default;
   /// All zeros: Kafka's "no id".
   bool is_zero() const { return *this == Uuid{}; }

@@ -61,6 +61,7 @@ struct alignas(void*) PersistentNode<Entry>::Branch : PersistentNode {
 
   static Branch* make(unsigned slots) {
     const std::uint32_t capacity = std::bit_ceil(slots < 2 ? 2u : slots);
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): its slots hold pointers
     void* memory = ::operator new(sizeof(Branch) + capacity * sizeof(PersistentNode*));
     return new (memory) Branch(capacity);
   }

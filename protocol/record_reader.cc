@@ -12,7 +12,6 @@ namespace {
 
 using record_format::read_varint;
 using record_format::read_varlong;
-using record_format::skip_bytes;
 
 // A header that read_body has seen whole.
 RecordHeader next_header(const std::uint8_t*& at, const std::uint8_t* end) {

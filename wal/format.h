@@ -39,6 +39,7 @@ struct SegmentName {
   Offset base_offset = 0;
   std::uint32_t generation = 0;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): the compiler's comparison with 0, no pointer
   auto operator<=>(const SegmentName&) const = default;
 };
 

@@ -177,8 +177,8 @@ struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State> {
   void start_round();
   void choose_checkpoints(Round& round);
   void take(Round& round, PartitionLog& log);
-  void submit_flush(std::shared_ptr<Round> round);
-  void submit_checkpoints(std::shared_ptr<Round> round);
+  void submit_flush(const std::shared_ptr<Round>& round);
+  void submit_checkpoints(const std::shared_ptr<Round>& round);
   void flushed(const std::shared_ptr<Round>& round);
   void saved(const std::shared_ptr<Round>& round);
   template <class Item>
@@ -287,9 +287,9 @@ void GroupCommit::State::start_round() {
   choose_checkpoints(*round);
   if (!round->flushes.empty()) {
     flushing = round;
-    submit_flush(std::move(round));
+    submit_flush(round);
   } else if (!round->checkpoints.empty()) {
-    submit_checkpoints(std::move(round));
+    submit_checkpoints(round);
     start_round();
   }
 }
@@ -319,7 +319,7 @@ void GroupCommit::State::choose_checkpoints(Round& round) {
   }
 }
 
-void GroupCommit::State::submit_flush(std::shared_ptr<Round> round) {
+void GroupCommit::State::submit_flush(const std::shared_ptr<Round>& round) {
   drop_removed(round->flushes);
   round->width = width;
   executor.run(
@@ -327,7 +327,7 @@ void GroupCommit::State::submit_flush(std::shared_ptr<Round> round) {
       [self = shared_from_this(), round] { self->flushed(round); });
 }
 
-void GroupCommit::State::submit_checkpoints(std::shared_ptr<Round> round) {
+void GroupCommit::State::submit_checkpoints(const std::shared_ptr<Round>& round) {
   drop_removed(round->checkpoints);
   round->width = width;
   checkpointing.push_back(round);

@@ -17,7 +17,8 @@ OffsetMap::OffsetMap(std::uint64_t keys_wanted, std::uint64_t bytes_max, double 
   const double load = std::clamp(load_max, 0.05, 0.95);
   // With more room than that, searches are short.
   const double wanted = std::ceil(static_cast<double>(keys_wanted) / std::min(load, 0.6)) + 1;
-  const double allowed = static_cast<double>(bytes_max / slot_bytes);
+  const std::uint64_t slots_max = bytes_max / slot_bytes;
+  const auto allowed = static_cast<double>(slots_max);
   slots_.resize(static_cast<std::size_t>(std::max(2.0, std::min(wanted, allowed))));
   const auto share = static_cast<std::size_t>(std::ceil(static_cast<double>(slots_.size()) * load));
   keys_max_ = std::clamp<std::size_t>(share, 1, slots_.size() - 1);

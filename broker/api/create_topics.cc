@@ -13,7 +13,6 @@
 
 namespace chronik::broker {
 
-using metadata::ApplyResult;
 using metadata::ApplyResults;
 using metadata::MetadataEvent;
 using metadata::TopicCreated;
@@ -26,7 +25,7 @@ namespace {
 
 constexpr std::int16_t configs_since = 5;
 
-void refuse(TopicResult& result, ErrorCode code, std::string message) {
+void refuse(TopicResult& result, ErrorCode code, const std::string& message) {
   result.error_code = static_cast<std::int16_t>(code);
   result.error_message = message.empty() ? std::string(protocol::error_message(code)) : message;
   result.topic_id = {};
@@ -100,7 +99,7 @@ Plan make_plan(RequestContext& context, const CreateTopicsRequest& request,
     }
     auto planned = plan_topic(wish, creation);
     if (auto* refusal = std::get_if<Refusal>(&planned)) {
-      refuse(result, refusal->code, std::move(refusal->message));
+      refuse(result, refusal->code, refusal->message);
       continue;
     }
     auto& topic = std::get<TopicCreated>(planned);

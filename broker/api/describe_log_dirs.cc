@@ -20,7 +20,6 @@ namespace {
 
 using protocol::DescribeLogDirsRequest;
 using protocol::DescribeLogDirsResponse;
-using protocol::ErrorCode;
 using Sizes = std::map<std::string, std::map<PartitionId, std::uint64_t>>;
 using Wanted = std::map<std::string, std::set<PartitionId>>;
 
