@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
-#include <limits>
-#include <span>
 
 #include "base/log.h"
+#include "wal/commit_round.h"
 #include "wal/file_removal.h"
 #include "wal/format.h"
 #include "wal/recovery.h"
@@ -18,9 +17,7 @@ namespace {
 /// Out of descriptors or space: what even one log alone could not get is asked for again after
 /// this.
 constexpr milliseconds starved_pause{10};
-/// So long nobody must have starved before all is as before.
 constexpr milliseconds starved_quiet{10'000};
-constexpr std::size_t no_width_limit = std::numeric_limits<std::size_t>::max();
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
 
@@ -53,122 +50,6 @@ struct Deletion {
 };
 
 }  // namespace
-
-struct FlushItem {
-  PartitionLog* log = nullptr;  // nullptr: removed meanwhile
-  FlushJob job;
-};
-
-struct CheckpointItem {
-  PartitionLog* log = nullptr;
-  CheckpointJob job;
-};
-
-/// The logs of one group commit, and the checkpoints that follow it.
-struct Round {
-  std::vector<FlushItem> flushes;
-  std::vector<CheckpointItem> checkpoints;
-  /// Logs that are tried at once: fewer than all when descriptors are short.
-  std::size_t width = no_width_limit;
-
-  template <class Item>
-  std::span<Item> tried(std::vector<Item>& items) const {
-    return std::span<Item>(items).first(std::min(width, items.size()));
-  }
-  void flush(Disk& disk, SpaceGuard* space) {
-    const std::span<FlushItem> now = tried(flushes);
-    for (FlushItem& item : now) {
-      item.job.write();
-      if (item.job.failed()) return;
-      if (now.size() > 1) item.job.start_writeback();
-    }
-    sync(disk, now);
-    if (space != nullptr) space->refresh();
-  }
-  void save(Disk& disk) {
-    const std::span<CheckpointItem> now = tried(checkpoints);
-    for (CheckpointItem& item : now) {
-      item.job.write();
-      if (item.job.failed()) return;
-    }
-    if (!sync(disk, now)) return;
-    for (CheckpointItem& item : now) {
-      item.job.publish();
-      if (item.job.failed()) return;
-    }
-    sync(disk, now);
-  }
-  /// One batch for all; false when it failed.
-  template <class Items>
-  static bool sync(Disk& disk, const Items& items) {
-    SyncBatch batch;
-    for (auto& item : items) item.job.add_syncs(batch);
-    // New logs share their parent.
-    std::sort(batch.directories.begin(), batch.directories.end());
-    batch.directories.erase(std::unique(batch.directories.begin(), batch.directories.end()),
-                            batch.directories.end());
-    const Result<void> result = disk.sync_all(batch);
-    for (auto& item : items) {
-      item.job.synced(result);
-      if (item.job.failed()) return false;
-    }
-    return true;
-  }
-  void forget(const PartitionLog& log) {
-    for (FlushItem& item : flushes) {
-      if (item.log == &log) item.log = nullptr;
-    }
-    for (CheckpointItem& item : checkpoints) {
-      if (item.log == &log) item.log = nullptr;
-    }
-  }
-};
-
-/// Who was removed since its job was begun takes the job along. Behind the renaming of a deleted
-/// partition's directory it would write where nothing is any more, or another topic's log.
-template <class Items>
-void drop_removed(Items& items) {
-  std::erase_if(items, [](const auto& item) { return item.log == nullptr; });
-}
-
-template <class Items>
-bool any_failed(const Items& items) {
-  return std::any_of(items.begin(), items.end(),
-                     [](const auto& item) { return item.job.failed(); });
-}
-template <class Items>
-bool any_starved(const Items& items) {
-  return std::any_of(items.begin(), items.end(),
-                     [](const auto& item) { return item.job.starved(); });
-}
-
-template <class Items>
-bool any_disk_full(const Items& items) {
-  return std::any_of(items.begin(), items.end(),
-                     [](const auto& item) { return item.job.disk_full(); });
-}
-
-/// Takes what has come to its end out of the round; the round itself when that is all of it. What
-/// is left is still wanted.
-template <class Item>
-std::shared_ptr<Round> take_finished(const std::shared_ptr<Round>& round,
-                                     std::vector<Item> Round::*member) {
-  std::vector<Item>& items = (*round).*member;
-  const std::size_t tried = round->tried(items).size();
-  if (tried == items.size() && !any_starved(items)) return round;
-  auto finished = std::make_shared<Round>();
-  std::vector<Item> left;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    Item& item = items[i];
-    if (i < tried && !item.job.starved()) {
-      ((*finished).*member).push_back(std::move(item));
-    } else if (item.log != nullptr) {
-      left.push_back(std::move(item));
-    }
-  }
-  items = std::move(left);
-  return finished;
-}
 
 struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State> {
   State(GroupCommit& owner, LogEnvironment& of_shard, IoExecutor& io, GroupCommitOptions chosen)
@@ -350,6 +231,8 @@ std::shared_ptr<Round> GroupCommit::State::look_at(const std::shared_ptr<Round>&
     pause = tried <= 1 && environment.files.count() == 0;
     width = std::max<std::size_t>(tried / 2, 1);
     give_descriptors_back();
+  } else if (width < no_width_limit / 2) {
+    width *= 2;
   }
   return take_finished(round, member);
 }
@@ -443,9 +326,8 @@ void GroupCommit::State::begin_again(Round& round) {
   pause ? later(mark) : mark();
 }
 
-/// With the next tick, which comes soon; a group that stops has none.
 void GroupCommit::State::later(std::function<void()> retry) {
-  if (stop_done.has_value()) return retry();
+  if (stop_done.has_value()) return retry();  // there are no more ticks
   postponed.push_back(std::move(retry));
   if (options.on_tick_wanted) options.on_tick_wanted();
 }

@@ -24,8 +24,8 @@ struct NetOptions {
   std::int32_t request_bytes_max = 100 << 20;  // socket.request.max.bytes
   /// Of one shard: frames that arrive or are being answered. Enough to keep the disk busy for two
   /// rounds of a group commit; more is memory that is touched, and read again when it has left the
-  /// caches of the processor. Small frames have an eighth of it beside, so that they are served while
-  /// large ones keep others waiting.
+  /// caches of the processor. Small frames have an eighth of it beside, so that they are served
+  /// while large ones keep others waiting.
   std::int64_t in_flight_bytes_max = 48 << 20;
   std::size_t in_flight_requests_max = 1000;  // of one connection; then it is not read
   /// Response memory that waits for a slow reader before its next request is begun.
@@ -35,8 +35,8 @@ struct NetOptions {
   milliseconds frame_time{30'000};
   std::int64_t frame_bytes_per_second_min = 16 << 10;
   /// The same where others wait for memory, and the line of those has stood still for
-  /// pressure_check: that some wait for a moment is usual when producers are faster than the disk. It
-  /// counts as it goes: what has arrived at any time must have kept the rate.
+  /// pressure_check: that some wait for a moment is usual when producers are faster than the disk.
+  /// It counts as it goes: what has arrived at any time must have kept the rate.
   milliseconds frame_time_under_pressure{5'000};
   std::int64_t frame_bytes_per_second_min_under_pressure = 4 << 20;
   milliseconds pressure_check{1'000};
