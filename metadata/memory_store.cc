@@ -14,19 +14,19 @@ void MemoryMetadataStore::propose(std::vector<MetadataEvent> events, ProposeDone
   if (hold_back_) {
     waiting_.push_back(std::move(proposal));
   } else {
-    take(std::move(proposal));
+    take(proposal);
   }
 }
 
 bool MemoryMetadataStore::step() {
   if (waiting_.empty()) return false;
-  Proposal proposal = std::move(waiting_.front());
+  const Proposal proposal = std::move(waiting_.front());
   waiting_.pop_front();
-  take(std::move(proposal));
+  take(proposal);
   return true;
 }
 
-void MemoryMetadataStore::take(Proposal proposal) {
+void MemoryMetadataStore::take(const Proposal& proposal) {
   const auto next = state_.applied_offset() + static_cast<Offset>(proposal.events.size());
   ApplyResults results = state_.apply(state_.applied_index() + 1, next, proposal.events);
   state_.publish();

@@ -34,7 +34,7 @@ class MemoryMetadataStore final : public MetadataStore {
     std::vector<MetadataEvent> events;
     ProposeDone done;
   };
-  void take(Proposal proposal);
+  void take(const Proposal& proposal);
 
   MetadataStateMachine state_;
   std::deque<Proposal> waiting_;

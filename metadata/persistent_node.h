@@ -111,6 +111,7 @@ void PersistentNode<Entry>::release(PersistentNode* node) {
 
 template <class Entry>
 void PersistentNode<Entry>::make_unique(PersistentNode*& slot) {
+  // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): a branch has a node in each slot it counts
   if (slot->is_unique()) return;
   PersistentNode* copy;
   if (slot->is_leaf) {

@@ -259,7 +259,7 @@ Result<void> PartitionLog::truncate_after(EntryIndex last_kept) {
                               {"last_index", last_kept},
                               {"end_offset", end_offset_},
                               {"was", old_end}});
-  if (const Result<void> rebuilt = rebuild_derived(); !rebuilt) {
+  if (Result<void> rebuilt = rebuild_derived(); !rebuilt) {
     poisoned_ = true;
     return rebuilt;
   }

@@ -181,7 +181,7 @@ void check_files(Disk& disk, const std::string& folder, Report& report) {
   for (const std::string& file : files_in(disk, folder, ".jsonl")) {
     const std::string message = message_name(file);
     const MessageType* type = find_message_type(message);
-    for_each_line(disk, folder + "/" + file, report,
+    for_each_line(disk, fmt::format("{}/{}", folder, file), report,
                   [&](const std::string& where, const json::object& line) {
                     if (type == nullptr) {
                       report.left_out(message);
