@@ -354,8 +354,8 @@ TEST_F(FakeDisk, RunsFullAndRecovers) {
 }
 
 TEST_F(FakeDisk, RunsOutOfDescriptors) {
-  disk_.set_open_files_max(1);
   auto f = file("f");
+  disk_.set_open_files_max(1);
   EXPECT_EQ(disk_.open("/d/f", OpenMode::read).error().code, Errc::busy);
   EXPECT_EQ(disk_.list("/d").error().code, Errc::busy);
   EXPECT_EQ(disk_.sync_directory("/d").error().code, Errc::busy);
