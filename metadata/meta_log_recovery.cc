@@ -38,6 +38,7 @@ Result<void> MetaLogStore::recover() {
   TRY_ASSIGN(log_,
              wal::PartitionLog::open(environment_, options_.directory, metadata_log_identity(),
                                      log_settings(options_), nullptr));
+  group_.add(*log_);
   TRY_ASSIGN(const FoundSnapshots found, find_snapshots(environment_.disk, options_.directory));
   for (const std::string& path : found.unfinished) {
     if (Result<void> removed = environment_.disk.remove(path); !removed) {

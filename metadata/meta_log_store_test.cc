@@ -286,6 +286,17 @@ TEST_F(ReadPathOfLog, AStartFromASnapshotGivesWhatAFullReplayGives) {
   EXPECT_LT(store_->recovery().replayed_entries, 200u);
 }
 
+TEST_F(ReadPathOfLog, ACleanStopSavesWhatTheStartHasScanned) {
+  must_open();
+  must_propose({topic_created(1, "t")});
+  restart();
+  EXPECT_GT(store_->log().recovery().scanned_bytes, 0u);
+  stop();
+  must_open();
+  EXPECT_EQ(store_->log().recovery().scanned_bytes, 0u);
+  EXPECT_EQ(store_->recovery().replayed_entries, 1u);
+}
+
 TEST_F(ReadPathOfLog, TheLogStaysBounded) {
   options_.snapshot_log_bytes_min = 20'000;
   options_.segment_bytes = 10'000;

@@ -34,6 +34,8 @@ Result<std::unique_ptr<Partition>> Partition::open(
     TRY_ASSIGN(partition->log_, wal::PartitionLog::open(
                                     context.environment, std::move(directory), std::move(identity),
                                     partition->settings_->log, &partition->producers_));
+    // A tail that was scanned is saved, so that the next start need not.
+    context.group.add(*partition->log_);
   }
   partition->log_->set_listener(partition.get());
   partition->leader_epoch_ = std::max(LeaderEpoch{0}, partition->log_->last_epoch());

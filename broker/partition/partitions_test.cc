@@ -127,6 +127,29 @@ TEST_F(PartitionsTest, NothingIsReadableBeforeItIsDurable) {
   EXPECT_EQ(read(0).records.size(), records_of(3).size());
 }
 
+// A start after kill -9 scans the tail; those after it need not, also when nothing is produced.
+TEST_F(PartitionsTest, ACleanStopSavesWhatTheStartHasScanned) {
+  append(records_of(3));
+  flush();
+  restart_after_power_loss();
+  EXPECT_GT(partition().log().recovery().scanned_bytes, 0u);
+  std::optional<bool> stopped;
+  Gate gate;
+  const auto stop = [&]() -> Task<void> {
+    partitions->stop();
+    Future<void> done = storage->stop();
+    co_await done;
+    stopped = true;
+  };
+  shard->run([&] { spawn(stop(), gate); });
+  flush();
+  ASSERT_TRUE(stopped);
+  power_off();
+  start();
+  EXPECT_EQ(partition().log().recovery().scanned_bytes, 0u);
+  EXPECT_EQ(partition().high_watermark(), 3);
+}
+
 // What compaction cannot filter must not get in.
 TEST_F(PartitionsTest, TransactionsAndControlBatchesAreRefused) {
   protocol::BatchOptions options = producer(7, 0);

@@ -38,7 +38,6 @@ class DiskFailure : public ::testing::Test {
                          broker_.data_directory() + "/" + file, "-e", "trace=" + system_call, "-e",
                          "inject=" + system_call + ":error=" + error});
     broker_.start();
-    log_before_ = broker_.log().size();
   }
   void start_sound() {
     broker_.set_wrapper({});
@@ -56,7 +55,8 @@ class DiskFailure : public ::testing::Test {
 
   void expect_ended(const std::string& file, const std::string& why) {
     EXPECT_EQ(broker_.wait_for_end(), exit_disk_failure);
-    const std::string said = broker_.log().substr(log_before_);
+    std::string said = broker_.log();
+    said.erase(0, said.find('\n', said.rfind(" info started ")) + 1);
     EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
     for (const std::string& word : {std::string("the disk failed"), file, why}) {
       EXPECT_NE(said.find(word), std::string::npos) << said;
@@ -71,7 +71,6 @@ class DiskFailure : public ::testing::Test {
   }
 
   BrokerProcess broker_;
-  std::size_t log_before_ = 0;
 };
 
 TEST_F(DiskFailure, AFailedSyncOrWriteAcknowledgesNothingAndEndsTheProcess) {
