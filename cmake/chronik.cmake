@@ -2,7 +2,7 @@
 #   foo.cc        the library chronik_<room>
 #   foo_test.cc   the test program <room>_test
 #   foo_bench.cc  a program of its own, foo_bench
-#   foo_fuzz.cc   a libFuzzer program of its own, foo_fuzz (only with CHRONIK_FUZZ)
+#   foo_fuzz.cc   a libFuzzer program of its own, foo_fuzz; without CHRONIK_FUZZ a test that replays testdata/corpus/foo_fuzz
 #   foo_main.cc   a program of its own, foo
 
 add_library(chronik_options INTERFACE)
@@ -34,7 +34,7 @@ function(chronik_room name)
   set(tests)
   foreach(file ${all})
     get_filename_component(stem ${file} NAME_WE)
-    if(file MATCHES "/testdata/")
+    if(file MATCHES "/testdata/" OR file MATCHES "/replay_corpus_main.cc$")
       continue()
     elseif(stem MATCHES "_test$")
       list(APPEND tests ${file})
@@ -79,12 +79,22 @@ function(chronik_room name)
     endforeach()
   endif()
 
+  foreach(file ${fuzzers})
+    chronik_fuzz_target(${file} ${name} "${linked}")
+  endforeach()
+endfunction()
+
+function(chronik_fuzz_target file room linked)
+  get_filename_component(stem ${file} NAME_WE)
+  get_filename_component(folder ${file} DIRECTORY)
   if(CHRONIK_FUZZ)
-    foreach(file ${fuzzers})
-      get_filename_component(stem ${file} NAME_WE)
-      add_executable(${stem} ${file})
-      target_link_libraries(${stem} PRIVATE ${linked})
-      target_link_options(${stem} PRIVATE -fsanitize=fuzzer)
-    endforeach()
+    add_executable(${stem} ${file})
+    target_link_libraries(${stem} PRIVATE ${linked})
+    target_link_options(${stem} PRIVATE -fsanitize=fuzzer)
+  elseif(CHRONIK_TESTS AND NOT CHRONIK_SANITIZE MATCHES "thread")
+    add_executable(${stem} ${file} ${CMAKE_SOURCE_DIR}/base/testing/replay_corpus_main.cc)
+    target_link_libraries(${stem} PRIVATE ${linked})
+    add_test(NAME ${room}.${stem} COMMAND ${stem} ${folder}/testdata/corpus/${stem})
+    set_tests_properties(${room}.${stem} PROPERTIES LABELS ${room} TIMEOUT 120)
   endif()
 endfunction()

@@ -57,16 +57,7 @@ void check_accepted(const AcceptedBatch& accepted, bool claimed_append_time,
   CHECK(claimed_append_time || max_timestamp == accepted.max_timestamp);
 }
 
-<<<<<<< HEAD
 int run(const std::uint8_t* data, std::size_t size) {
-=======
-}  // namespace
-}  // namespace chronik::protocol
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace chronik;
-  using namespace chronik::protocol;
->>>>>>> 4406e77 (protocol: fuzz targets for record batches and the four decompressors)
   constexpr std::size_t choice_size = 4;
   if (size < choice_size) return 0;
   const ByteView choice{data, choice_size};
@@ -96,7 +87,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   return 0;
 }
-<<<<<<< HEAD
 
 }  // namespace
 }  // namespace chronik::protocol
@@ -104,5 +94,3 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   return chronik::protocol::run(data, size);
 }
-=======
->>>>>>> 4406e77 (protocol: fuzz targets for record batches and the four decompressors)
