@@ -78,8 +78,13 @@ class CompactionTorture final : public TortureMachine {
       auto opened = PartitionLog::open(*environment_, fmt::format("{}/t-{}", root_, i),
                                        {"t", number, test_topic_id(i + 1)}, random_settings(),
                                        &partition.derived);
+      // A start does not mind where it cannot remove what is left over.
       if (!opened) {
         start_refused(opened.error());
+        return false;
+      }
+      if (disk_.struck()) {
+        ++counts_.recoveries_cut;
         return false;
       }
       partition.log = std::move(*opened);

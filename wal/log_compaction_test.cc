@@ -559,11 +559,31 @@ TEST_F(LogCompactionTest, ALogThatLostItsCheckpointIsRefusedAndRepaired) {
   fake.start_process();
   ASSERT_TRUE(fake.disk.remove(fake.directory + "/checkpoint"));
   EXPECT_EQ(fake.try_open().error().code, Errc::corrupt);
+  EXPECT_THAT(damages(), ::testing::Not(::testing::IsEmpty()));
+  const std::unique_ptr<MemoryDisk> without = fake.disk.clone();
+  EXPECT_TRUE(repair_log(*without, fake.directory).value().log_start_lost);
+  EXPECT_TRUE(verify_logs(*without, fake.directory, {.records = true}).value().sound());
   fake.disk.set_content(fake.directory + "/checkpoint", Bytes{1, 2, 3});
   EXPECT_EQ(fake.try_open().error().code, Errc::corrupt);
   EXPECT_TRUE(repair_log(fake.disk, fake.directory).value().changed);
   fake.open();
   EXPECT_EQ(offsets(), (std::vector<Offset>{36, 37, 38, 39}));
+}
+
+// The process died before the old files were removed, then the new ones were lost: the start
+// removed the old ones, said that nothing was changed, and refused.
+TEST_F(LogCompactionTest, ARefusedStartLeavesWhatCompactionHasReplaced) {
+  fill(40, 4);
+  roll();
+  std::map<std::string, Bytes> old;
+  for (const std::string& file : fake.files()) old[file] = fake.disk.content(file);
+  compact_all();
+  fake.close();
+  fake.start_process();
+  for (const auto& [file, content] : old) fake.disk.set_content(file, content);
+  ASSERT_TRUE(fake.disk.remove(fake.directory + "/00000000000000000000.1.log"));
+  EXPECT_EQ(fake.try_open().error().code, Errc::corrupt);
+  for (const auto& [file, content] : old) EXPECT_EQ(fake.disk.content(file), content) << file;
 }
 
 TEST_F(LogCompactionTest, OfARunThatDiedTheOriginalsStay) {

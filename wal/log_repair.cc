@@ -25,12 +25,18 @@ class Keeper final : public ScanVisitor {
   void on_segment(const std::string& file, const SegmentName& segment, std::uint64_t) override {
     if (damage.has_value()) return;
     file_ = file;
+    if (segment.generation != 0 && !segments.empty() && !segments.back()->facts.compacted()) {
+      damage = LogDamage{
+          .directory = {}, .file = file, .what = "a compacted segment is behind one that is not"};
+      return;
+    }
     SegmentFacts facts;
     facts.base_offset = segment.base_offset;
     facts.generation = segment.generation;
     facts.base_index = last_index + 1;
-    if (segments.empty()) first_offset = end_offset = segment.base_offset;
     segments.push_back(std::make_unique<Segment>(std::move(facts)));
+    // Where a segment should begin is known by its name; where the log ends, by its entries only.
+    if (segments.size() == 1) first_offset = end_offset = segment.base_offset;
   }
   void on_entry(const ScannedEntry& entry) override {
     const EntryPlace& place = *entry.place;
@@ -40,6 +46,13 @@ class Keeper final : public ScanVisitor {
       damage = limit_;
     }
     if (damage.has_value()) return;
+    if (segments.back()->facts.compacted() && takes_no_offset(place.header)) {
+      damage = LogDamage{.directory = {},
+                         .file = file_,
+                         .position = place.position,
+                         .what = "a compacted segment has an entry that takes no offset"};
+      return;
+    }
     // The first entry of a segment tells its index, as far as it is known; later ones count on.
     if (segments.back()->facts.size_bytes == 0 && entry.index != 0) {
       segments.back()->facts.base_index = entry.index;
@@ -125,7 +138,7 @@ Result<RepairReport> Repair::run() {
   TRY_ASSIGN(const LogIdentity whose, identity(scan));
   report_.changed = true;
   report_.first_damage = keeper_.damage.has_value() ? *keeper_.damage : *outside;
-  report_.log_start_lost = !scan.checkpoint().has_value() && scan.files().has_checkpoint;
+  report_.log_start_lost = !scan.checkpoint().has_value() && outside.has_value();
   Offset start = keeper_.first_offset;
   if (scan.checkpoint().has_value()) {
     if (keeper_.segments.empty()) {
@@ -161,15 +174,24 @@ Result<RepairReport> Repair::run() {
 }
 
 Result<LogIdentity> Repair::identity(const PartitionScan& scan) const {
-  if (scan.checkpoint().has_value()) return scan.checkpoint()->identity;
+  const auto refused = [&](std::string_view why) {
+    return Error{Errc::corrupt, fmt::format("{}: {}", directory_, why)};
+  };
+  const std::vector<Uuid>& ids = scan.files().topic_ids;
+  if (ids.size() > 1) {
+    return refused("it carries the ids of several topics: remove the .topic files of the others");
+  }
+  if (scan.checkpoint().has_value()) {
+    const LogIdentity& saved = scan.checkpoint()->identity;
+    if (ids.empty() || ids.front() == saved.topic_id) return saved;
+    return refused("its checkpoint and its .topic file say different topics: remove the wrong one");
+  }
   const auto named =
       parse_partition_directory_name(directory_.substr(parent_of(directory_).size() + 1));
-  if (!named.has_value() || scan.files().topic_ids.size() != 1) {
-    return Error{
-        Errc::corrupt,
-        fmt::format("{}: neither its checkpoint nor a .topic file says whose it is", directory_)};
+  if (!named.has_value() || ids.empty()) {
+    return refused("neither its checkpoint nor a .topic file says whose it is");
   }
-  return LogIdentity{named->first, named->second, scan.files().topic_ids.front()};
+  return LogIdentity{named->first, named->second, ids.front()};
 }
 
 std::uint64_t Repair::kept_bytes(const SegmentName& segment) const {

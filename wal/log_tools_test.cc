@@ -285,6 +285,56 @@ TEST_F(LogTools, RepairKeepsAllRecordsWhenOnlyTheCheckpointIsDamaged) {
   EXPECT_EQ(bases(), all);
 }
 
+// The end was taken from the name of the file: offsets that nobody wrote were missing from the log.
+TEST_F(LogTools, RepairEndsTheLogWithItsLastEntryWhateverFileIsBehind) {
+  for (int i = 0; i < 24; ++i) t_.append();
+  t_.flush();
+  const std::vector<Offset> all = bases();
+  t_.disk.set_content(t_.file(246), t_.disk.content(t_.file(0)));
+  EXPECT_EQ(t_.try_open().error().code, Errc::corrupt);
+  const RepairReport report = repair_log(t_.disk, t_.directory).value();
+  EXPECT_EQ(report.end_offset, 24);
+  EXPECT_TRUE(verify(true).sound());
+  EXPECT_EQ(bases(), all);
+}
+
+// It was taken for a log that begins with its second segment.
+TEST_F(LogTools, AYoungLogThatLostItsFirstSegmentIsRefused) {
+  for (int i = 0; i < 40; ++i) t_.append();
+  t_.flush();
+  const Bytes first = t_.disk.content(t_.file(0));
+  const std::vector<std::uint64_t> lost = starts(t_.file(0));
+  const std::vector<Offset> all = bases();
+  for (const bool removed : {false, true}) {
+    t_.disk.set_content(t_.file(0), {});
+    if (removed) {
+      ASSERT_TRUE(t_.disk.remove(t_.file(0)));
+    }
+    EXPECT_FALSE(verify().sound()) << removed;
+    EXPECT_EQ(t_.try_open().error().code, Errc::corrupt) << removed;
+    t_.disk.set_content(t_.file(0), first);
+    EXPECT_EQ(bases(), all);
+  }
+  ASSERT_TRUE(t_.disk.remove(t_.file(0)));
+  const RepairReport report = repair_log(t_.disk, t_.directory).value();
+  EXPECT_EQ(report.log_start_offset, static_cast<Offset>(lost.size()));
+  EXPECT_TRUE(report.log_start_lost);
+  EXPECT_TRUE(verify(true).sound());
+  EXPECT_EQ(bases(), std::vector<Offset>(all.begin() + std::ptrdiff_t(lost.size()), all.end()));
+}
+
+// It said each time that it had repaired the directory, and changed nothing of what was wrong.
+TEST_F(LogTools, RepairDoesNotChooseBetweenTopics) {
+  fill_and_close();
+  const std::string other = t_.directory + "/" + topic_file_name(test_topic_id(2));
+  t_.disk.set_content(other, {});
+  EXPECT_FALSE(verify().sound());
+  EXPECT_THAT(repair_log(t_.disk, t_.directory).error().message, HasSubstr(".topic"));
+  ASSERT_TRUE(t_.disk.remove(t_.directory + "/" + topic_file_name(test_topic_id())));
+  EXPECT_FALSE(verify().sound());
+  EXPECT_THAT(repair_log(t_.disk, t_.directory).error().message, HasSubstr(".topic"));
+}
+
 TEST_F(LogTools, RepairMayBeInterruptedAnywhereAndRepeated) {
   for (const CrashModel model : {CrashModel::kill, CrashModel::ordered, CrashModel::reordered}) {
     for (std::uint64_t n = 0;; ++n) {

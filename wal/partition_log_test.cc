@@ -490,6 +490,30 @@ TEST_F(PartitionLogTest, ADamagedIndexIsRebuilt) {
   }
 }
 
+// The end is found in memory, and then the file was read without a way out.
+TEST_F(PartitionLogTest, ATruncationRebuildsADamagedIndex) {
+  log().set_settings(small_segments(1'000'000));
+  for (int i = 0; i < 30; ++i) t_.append();
+  t_.close();
+  for (const bool missing : {false, true}) {
+    t_.reopen();
+    log().set_settings(small_segments(1'000'000));
+    for (int i = 0; i < 10; ++i) t_.append();
+    t_.disk.set_content(t_.file(0, ".index"), Bytes(70));
+    if (missing) {
+      ASSERT_TRUE(t_.disk.remove(t_.file(0, ".index")));
+    }
+    ASSERT_TRUE(log().truncate_after(log().last_index() - 1));
+    t_.append();
+    t_.close();
+    t_.reopen();
+    EXPECT_EQ(t_.read_all(100).size(), missing ? 50u : 40u);
+    EXPECT_EQ(log().find_by_time(1035, 40).value()->offset, 35);
+    EXPECT_EQ(t_.environment->counters.indexes_rebuilt, 0u) << "it was saved";
+    t_.close();
+  }
+}
+
 TEST_F(PartitionLogTest, ACreatedLogSetsADeletedTopicsDirectoryAside) {
   t_.append(3);
   t_.close();

@@ -160,11 +160,20 @@ Result<void> PartitionLog::cut_segment(Segment& segment, EntryIndex last_kept) {
   if (end_offset < start_offset_) return below_start(last_kept);
   const auto kept = [&](const IndexEntry& entry) { return entry.position <= near.position; };
   if (segment.index_file_entries != 0) {
-    TRY_ASSIGN(const auto file,
-               environment_.files.get(environment_.disk, segment.index_file,
-                                      path(segment, index_suffix), OpenMode::read));
-    TRY_ASSIGN(const auto last, find_last_entry(*file, segment.index_file_entries, kept));
-    segment.index_file_entries = last.has_value() ? last->number + 1 : 0;
+    const auto search = [&]() -> Result<std::optional<FoundIndexEntry>> {
+      TRY_ASSIGN(const auto file,
+                 environment_.files.get(environment_.disk, segment.index_file,
+                                        path(segment, index_suffix), OpenMode::read));
+      return find_last_entry(*file, segment.index_file_entries, kept);
+    };
+    Result<std::optional<FoundIndexEntry>> last = search();
+    if (last) {
+      segment.index_file_entries = last->has_value() ? (*last)->number + 1 : 0;
+    } else {
+      const Errc code = last.error().code;
+      if (code != Errc::corrupt && code != Errc::not_found) return std::move(last).error();
+      TRY(rebuild_index(segment));
+    }
   }
   auto& tail = segment.index_tail;
   tail.erase(std::partition_point(tail.begin(), tail.end(), kept), tail.end());

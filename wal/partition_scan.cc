@@ -19,6 +19,10 @@ Result<PartitionScan> PartitionScan::open(Disk& disk, std::string directory, Sca
     scan.damage(scan.directory_, 0, "it carries the ids of several topics");
   }
   if (!scan.files_.has_checkpoint) {
+    TRY_ASSIGN(const auto lost, segment_without_checkpoint(disk, scan.directory_, scan.files_));
+    if (lost.has_value()) {
+      scan.damage(scan.path(*lost, log_suffix), 0, std::string(checkpoint_lost));
+    }
     if (!scan.files_.logs.empty() && scan.files_.topic_ids.empty()) {
       scan.damage(scan.directory_, 0, "neither a checkpoint nor a .topic file says whose it is");
     }
@@ -57,8 +61,19 @@ const SegmentFacts* PartitionScan::saved(const SegmentName& segment) const {
 /// Which files are the log: those that the checkpoint names and those behind it.
 void PartitionScan::find_segments() {
   if (!checkpoint_.has_value()) {
-    for (const Offset base : files_.logs) segments_.push_back({base});
-    for (const SegmentName& name : files_.compacted_logs) segments_.push_back(name);
+    // Where what compaction has replaced is gone, its work counts, and all of it before that place:
+    // a log begins with its compacted segments.
+    const std::vector<SegmentName>& compacted = files_.compacted_logs;
+    Offset compacted_to = -1;
+    for (const SegmentName& name : compacted) {
+      const bool there =
+          std::binary_search(files_.logs.begin(), files_.logs.end(), name.base_offset);
+      if (!there) compacted_to = name.base_offset;
+    }
+    for (const Offset base : files_.logs) {
+      if (base > compacted_to || base < compacted.front().base_offset) segments_.push_back({base});
+    }
+    segments_.insert(segments_.end(), compacted.begin(), compacted.end());
     std::sort(segments_.begin(), segments_.end());
     const auto same = [](const SegmentName& a, const SegmentName& b) {
       return a.base_offset == b.base_offset;
@@ -103,11 +118,15 @@ Result<void> PartitionScan::run() {
     if (checkpoint_->segments.empty()) next_offset_ = checkpoint_->end_offset;
   }
   TRY(drop_empty_files());
+  const SegmentName* before = nullptr;
   for (const SegmentName& segment : segments_) {
-    // Without a checkpoint: what a compacted segment before it already covers.
+    // Without a checkpoint: what the compacted segment before it already covers.
     const bool covered = !checkpoint_.has_value() && next_offset_.has_value() &&
-                         segment.base_offset < *next_offset_ && !files_.compacted_logs.empty();
-    if (!covered) TRY(scan_segment(segment, segment == segments_.back()));
+                         segment.base_offset < *next_offset_ && before != nullptr &&
+                         before->generation != 0;
+    if (covered) continue;
+    TRY(scan_segment(segment, segment == segments_.back()));
+    before = &segment;
   }
   return {};
 }

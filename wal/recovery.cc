@@ -32,9 +32,9 @@ class Recovery {
   Result<void> check_owner();
   Result<void> set_aside_unfinished();
   Result<void> take_checkpoint();
-  Result<void> check_never_compacted() const;
+  Result<void> check_no_checkpoint_lost() const;
   std::vector<std::string> leftovers();
-  Result<void> remove_leftovers();
+  void remove_files(const std::vector<std::string>& names);
   Result<void> check_saved_segments();
   Result<void> restore_derived();
   Result<void> replay_saved();
@@ -77,25 +77,29 @@ Result<RecoveredLog> Recovery::run() {
     return std::move(log_);
   }
   TRY(check_owner());
+  std::vector<std::string> superfluous;
   if (files_.has_checkpoint) {
     TRY(take_checkpoint());
-    TRY(remove_leftovers());
+    superfluous = leftovers();
     TRY(check_saved_segments());
+    // The process may have died before this checkpoint's own name was durable: with the one before
+    // it, the left-overs would be missing. And files that a truncation removed may come back with
+    // the next power cut, behind new entries.
+    if (checkpoint_.cut_under_way || !superfluous.empty()) TRY(sync_names());
   } else if (files_.exists) {
-    TRY(check_never_compacted());
+    TRY(check_no_checkpoint_lost());
     // A young log: the process may have died between the sync of a file and that of its name.
     TRY(sync_names());
-    TRY(remove_leftovers());
+    superfluous = leftovers();
   }
   if (files_.exists) {
     log_.directory_made = true;
     TRY(restore_derived());
     TRY(remove_empty_files());
-    if (!files_.has_checkpoint && !files_.logs.empty()) {
-      log_.start_offset = log_.end_offset = files_.logs.front();
-    }
     TRY(scan_tail());
     TRY(drop_empty_segment());
+    // Not before: where the log is damaged, they may be all that is left of it.
+    remove_files(superfluous);
   } else if (derived_ != nullptr) {
     derived_->reset();
   }
@@ -169,14 +173,11 @@ Result<void> Recovery::take_checkpoint() {
   return {};
 }
 
-/// Compacted segments belong to a log by its checkpoint alone. Where there is none, those that were
-/// being written when the process died are left-overs; but what they replaced must be there.
-Result<void> Recovery::check_never_compacted() const {
-  if (files_.compacted_logs.empty()) return {};
-  const SegmentName& first = files_.compacted_logs.front();
-  if (!files_.logs.empty() && files_.logs.front() <= first.base_offset) return {};
-  return corrupt(path(first, log_suffix),
-                 "the checkpoint that says what this compacted segment replaces is missing");
+Result<void> Recovery::check_no_checkpoint_lost() const {
+  TRY_ASSIGN(const std::optional<SegmentName> segment,
+             segment_without_checkpoint(disk_, directory_, files_));
+  if (!segment.has_value()) return {};
+  return corrupt(path(*segment, log_suffix), std::string(checkpoint_lost));
 }
 
 /// What the checkpoint does not name and what is not behind it.
@@ -222,18 +223,12 @@ std::vector<std::string> Recovery::leftovers() {
   return names;
 }
 
-Result<void> Recovery::remove_leftovers() {
-  const std::vector<std::string> superfluous = leftovers();
-  // The process may have died before this checkpoint's own name was durable: with the one before
-  // it, these files would be missing. And files that a truncation removed may come back with the
-  // next power cut, behind new entries.
-  if (checkpoint_.cut_under_way || !superfluous.empty()) TRY(sync_names());
-  for (const std::string& name : superfluous) {
+void Recovery::remove_files(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
     if (Result<void> removed = disk_.remove(directory_ + "/" + name); !removed) {
       log_warn("a file that is no longer needed stays", {{"why", removed.error().message}});
     }
   }
-  return {};
 }
 
 Result<void> Recovery::check_saved_segments() {
@@ -492,6 +487,28 @@ Result<PartitionFiles> list_partition_files(Disk& disk, const std::string& direc
   std::sort(files.indexes.begin(), files.indexes.end());
   std::sort(files.compacted_logs.begin(), files.compacted_logs.end());
   return files;
+}
+
+Result<std::optional<SegmentName>> segment_without_checkpoint(Disk& disk,
+                                                              const std::string& directory,
+                                                              const PartitionFiles& files) {
+  std::optional<SegmentName> none;
+  if (files.has_checkpoint) return none;
+  std::optional<SegmentName> first;  // that holds something
+  for (std::size_t i = 0; i < files.logs.size() && !first.has_value(); ++i) {
+    const SegmentName name{files.logs[i]};
+    TRY_ASSIGN(const auto file,
+               disk.open(directory + "/" + segment_file_name(name, log_suffix), OpenMode::read));
+    TRY_ASSIGN(const std::uint64_t size, file->size());
+    if (size != 0) first = name;
+  }
+  if (first.has_value() && first->base_offset != 0) return first;
+  for (const SegmentName& name : files.compacted_logs) {
+    if (!std::binary_search(files.logs.begin(), files.logs.end(), name.base_offset)) {
+      return std::optional(name);
+    }
+  }
+  return none;
 }
 
 Result<Bytes> read_file(Disk& disk, const std::string& path) {

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/file.h"
@@ -48,6 +50,15 @@ struct PartitionFiles {
   std::vector<std::string> others;  // neither of ours; checkpoint.new is here
 };
 Result<PartitionFiles> list_partition_files(Disk& disk, const std::string& directory);
+
+/// Without a checkpoint a log begins at offset 0, and compacted segments are left-overs of a run
+/// that did not finish: what they should replace is there. The first segment of which that is not
+/// so: the checkpoint was lost. Errors: io.
+Result<std::optional<SegmentName>> segment_without_checkpoint(Disk& disk,
+                                                              const std::string& directory,
+                                                              const PartitionFiles& files);
+inline constexpr std::string_view checkpoint_lost =
+    "the checkpoint that says how this segment belongs to the log is missing";
 
 /// Reads the whole file. Errors: not_found, io.
 Result<Bytes> read_file(Disk& disk, const std::string& path);

@@ -27,11 +27,10 @@ struct BatchSpec {
 };
 
 inline SharedBytes make_batch(const BatchSpec& spec) {
-  protocol::BatchBuilder builder(
-      {.base_offset = spec.base_offset,
-       .leader_epoch = spec.epoch,
-       .codec = spec.codec,
-       .compression_level = spec.codec == protocol::Codec::none ? 0 : 1});
+  protocol::BatchBuilder builder({.base_offset = spec.base_offset,
+                                  .leader_epoch = spec.epoch,
+                                  .codec = spec.codec,
+                                  .compression_level = protocol::level_range(spec.codec).standard});
   Random random(spec.seed * 1'000'003 + static_cast<std::uint64_t>(spec.base_offset));
   Bytes value(spec.value_bytes);
   for (int i = 0; i < spec.records; ++i) {

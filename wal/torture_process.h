@@ -88,6 +88,8 @@ class TortureProcess : public TortureMachine {
           partition.log,
           PartitionLog::open(*environment_, directory_->partition_path("t", identity(i).partition),
                              identity(i), random_settings(partition), &partition.derived));
+      // A start does not mind where it cannot remove what is left over.
+      if (disk_.struck()) return Error{Errc::io, "the disk failed under the start"};
       partition.log->set_listener(this);
       group_->add(*partition.log);
       const bool lossy = partition.page_cache && lost_power_;
