@@ -93,7 +93,8 @@ TEST_F(Descriptors, MorePartitionsThanFilesMayBeOpenAreWrittenReadAndDeleted) {
     EXPECT_EQ(values.count("second"), static_cast<std::size_t>(partitions));
   };
   expect_all();
-  EXPECT_LE(lines_with("no file descriptors left for the logs").size(), 2u) << "one a shard";
+  EXPECT_LE(lines_with("no file descriptors left for the logs").size(), 10u)
+      << "one a shard while it lasts, not one a partition";
   broker_.restart();
   expect_all();
   ASSERT_TRUE(admin.delete_topic("wide").ok());
