@@ -24,6 +24,8 @@ const char* to_string(Errc code) {
       return "too large";
     case Errc::busy:
       return "busy";
+    case Errc::not_leader:
+      return "not the leader";
     case Errc::closed:
       return "closed";
     case Errc::timeout:

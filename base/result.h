@@ -22,8 +22,9 @@ enum class Errc {
   no_space,     // the disk is full or below its reserve; may pass
   unsupported,  // a format or version this build does not know
   too_large,
-  busy,    // somebody else holds it (a lock, a port)
-  closed,  // the thing asked is shutting down
+  busy,        // somebody else holds it (a lock, a port), or it is full; may pass
+  not_leader,  // of a Raft group: its leader has to be asked, if there is one
+  closed,      // the thing asked is shutting down
   timeout,
 };
 

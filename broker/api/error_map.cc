@@ -27,6 +27,8 @@ ErrorCode to_error_code(Errc code) {
     case Errc::busy:  // too much waits to become durable; the client tries again
     case Errc::timeout:
       return ErrorCode::request_timed_out;
+    case Errc::not_leader:
+      return ErrorCode::not_leader_or_follower;
     case Errc::closed:  // the broker stops; the client finds another, or this one restarted
       return ErrorCode::broker_not_available;
   }

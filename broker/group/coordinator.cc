@@ -35,6 +35,7 @@ ErrorCode to_error_code(const Error& error) {
     case Errc::too_large:
       return ErrorCode::invalid_commit_offset_size;
     case Errc::closed:
+    case Errc::not_leader:
       return ErrorCode::not_coordinator;
     case Errc::busy:
     case Errc::timeout:

@@ -1,0 +1,88 @@
+#include <algorithm>
+
+#include "raft/core/raft.h"
+
+namespace chronik::raft {
+
+void Raft::hear_leader(NodeId from) {
+  if (role_ != Role::follower || leader_ != from) return become_follower(hard_.term, from);
+  election_elapsed_ = 0;
+}
+
+void Raft::follow_commit(Index leader_commit) { commit_to(std::min(leader_commit, matched_)); }
+
+void Raft::on_append(NodeId from, const Append& append) {
+  hear_leader(from);
+  Position prev = append.prev;
+  std::span<const Entry> entries = append.entries;
+  if (prev.index < log_.commit()) {
+    // What is committed here is the leader's as well; our log may not even reach back to prev.
+    const auto known = static_cast<std::size_t>(log_.commit() - prev.index);
+    entries = entries.subspan(std::min(known, entries.size()));
+    prev = {*log_.term(log_.commit()), log_.commit()};
+  }
+  if (!log_.holds(prev)) {
+    return send(from, AppendAnswer{false, prev.index, log_.last_at_most(prev)});
+  }
+  const Index cut = log_.merge(entries);
+  if (cut > 0) {
+    CHECK(cut > matched_);
+    for (Batch& batch : in_flight_) batch.last = std::min(batch.last, cut - 1);
+  }
+  matched_ = std::max(matched_, prev.index + static_cast<Index>(entries.size()));
+  follow_commit(append.commit);
+  send_when_durable(from, AppendAnswer{true, matched_, {}});
+}
+
+void Raft::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
+  hear_leader(from);
+  follow_commit(heartbeat.commit);
+  send(from, HeartbeatAnswer{heartbeat.round, matched_});
+}
+
+void Raft::on_snapshot_offer(NodeId from, const SnapshotOffer& offer) {
+  hear_leader(from);
+  const SnapshotMeta& meta = offer.meta;
+  if (meta.index <= log_.commit() || log_.holds({meta.term, meta.index})) {
+    // A snapshot is of committed entries, so what is here up to it is the leader's.
+    matched_ = std::max(matched_, meta.index);
+    commit_to(meta.index);
+    return send_when_durable(from, AppendAnswer{true, matched_, {}});
+  }
+  if (fetching_) return;
+  fetching_ = meta;
+  fetch_wanted_ = SnapshotFetch{from, meta};
+}
+
+void Raft::on_snapshot_fetched(const SnapshotMeta& meta) {
+  CHECK(fetching_ && *fetching_ == meta);
+  fetching_.reset();
+  if (meta.index > log_.commit() && !log_.holds({meta.term, meta.index})) {
+    CHECK(role_ != Role::leader);  // it would have what was committed before its term
+    if (role_ != Role::follower) become_follower(hard_.term, no_node);
+    log_.restore(meta);
+    for (Batch& batch : in_flight_) {
+      batch.last = 0;
+      batch.installs = false;
+    }
+    in_apply_.clear();
+    apply_bytes_ = 0;
+    read_committed_.clear();
+    reading_committed_ = false;
+  } else if (role_ != Role::leader) {
+    commit_to(meta.index);
+  }
+  if (role_ != Role::follower) return;
+  matched_ = std::max(matched_, meta.index);
+  if (leader_ != no_node) send_when_durable(leader_, SnapshotAnswer{true, meta.index});
+}
+
+void Raft::on_snapshot_failed(const SnapshotMeta& meta) {
+  CHECK(fetching_ && *fetching_ == meta);
+  fetching_.reset();
+  if (role_ == Role::follower && leader_ != no_node) {
+    send(leader_, SnapshotAnswer{false, meta.index});
+  }
+}
+
+}  // namespace chronik::raft

@@ -1,0 +1,276 @@
+// Raft: one replica of one group, as a pure state machine (Ongaro's thesis; sections are named
+// where it matters). It sees no clock, random source, thread, socket or file: time is tick(),
+// randomness a function handed in, disk and network are what ready() returns. Owned by the group's
+// driver (raft/multi), on one shard; every call returns at once.
+//
+// Driver: step(), tick(), propose() and the on_...() calls change the state; whenever has_ready(),
+// it takes ready() and does what ready.h says. Several Readys may be on their way to the disk at a
+// time.
+//
+// Decisions of this design:
+// - Membership takes effect when its entry is APPENDED (thesis 4.1), not when it is applied (as
+// etcd
+//   does). So no change waits for a slow state machine, a replica knows after a start who votes
+//   from its log alone, and no election has to wait until known changes are applied. The price:
+//   cutting the log takes a change back, for which Log keeps the memberships of all its entries.
+//   One change at a time, and the first only after an entry of the leader's term is committed
+//   (without that two single changes of rival leaders may have majorities that do not meet).
+// - A node that its last, uncommitted membership removes still campaigns (thesis 4.2.2,
+// figure 4.6);
+//   a removed leader leads until the change is committed, counting itself for nothing, and then
+//   hands over. A learner answers votes: it may have been promoted without knowing yet; candidates
+//   count only whom their membership makes a voter.
+// - Pre-votes, check of quorum, and no votes while a leader is heard are always on
+// (thesis 9.6, 6.2):
+//   without them a node that was away, or was removed, deposes a working leader.
+// - Everything that makes a promise (votes, the request for votes, acknowledged entries) waits for
+//   the disk; the leader's Appends and all heartbeats do not. A leader counts its own log up to
+//   what on_persisted() said. A request for votes waits too: it tells the end of a log that a crash
+//   could shorten, in a term that a crash would let the candidate enter anew.
+// - Durability is reported by number of Ready, not by (term, index): the same entry can be cut and
+//   come back, and the report for the first writing must not be taken for the second.
+// - A follower takes a commit index only up to where its log is known to be the leader's of this
+// term.
+// - Reads are proven by rounds of numbered heartbeats, many reads a round.
+//
+// Leases (Options::lease_reads): a follower votes for nobody for election_ticks of ITS clock after
+// it heard a heartbeat; so the leader answers reads alone for election_ticks - 2 -
+// lease_margin_ticks of ITS clock after SENDING one that a quorum answered (2: ticks begin at any
+// moment). It assumes that clocks run at rates that differ by less than the margin, that no tick
+// comes early, and that the driver has ticked for all the time that passed before it asks read(),
+// also after a pause of the process. A node that starts votes for nobody for election_ticks, as it
+// may have promised so. A leader that asked another to take over (TimeoutNow) has no lease for the
+// rest of its term.
+//
+// Withheld (Recovered::log_damaged): a replica that lost entries it may have acknowledged could
+// help to elect a leader without them. It enters a new term, so that acknowledgements of its former
+// self, which may still be on their way, count no more, and neither votes nor campaigns until it
+// holds a committed entry of that term or a later one: a leader of such a term had every entry that
+// was committed before. What it acknowledges meanwhile is true, and counts. The hard state must be
+// intact; a node that lost it as well can only be removed and added under another id.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "raft/core/log.h"
+#include "raft/core/message.h"
+#include "raft/core/options.h"
+#include "raft/core/progress.h"
+#include "raft/core/quorum.h"
+#include "raft/core/read_index.h"
+#include "raft/core/ready.h"
+
+namespace chronik::raft {
+
+class Raft {
+ public:
+  /// `storage` must outlive it.
+  Raft(Options options, const Storage& storage, Recovered recovered);
+
+  // -- What happens to the node.
+
+  /// A message from another member. Errors: invalid_argument, for what no correct node would send
+  /// (it is dropped, the state is as before). Old, repeated and foreign ones are no errors.
+  Result<void> step(Message message);
+  void tick();
+  /// Campaigns now, as if the election timeout had passed; nothing when it may not.
+  void campaign_now();
+  /// The connection to `node` broke because its process ended. When it led, a follower does not
+  /// wait for its timeout any more (not with lease_reads: the leader may still be answering reads).
+  void on_node_down(NodeId node);
+
+  /// The leader appends; its first payload stands at the position returned, the others behind it.
+  /// Whether they are committed shows in Ready::commit, unless another term's entries take their
+  /// places. Errors: not_leader, busy (a hand-over is under way; uncommitted_bytes_max), too_large.
+  /// With forward_proposals a follower returns {0, 0}.
+  Result<Position> propose(std::vector<SharedBytes> payloads);
+  /// Errors: not_leader; busy (a change is not committed yet, or nothing of this term is); as
+  /// changed().
+  Result<Position> propose_membership(std::span<const MemberChange> changes,
+                                      Transition transition = Transition::automatic);
+  Result<Position> propose_leave_joint();
+  /// Hands over when `to` has the whole log; given up after election_ticks. Until then proposals
+  /// are refused. Errors: not_leader, invalid_argument (no voter).
+  Result<void> transfer_leadership(NodeId to);
+  /// A linearizable read: comes back in Ready::reads or reads_lost, under the id returned. Errors:
+  /// not_leader (none is known).
+  Result<ReadId> read();
+
+  // -- What the driver has done.
+
+  /// Ready `number` and all before it are durable, and storage shows their entries.
+  void on_persisted(std::uint64_t number);
+  void on_applied(Index index);
+  /// Answers a LogRead; entries that begin at `read.begin`, or none when it failed (Raft asks
+  /// again).
+  void on_entries_read(const LogRead& read, std::vector<Entry> entries);
+  void on_snapshot_fetched(const SnapshotMeta& meta);
+  void on_snapshot_failed(const SnapshotMeta& meta);
+  /// Storage has let go of the log's begin.
+  void on_log_compacted() { log_.forget_old_memberships(); }
+
+  bool has_ready() const;
+  Ready ready();
+
+  // -- What it is. Valid until the next change.
+
+  NodeId id() const { return options_.id; }
+  Role role() const { return role_; }
+  Term term() const { return hard_.term; }
+  NodeId leader() const { return leader_; }
+  const HardState& hard_state() const { return hard_; }
+  bool is_withheld() const { return hard_.withheld_until > 0; }
+  const Log& log() const { return log_; }
+  const Membership& membership() const { return log_.membership().membership; }
+  const std::vector<Progress>& progress() const {
+    return progress_;
+  }  // of a leader; without itself
+  /// Whether the leader may read alone now.
+  bool has_lease() const;
+  NodeId transfer_target() const { return transfer_to_; }
+  std::uint64_t uncommitted_bytes() const { return uncommitted_bytes_; }
+
+  /// A leader with nothing to do and nothing to tell: the driver may stop ticking this group, on
+  /// all members that can_follow_quiet() for this leader's term and last index, as long as it
+  /// watches the leader's node for them (then on_node_down()) and steps or ticks them awake.
+  bool can_quiesce() const;
+  bool can_follow_quiet(Term term, Index last) const;
+
+ private:
+  friend class RaftAccess;  // tests that plant states
+  struct Batch {
+    std::uint64_t number = 0;
+    Index last = 0;  // what it makes durable, as far as it was not cut meanwhile
+    bool installs = false;
+    HardState hard_state;
+  };
+
+  // raft.cc
+  void become_follower(Term term, NodeId leader);
+  void reset_for_term();
+  void reset_election_timer();
+  bool hears_leader() const;
+  bool may_campaign() const;
+  Result<void> validate(const Message& message) const;
+  void on_older_term(const Message& message);
+  bool enter_term_of(const Message& message);
+  void dispatch(const Message& message);
+  void send(NodeId to, MessageBody body, Term term);
+  void send(NodeId to, MessageBody body) { send(to, std::move(body), hard_.term); }
+  void send_when_durable(NodeId to, MessageBody body);
+  void commit_to(Index index);
+  void release_if_complete();
+  void lose_reads();
+
+  // candidate.cc
+  void campaign(bool pre, bool transfer);
+  void count_votes();
+  void on_vote(NodeId from, Term term, const Vote& vote);
+  void on_vote_answer(NodeId from, const VoteAnswer& answer);
+  void on_timeout_now();
+
+  // follower.cc
+  void on_append(NodeId from, const Append& append);
+  void on_heartbeat(NodeId from, const Heartbeat& heartbeat);
+  void on_snapshot_offer(NodeId from, const SnapshotOffer& offer);
+  void hear_leader(NodeId from);
+  void follow_commit(Index leader_commit);
+
+  // leader.cc
+  void become_leader();
+  void tick_leader();
+  void append_own(EntryKind kind, SharedBytes payload);
+  Result<Position> append_membership(const Membership& membership);
+  Result<void> may_change_membership() const;
+  void renew_progress();
+  void on_propose(const Propose& propose);
+  void on_append_answer(Progress& peer, const AppendAnswer& answer);
+  void on_heartbeat_answer(Progress& peer, const HeartbeatAnswer& answer);
+  void on_snapshot_answer(Progress& peer, const SnapshotAnswer& answer);
+  void maybe_commit();
+  void on_leader_commit();
+  void maybe_time_out_target(const Progress& peer);
+  void abort_transfer();
+  void step_down_removed();
+  bool leads_with_quorum() const;
+  bool committed_in_term() const;
+  Progress* find_progress(NodeId node);
+
+  // replicate.cc: what a leader sends
+  void replicate();
+  void replicate_to(Progress& peer);
+  bool is_paused(const Progress& peer) const;
+  void send_append(Progress& peer, std::vector<Entry> entries);
+  void offer_snapshot(Progress& peer);
+  void broadcast_heartbeat();
+
+  // reads.cc
+  void on_read_index(NodeId from, ReadId id);
+  void answer_read(NodeId to, ReadId id, Index index);
+  void confirm_reads();
+  Round confirmed_round() const;
+
+  // ready.cc
+  void take_committed(Ready& ready);
+  void take_durable_part(Ready& ready);
+
+  Options options_;
+  Log log_;
+  HardState hard_;
+  HardState handed_hard_;   // as the last Ready gave it out
+  HardState durable_hard_;  // as on_persisted() said
+  Role role_ = Role::follower;
+  NodeId leader_ = no_node;
+  SoftState told_soft_;
+  Index told_commit_ = 0;
+
+  std::int64_t ticks_ = 0;
+  int election_elapsed_ = 0;
+  int election_timeout_ = 0;
+  int silent_ticks_ = 0;  // after a start with leases: votes for nobody
+
+  // Of a follower: the log is known to be the leader's of this term up to here.
+  Index matched_ = 0;
+  std::optional<SnapshotMeta> fetching_;
+  std::optional<SnapshotFetch> fetch_wanted_;
+
+  // Of a candidate.
+  std::map<NodeId, bool> votes_;
+  bool campaign_transfer_ = false;
+
+  // Of a leader.
+  std::vector<Progress> progress_;  // by id
+  Index term_begin_ = 0;            // its no-op
+  bool replicate_wanted_ = false;
+  int heartbeat_elapsed_ = 0;
+  Round round_ = 0;
+  std::deque<std::int64_t> round_ticks_;  // when the last rounds began; the newest is round_
+  bool lease_given_away_ = false;
+  NodeId transfer_to_ = no_node;
+  int transfer_elapsed_ = 0;
+  std::uint64_t uncommitted_bytes_ = 0;
+  std::deque<std::pair<Index, std::uint64_t>> uncommitted_;
+  ReadQueue read_queue_;
+
+  OwnReads own_reads_;
+  std::vector<ReadId> reads_lost_;
+  ReadId next_read_ = 0;
+
+  std::vector<Message> messages_;
+  std::vector<Message> heartbeats_;
+  std::vector<Message> when_durable_;
+  std::vector<LogRead> log_reads_;
+  std::vector<Entry> read_committed_;  // from disk, to be handed out
+  bool reading_committed_ = false;
+  std::deque<std::pair<Index, std::uint64_t>> in_apply_;
+  std::uint64_t apply_bytes_ = 0;
+  std::uint64_t last_number_ = 0;
+  std::uint64_t persisted_number_ = 0;
+  std::deque<Batch> in_flight_;
+};
+
+}  // namespace chronik::raft

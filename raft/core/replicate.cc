@@ -1,0 +1,95 @@
+// What a leader sends to its followers: Appends as their windows permit, snapshots, heartbeats.
+// Appends leave from ready() only, so that all that was proposed before it shares them.
+#include <algorithm>
+
+#include "raft/core/raft.h"
+
+namespace chronik::raft {
+
+void Raft::replicate() {
+  replicate_wanted_ = false;
+  for (Progress& peer : progress_) replicate_to(peer);
+}
+
+bool Raft::is_paused(const Progress& peer) const {
+  if (peer.reading) return true;
+  switch (peer.state) {
+    case ProgressState::probe:
+      return peer.probe_sent;
+    case ProgressState::replicate:
+      return peer.window.count() >= options_.inflight_messages_max ||
+             peer.window.bytes() >= options_.inflight_bytes_max;
+    case ProgressState::snapshot:
+      return true;
+  }
+  UNREACHABLE();
+}
+
+void Raft::replicate_to(Progress& peer) {
+  while (!is_paused(peer)) {
+    if (peer.next > log_.last_index()) {
+      const bool tells = peer.state == ProgressState::probe || peer.sent_commit < log_.commit();
+      if (tells) send_append(peer, {});
+      return;
+    }
+    if (peer.next < log_.first_index() || !log_.term(peer.next - 1)) return offer_snapshot(peer);
+    auto entries = log_.entries(peer.next, log_.last_index() + 1, options_.append_bytes_max);
+    if (!entries) {
+      peer.reading = true;
+      log_reads_.push_back(LogRead{peer.id, hard_.term, peer.next, log_.last_index() + 1,
+                                   options_.append_bytes_max});
+      return;
+    }
+    send_append(peer, std::move(*entries));
+  }
+}
+
+void Raft::send_append(Progress& peer, std::vector<Entry> entries) {
+  const Position prev{log_.term(peer.next - 1).value(), peer.next - 1};
+  peer.sent_commit = log_.commit();
+  if (peer.state == ProgressState::probe) {
+    peer.probe_sent = true;
+  } else if (!entries.empty()) {
+    std::uint64_t bytes = 0;
+    for (const Entry& entry : entries) bytes += entry.bytes();
+    peer.next = entries.back().index + 1;
+    peer.window.add(entries.back().index, bytes);
+  }
+  send(peer.id, Append{prev, log_.commit(), std::move(entries)});
+}
+
+void Raft::offer_snapshot(Progress& peer) {
+  SnapshotMeta meta = log_.snapshot();
+  CHECK(meta.index >= log_.first_index() - 1);
+  peer.become_snapshot(ticks_);
+  send(peer.id, SnapshotOffer{std::move(meta)});
+}
+
+void Raft::on_entries_read(const LogRead& read, std::vector<Entry> entries) {
+  CHECK(entries.empty() || entries.front().index == read.begin);
+  if (read.reader == options_.id) {
+    if (!reading_committed_ || read.begin != log_.applying() + 1) return;
+    reading_committed_ = false;
+    read_committed_ = std::move(entries);
+    return;
+  }
+  if (role_ != Role::leader || read.term != hard_.term) return;
+  Progress* peer = find_progress(read.reader);
+  if (peer == nullptr || !peer->reading) return;
+  peer->reading = false;
+  replicate_wanted_ = true;
+  // Meanwhile it may have gone on, or the log's begin may have moved.
+  if (entries.empty() || is_paused(*peer) || peer->next != read.begin) return;
+  if (!log_.term(peer->next - 1)) return;
+  send_append(*peer, std::move(entries));
+}
+
+void Raft::broadcast_heartbeat() {
+  heartbeat_elapsed_ = 0;
+  ++round_;
+  round_ticks_.push_back(ticks_);
+  while (round_ticks_.front() + options_.election_ticks < ticks_) round_ticks_.pop_front();
+  for (const Progress& peer : progress_) send(peer.id, Heartbeat{round_, log_.commit()});
+}
+
+}  // namespace chronik::raft
