@@ -31,7 +31,8 @@ struct BodyText {
     return fmt::format("heartbeat {}, commit {}", heartbeat.round, heartbeat.commit);
   }
   std::string operator()(const HeartbeatAnswer& answer) const {
-    return fmt::format("heard {}, received {}", answer.round, answer.received);
+    return fmt::format("heard {}, received {}, durable {}", answer.round, answer.received,
+                       answer.durable);
   }
   std::string operator()(const SnapshotOffer& offer) const {
     return fmt::format("offers snapshot {}",

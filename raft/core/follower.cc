@@ -37,7 +37,10 @@ void Raft::on_append(NodeId from, const Append& append) {
 void Raft::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
   hear_leader(from);
   follow_commit(heartbeat.commit);
-  send(from, HeartbeatAnswer{heartbeat.round, matched_});
+  // Of a term that a crash would take back nothing is promised.
+  const bool promises = durable_hard_.term == hard_.term;
+  const Index durable = promises ? std::min(matched_, log_.durable()) : 0;
+  send(from, HeartbeatAnswer{heartbeat.round, matched_, durable});
 }
 
 void Raft::on_snapshot_offer(NodeId from, const SnapshotOffer& offer) {

@@ -172,6 +172,8 @@ void Raft::on_heartbeat_answer(Progress& peer, const HeartbeatAnswer& answer) {
   replicate_wanted_ = true;
   maybe_time_out_target(peer);
   confirm_reads();
+  // Last, since what it commits may change who the members are.
+  if (answer.durable > peer.match) on_append_answer(peer, AppendAnswer{true, answer.durable, {}});
 }
 
 void Raft::on_snapshot_answer(Progress& peer, const SnapshotAnswer& answer) {

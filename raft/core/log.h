@@ -39,6 +39,8 @@ class Log {
   void commit_to(Index index);
   Index applying() const { return applying_; }
   Index applied() const { return applied_; }
+  /// What reads may see: nothing while a snapshot that was restored here is not installed yet.
+  Index readable() const { return install_ ? 0 : applied_; }
   /// What may be handed out for applying: committed, and durable here.
   Index may_apply_to() const { return std::min(commit_, durable()); }
   void applying_to(Index index);

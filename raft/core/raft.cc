@@ -88,6 +88,9 @@ Result<void> Raft::validate(const Message& message) const {
   }
   if (const auto* answer = std::get_if<HeartbeatAnswer>(&message.body)) {
     if (answer->round > round_) return wrong(message, "it answers a round that never was");
+    if (answer->durable > log_.last_index()) {
+      return wrong(message, "it acknowledges entries that were never sent");
+    }
   }
   return {};
 }

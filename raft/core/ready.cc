@@ -10,7 +10,7 @@ bool Raft::has_ready() const {
   if (!messages_.empty() || !heartbeats_.empty() || !when_durable_.empty()) return true;
   if (hard_ != handed_hard_ || log_.has_unwritten() || log_.commit() != told_commit_) return true;
   if (told_soft_ != SoftState{role_, leader_, hard_.term}) return true;
-  if (!reads_lost_.empty() || own_reads_.has_ready(log_.applied())) return true;
+  if (!reads_lost_.empty() || own_reads_.has_ready(log_.readable())) return true;
   if (!log_reads_.empty() || fetch_wanted_ || !read_committed_.empty()) return true;
   if (role_ == Role::leader && (replicate_wanted_ || read_queue_.wanted() > round_)) return true;
   return !reading_committed_ && log_.applying() < log_.may_apply_to() &&
@@ -27,7 +27,7 @@ Ready Raft::ready() {
   take_durable_part(ready);
   ready.commit = told_commit_ = log_.commit();
   ready.committed_to = log_.applying();
-  ready.reads = own_reads_.take_ready(log_.applied());
+  ready.reads = own_reads_.take_ready(log_.readable());
   ready.reads_lost = std::exchange(reads_lost_, {});
   ready.log_reads = std::exchange(log_reads_, {});
   ready.fetch = std::exchange(fetch_wanted_, std::nullopt);

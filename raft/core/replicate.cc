@@ -36,8 +36,8 @@ void Raft::replicate_to(Progress& peer) {
     auto entries = log_.entries(peer.next, log_.last_index() + 1, options_.append_bytes_max);
     if (!entries) {
       peer.reading = true;
-      log_reads_.push_back(LogRead{peer.id, hard_.term, peer.next, log_.last_index() + 1,
-                                   options_.append_bytes_max});
+      log_reads_.push_back(
+          LogRead{peer.id, hard_.term, peer.next, log_.durable() + 1, options_.append_bytes_max});
       return;
     }
     send_append(peer, std::move(*entries));
