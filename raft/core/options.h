@@ -30,7 +30,7 @@ struct Options {
 /// What the node had when it stopped (all zero: a new one).
 struct Recovered {
   HardState hard_state;
-  Index commit = 0;   // advisory
+  Index commit = 0;   // a Ready's commit_durable; 0 will do
   Index applied = 0;  // the state machine has this; at least first_index() - 1
   /// In force at the log's begin, then that of every membership entry of the log. With an empty
   /// one the node waits until a leader speaks to it.

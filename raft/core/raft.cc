@@ -154,16 +154,16 @@ void Raft::tick() {
   ++ticks_;
   if (silent_ticks_ > 0) --silent_ticks_;
   if (role_ == Role::leader) return tick_leader();
-  if (++election_elapsed_ >= election_timeout_) campaign_now();
+  if (++election_elapsed_ < election_timeout_) return;
+  if (may_campaign()) return campaign(/*pre=*/true, /*transfer=*/false);
+  // The leader is gone for this one as well, or it would keep its vote from those who may campaign.
+  leader_ = no_node;
+  lose_reads();
+  reset_election_timer();
 }
 
 void Raft::campaign_now() {
-  if (role_ == Role::leader) return;
-  if (may_campaign()) {
-    campaign(/*pre=*/true, /*transfer=*/false);
-  } else {
-    reset_election_timer();
-  }
+  if (role_ != Role::leader && may_campaign()) campaign(/*pre=*/true, /*transfer=*/false);
 }
 
 void Raft::on_node_down(NodeId node) {

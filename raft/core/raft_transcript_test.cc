@@ -100,6 +100,8 @@ void RaftStory::make_nodes() {
 // log 2 1 1 4 [term=5]: node 2 starts again with three entries of these terms.
 void RaftStory::plant_log() {
   Node& planted = node(1);
+  planted.disk = MemoryStorage(planted.disk.memberships().front().membership);
+  planted.applied = 0;
   std::vector<Entry> entries;
   for (std::size_t i = 2; i < words_.size(); ++i) {
     const auto index = static_cast<Index>(i - 1);
@@ -200,11 +202,12 @@ bool RaftStory::run_network(const std::string& command) {
     for (Message& message : arriving) network_.push_back(std::move(message));
     slow_.clear();
     if (command == "arrive") late_.clear();
-  } else if (command == "message") {  // a hand-made heartbeat or hand-over
-    const Message message{number(1), number(2), option("term", 1),
-                          words_.at(3) == "take-over"
-                              ? MessageBody(TimeoutNow{})
-                              : MessageBody(Heartbeat{1, option("commit", 0)})};
+  } else if (command == "message") {  // made by hand
+    Message message{number(1), number(2), option("term", 1), TimeoutNow{}};
+    if (words_.at(3) == "heartbeat") message.body = Heartbeat{1, option("commit", 0)};
+    if (words_.at(3) == "vote") {
+      message.body = Vote{false, false, Position{option("log-term", 0), option("log-end", 0)}};
+    }
     say_result(raft(2).step(message));
   } else {
     return false;
@@ -227,7 +230,10 @@ bool RaftStory::run_driver(const std::string& command) {
     node(1).disk_held = false;
     node(1).fetch.reset();
   } else if (command == "start") {
-    if (const int cut = option("damaged-from", 0); cut > 0) node(1).disk.cut_from(cut);
+    if (const int cut = option("damaged-from", 0); cut > 0) {
+      node(1).disk.cut_from(cut);
+      node(1).applied = node(1).disk.snapshot().index;  // what was applied is behind the log's end
+    }
     start(number(1), option("damaged-from", 0) > 0);
   } else if (command == "snapshot") {
     snapshot();
@@ -239,6 +245,8 @@ bool RaftStory::run_driver(const std::string& command) {
       if (command == "log-read-fails") entries.clear();
       raft(1).on_entries_read(read, std::move(entries));
     }
+  } else if (command.starts_with("fetch") && !node(1).fetch) {
+    say("nothing to fetch");
   } else if (command == "fetched") {
     const SnapshotMeta meta = node(1).fetch->meta;
     node(1).fetch.reset();

@@ -26,6 +26,7 @@ Ready Raft::ready() {
   ready.heartbeats = std::exchange(heartbeats_, {});
   take_durable_part(ready);
   ready.commit = told_commit_ = log_.commit();
+  ready.commit_durable = log_.may_apply_to();
   ready.committed_to = log_.applying();
   ready.reads = own_reads_.take_ready(log_.readable());
   ready.reads_lost = std::exchange(reads_lost_, {});

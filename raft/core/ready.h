@@ -59,9 +59,11 @@ struct Ready {
   std::optional<SnapshotMeta> install;  // the fetched snapshot takes the place of the whole log
   std::vector<Entry> entries;           // what storage has at or behind the first one goes first
 
-  /// Advisory: not needed to be durable, but a commit index kept (lazily) spares work after a
-  /// start.
   Index commit = 0;
+  /// Of that, what is durable here. This one may be kept, lazily and at any time, to spare work
+  /// after a start (Recovered::commit). `commit` may not: a crash could keep it and lose the
+  /// entries it speaks of, with others in their places.
+  Index commit_durable = 0;
 
   std::vector<Message> messages;
   /// Heartbeats and their answers. Apart, because a shard that ticks its groups in one pass packs

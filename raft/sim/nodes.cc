@@ -66,7 +66,7 @@ void Simulation::take_ready(Node& node) {
   if (!checker_.problem().empty()) return;
   send(node, ready.messages);
   send(node, ready.heartbeats);
-  if (percent(30)) node.commit = ready.commit;
+  if (percent(30)) node.commit = ready.commit_durable;
   apply(node, ready);
   answer_reads(node, ready);
   for (const LogRead& read : ready.log_reads) read_log(node, read);
