@@ -35,7 +35,11 @@ struct Recovered {
   /// In force at the log's begin, then that of every membership entry of the log. With an empty
   /// one the node waits until a leader speaks to it.
   std::vector<MembershipAt> memberships;
-  bool log_damaged = false;  // raft.h, "Withheld"; the damaged part has been cut from storage
 };
+
+/// What a node that lost entries of its log has to make durable BEFORE it cuts the log to what is
+/// left, and starts with (raft.h, "Withheld"). The other way round, a crash between the two would
+/// leave a replica that looks whole.
+HardState withhold(const HardState& before);
 
 }  // namespace chronik::raft

@@ -36,6 +36,11 @@ bool is_of_leader(const Message& message) {
 
 }  // namespace
 
+HardState withhold(const HardState& before) {
+  CHECK(before.term < std::numeric_limits<Term>::max());
+  return HardState{before.term + 1, no_node, before.term + 1};
+}
+
 Raft::Raft(Options options, const Storage& storage, Recovered recovered)
     : options_(std::move(options)),
       log_(storage, recovered.commit, recovered.applied, std::move(recovered.memberships)),
@@ -47,10 +52,6 @@ Raft::Raft(Options options, const Storage& storage, Recovered recovered)
   CHECK(!options_.lease_reads || options_.election_ticks > 2 + options_.lease_margin_ticks);
   CHECK(log_.last().term <= hard_.term);
   next_read_ = options_.random();
-  if (recovered.log_damaged) {
-    CHECK(hard_.term < std::numeric_limits<Term>::max());
-    hard_ = HardState{hard_.term + 1, no_node, hard_.term + 1};
-  }
   if (options_.lease_reads && hard_.term > 0) silent_ticks_ = options_.election_ticks;
   told_soft_ = SoftState{role_, leader_, hard_.term};
   told_commit_ = log_.commit();

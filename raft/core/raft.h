@@ -42,7 +42,7 @@
 // may have promised so. A leader that asked another to take over (TimeoutNow) has no lease for the
 // rest of its term.
 //
-// Withheld (Recovered::log_damaged): a replica that lost entries it may have acknowledged could
+// Withheld (withhold() in options.h): a replica that lost entries it may have acknowledged could
 // help to elect a leader without them. It enters a new term, so that acknowledgements of its former
 // self, which may still be on their way, count no more, and neither votes nor campaigns until it
 // holds a committed entry of that term or a later one: a leader of such a term had every entry that

@@ -42,7 +42,7 @@ class RaftStory {
 
   void make_nodes();
   void plant_log();
-  void start(NodeId id, bool damaged);
+  void start(NodeId id);
   void take_ready(NodeId id);
   void make_durable(NodeId id);
   void act(NodeId id, Ready& ready);

@@ -94,7 +94,7 @@ void RaftStory::make_nodes() {
   }
   for (NodeId id : membership.members()) nodes_[id].disk = MemoryStorage(membership);
   for (const std::string& id : split(option("empty", ""), '+')) nodes_[std::stoi(id)];
-  for (auto& [id, each] : nodes_) start(id, false);
+  for (auto& [id, each] : nodes_) start(id);
 }
 
 // log 2 1 1 4 [term=5]: node 2 starts again with three entries of these terms.
@@ -109,10 +109,10 @@ void RaftStory::plant_log() {
   }
   planted.disk.persist(std::nullopt, entries);
   planted.hard_state.term = option("term", entries.empty() ? 0 : entries.back().term);
-  start(number(1), false);
+  start(number(1));
 }
 
-void RaftStory::start(NodeId id, bool damaged) {
+void RaftStory::start(NodeId id) {
   Node& started = nodes_.at(id);
   Options options = options_;
   options.id = id;
@@ -120,7 +120,7 @@ void RaftStory::start(NodeId id, bool damaged) {
   options.random = [id] { return static_cast<std::uint64_t>(id); };
   started.raft = std::make_unique<Raft>(
       options, started.disk,
-      Recovered{started.hard_state, 0, started.applied, started.disk.memberships(), damaged});
+      Recovered{started.hard_state, 0, started.applied, started.disk.memberships()});
 }
 
 bool RaftStory::run_node(const std::string& command) {
@@ -231,10 +231,11 @@ bool RaftStory::run_driver(const std::string& command) {
     node(1).fetch.reset();
   } else if (command == "start") {
     if (const int cut = option("damaged-from", 0); cut > 0) {
+      node(1).hard_state = withhold(node(1).hard_state);
       node(1).disk.cut_from(cut);
       node(1).applied = node(1).disk.snapshot().index;  // what was applied is behind the log's end
     }
-    start(number(1), option("damaged-from", 0) > 0);
+    start(number(1));
   } else if (command == "snapshot") {
     snapshot();
   } else if (command == "forget") {  // forget 1 5: entries before 5 are on disk only

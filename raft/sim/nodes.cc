@@ -8,7 +8,7 @@
 
 namespace chronik::raft::sim {
 
-void Simulation::start(Node& node, bool damaged) {
+void Simulation::start(Node& node) {
   ++node.life;
   Options options;
   options.id = node.id;
@@ -30,7 +30,7 @@ void Simulation::start(Node& node, bool damaged) {
   node.ready_planned = false;
   node.raft = std::make_unique<Raft>(
       options, node.disk,
-      Recovered{node.hard_state, node.commit, node.applied, node.disk.memberships(), damaged});
+      Recovered{node.hard_state, node.commit, node.applied, node.disk.memberships()});
   trace(fmt::format("start {}", describe(*node.raft)));
   checker_.on_start(node.id, *node.raft, node.disk);
   node.next_tick = now_ + static_cast<std::int64_t>(random_.below(tick_units)) + 1;

@@ -38,7 +38,7 @@ Simulation::~Simulation() = default;
 bool Simulation::run() {
   running_seed = plan_.seed;
   ++counts_.runs;
-  for (auto& [id, node] : nodes_) start(node, false);
+  for (auto& [id, node] : nodes_) start(node);
   plan_trouble();
   run_until([] { return false; }, plan_.events);
   const bool good = problem().empty() && settle();

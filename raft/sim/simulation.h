@@ -88,7 +88,7 @@ class Simulation {
   bool run_until(const std::function<bool()>& done, std::uint64_t events_max);
 
   // nodes.cc: what a driver does
-  void start(Node& node, bool damaged);
+  void start(Node& node);
   void schedule_tick(Node& node);
   void after(Node& node);
   void take_ready(Node& node);

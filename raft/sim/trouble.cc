@@ -101,18 +101,15 @@ void Simulation::crash(Node& node) {
   if (damaged) {
     const auto lost =
         static_cast<std::uint64_t>(node.disk.last_index() - node.disk.snapshot().index);
+    node.hard_state = withhold(node.hard_state);
     node.disk.cut_from(node.disk.last_index() - static_cast<Index>(random_.below(lost)));
     damaged_once_ = true;
     ++counts_.damages;
     trace(fmt::format("damage {} to {}", node.id, node.disk.last_index()));
   }
-  // Down it counts as withheld already: no second one may be damaged meanwhile.
-  if (damaged) node.hard_state.withheld_until = std::max<Term>(node.hard_state.term, 1);
   const std::int64_t down = static_cast<std::int64_t>(random_.below(4000)) + 1;
-  at(down, [this, id = node.id, damaged] {
-    Node& back = nodes_.at(id);
-    if (damaged) back.hard_state.withheld_until = 0;
-    if (!back.raft) start(back, damaged);
+  at(down, [this, id = node.id] {
+    if (!nodes_.at(id).raft) start(nodes_.at(id));
   });
 }
 
