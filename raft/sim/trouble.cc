@@ -18,7 +18,10 @@ void Simulation::plan_trouble() {
 void Simulation::trouble() {
   Node& node = any();
   client(node);
-  if (Node* leads = leader()) client(*leads);
+  // Also those that others have deposed: what they answer is what may be stale.
+  for (auto& [id, each] : nodes_) {
+    if (each.raft && each.raft->role() == Role::leader) client(each);
+  }
   if (plan_.crashes && percent(2)) crash(node);
   if (plan_.partitions && percent(2)) cut_links();
   if (plan_.one_way_cuts && percent(3)) {
@@ -107,7 +110,8 @@ void Simulation::crash(Node& node) {
     ++counts_.damages;
     trace(fmt::format("damage {} to {}", node.id, node.disk.last_index()));
   }
-  const std::int64_t down = static_cast<std::int64_t>(random_.below(4000)) + 1;
+  const std::uint64_t down_max = percent(40) ? 200 : 4000;
+  const std::int64_t down = static_cast<std::int64_t>(random_.below(down_max)) + 1;
   at(down, [this, id = node.id] {
     if (!nodes_.at(id).raft) start(nodes_.at(id));
   });
