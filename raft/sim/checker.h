@@ -77,6 +77,7 @@ class Checker {
   struct Committed {
     Term term = 0;
     std::uint64_t hash = 0;
+    Term in_term = 0;  // of who was first to know
   };
   void check_leader(NodeId id, Watched& node);
   void check_commit(NodeId id, Watched& node, const std::map<NodeId, const MemoryStorage*>& disks,
