@@ -62,6 +62,10 @@ int stop_in_time(Server& server, const sigset_t& signals) {
 
 int serve(cli::Start start, bool dev, Disk& disk) {
   const sigset_t signals = block_end_signals();
+  if (start.settings.cluster) {
+    std::fputs("chronik: cluster.nodes: this version runs alone; leave it out\n", stderr);
+    return cli::exit_misused;
+  }
   const SystemClock clock;
   const SteadyTime begin = clock.steady_now();
   const std::string directory = start.settings.log_dirs.front();

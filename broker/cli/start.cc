@@ -18,6 +18,13 @@ std::string variable(const Environment& environment, std::string_view name) {
   return {};
 }
 
+std::string host_name() {
+  char name[256] = {};
+  // Empty where the system does not tell: then node.id must.
+  if (::gethostname(name, sizeof name - 1) != 0) return {};
+  return name;
+}
+
 Result<StartSources::File> read_config_file(const std::string& path, Disk& disk) {
   auto opened = disk.open(path, OpenMode::read);
   if (!opened) {
@@ -73,6 +80,7 @@ Result<Start> read_start(const ServeCommand& command, const Environment& environ
   StartSources sources;
   sources.environment = environment;
   sources.flags = command.flags;
+  sources.host_name = host_name();
   if (command.dev) {
     sources.command = {{"listeners", "PLAINTEXT://127.0.0.1:9092"},
                        {"group.initial.rebalance.delay.ms", "0"}};
@@ -92,6 +100,11 @@ Result<Start> read_start(const ServeCommand& command, const Environment& environ
   }
   TRY_ASSIGN(StartConfig config, read_start_config(sources));
   TRY_ASSIGN(Settings settings, start_settings(config));
+  if (settings.cluster) {
+    for (std::string& line : cluster_warnings(*settings.cluster)) {
+      config.warnings.push_back(std::move(line));
+    }
+  }
   return Start{std::move(config), std::move(settings)};
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/testing/source_tree.h"
 #include "broker/settings/start_config.h"
+#include "broker/settings/table.h"
 
 namespace chronik::broker {
 namespace {
@@ -40,7 +41,7 @@ std::string line(const ConfigEntry& entry) {
 std::set<std::string> lines(const std::vector<ConfigEntry>& entries) {
   std::set<std::string> result;
   for (const ConfigEntry& entry : entries) {
-    if (!entry.name.starts_with("chronik.")) result.insert(line(entry));
+    if (!is_own_setting(entry.name)) result.insert(line(entry));
   }
   return result;
 }

@@ -99,12 +99,19 @@ constexpr Field fields[] = {
      [](auto& to, auto value) { to.socket_send_buffer_bytes = as_int32(value); }},
 };
 
-// Read below or in listeners.cc, with a look at more than their own value.
+// Read below, in listeners.cc or cluster.cc, with a look at more than their own value.
 constexpr std::string_view other_fields[] = {
     "advertised.listeners",
     "broker.id",
     "broker.rack",
     "chronik.cluster.id",
+    "cluster.election.timeout.ms",
+    "cluster.frame.bytes.max",
+    "cluster.heartbeat.interval.ms",
+    "cluster.listeners",
+    "cluster.nodes",
+    "cluster.propose.timeout.ms",
+    "cluster.queue.bytes.max",
     "controller.listener.names",
     "listener.security.protocol.map",
     "listeners",
@@ -112,6 +119,7 @@ constexpr std::string_view other_fields[] = {
     "log.dirs",
     "max.connections.per.ip.overrides",
     "node.id",
+    "node.role",
     "process.roles",
 };
 
@@ -261,6 +269,9 @@ std::variant<Settings, SettingProblem> make_settings(const ConfigLayers& layers)
   if (auto* problem = std::get_if<SettingProblem>(&listeners)) return *problem;
   settings.listeners = std::move(std::get<Listeners>(listeners).bound);
   settings.advertised_listeners = std::move(std::get<Listeners>(listeners).advertised);
+  auto cluster = read_cluster(layers, settings.node_id, settings.listeners);
+  if (auto* problem = std::get_if<SettingProblem>(&cluster)) return *problem;
+  settings.cluster = std::move(std::get<std::optional<ClusterSettings>>(cluster));
   read_topic_defaults(layers, settings.topic_defaults);
   return settings;
 }

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/types.h"
 #include "base/uuid.h"
+#include "broker/settings/cluster.h"
 #include "broker/settings/layers.h"
 #include "broker/settings/topic_settings.h"
 
@@ -40,6 +41,8 @@ struct Settings {
   LogLevel log_level = LogLevel::info;
   std::uint64_t disk_watermark_bytes = 0;  // 0: by the size of the disk
   std::uint64_t disk_reserve_bytes = 0;    // 0: by the size of the disk
+
+  std::optional<ClusterSettings> cluster;  // none: standalone
 
   // Listeners for clients, without those of Kafka's controllers. advertised_listeners has one for
   // each listener, in the same order.

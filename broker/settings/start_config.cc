@@ -72,12 +72,26 @@ class Collector {
     return {};
   }
 
-  Result<StartConfig> finish() {
+  Result<StartConfig> finish(const std::string& host_name) {
+    TRY(number_node(host_name));
     TRY(join_ids());
     return std::move(config_);
   }
 
  private:
+  /// In a cluster the default of node.id would make all nodes one and the same.
+  Result<> number_node(const std::string& host_name) {
+    const std::string* const nodes = config_.values.find("cluster.nodes");
+    if (nodes == nullptr || nodes->empty() || config_.values.find("node.id") != nullptr ||
+        config_.values.find("broker.id") != nullptr) {
+      return {};
+    }
+    TRY_ASSIGN(const BrokerId id, node_id_of_host(host_name));
+    config_.values.set("node.id", std::to_string(id));
+    config_.places["node.id"] = fmt::format("host name {}", host_name);
+    return {};
+  }
+
   /// broker.id is node.id by another name; both are shown, as Kafka does.
   Result<> join_ids() {
     const std::string* const node = config_.values.find("node.id");
@@ -153,7 +167,7 @@ Result<StartConfig> read_start_config(const StartSources& sources) {
   TRY(collector.add(variables));
   TRY_ASSIGN(const auto flags, from_flags(sources.flags));
   TRY(collector.add(flags));
-  TRY_ASSIGN(StartConfig config, collector.finish());
+  TRY_ASSIGN(StartConfig config, collector.finish(sources.host_name));
   config.warnings.insert(config.warnings.end(), environment.warnings.begin(),
                          environment.warnings.end());
   return config;

@@ -25,6 +25,7 @@ struct StartSources {
   std::optional<File> file;
   std::vector<std::pair<std::string, std::string>> environment;  // all variables there are
   std::vector<std::string> flags;                                // "--key=value"
+  std::string host_name;  // gives a node of a cluster its number where node.id does not
 };
 
 struct StartConfig {

@@ -220,6 +220,10 @@ const SettingDefinition* find_broker_setting(std::string_view name) {
   return broker_settings().find(without_listener_prefix(name));
 }
 
+bool is_own_setting(std::string_view name) {
+  return std::ranges::any_of(rows::own(), [&](auto& row) { return row.name == name; });
+}
+
 std::string_view why_ignored(std::string_view name) {
   for (const Ignored& entry : ignored) {
     const bool family = entry.name.ends_with('.');

@@ -1,7 +1,7 @@
 // The tables of settings: all that Kafka 4.4 knows of brokers, topics, groups and client metrics,
-// plus our own (chronik.*). One row each (definition.h), in files by role (table_*.cc). Everything
-// about a setting that is not its effect is read from here: parsing, DescribeConfigs, changes at
-// run time, `chronik config list`, configs/broker.properties.
+// plus our own (chronik.*, cluster.*, node.role). One row each (definition.h), in files by role
+// (table_*.cc). Everything about a setting that is not its effect is read from here: parsing,
+// DescribeConfigs, changes at run time, `chronik config list`, configs/broker.properties.
 #pragma once
 
 #include <span>
@@ -46,6 +46,9 @@ std::string_view without_listener_prefix(std::string_view name);
 /// How many changes of a character (insert, remove, replace, swap of neighbours) make `b` of `a`,
 /// or `limit` + 1 when it is more than `limit`.
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit);
+
+/// Whether a broker setting is ours and not one of Kafka's.
+bool is_own_setting(std::string_view name);
 
 /// Why a key that was once Kafka's, or is internal to it, is accepted in a file without any effect;
 /// empty for every other key.

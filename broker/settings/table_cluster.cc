@@ -46,7 +46,8 @@ constexpr SettingDefinition all[] = {
     {"controller.quorum.retry.backoff.ms", int32, "20", at_least(0), listed, read_only,
      "Pause before Kafka's controllers repeat a request."},
     {"controller.quorum.voters", list, "", any, listed, read_only,
-     "Kafka's controllers, as id@host:port."},
+     "Kafka's controllers, as id@host:port; at most this node alone, since a cluster of chronik is "
+     "told by cluster.nodes."},
     {"controller.socket.timeout.ms", int32, "30000", any, listed, read_only,
      "How long a Kafka broker waits for its controller."},
     {"delete.records.purgatory.purge.interval.requests", int32, "1", any, listed, read_only,
@@ -75,7 +76,9 @@ constexpr SettingDefinition all[] = {
      "Size to which Kafka keeps its metadata log and snapshots."},
     {"metadata.max.retention.ms", int64, "604800000", any, listed, read_only,
      "Age to which Kafka keeps its metadata log and snapshots."},
-    {"node.id", int32, "1", at_least(0), applies, read_only, "Number of this node in the cluster."},
+    {"node.id", int32, "1", at_least(0), applies, read_only,
+     "Number of this node in the cluster; where cluster.nodes is set and this is not, it is the "
+     "number at the end of the host name."},
     {"num.replica.fetchers", int32, "1", at_least(1), listed, cluster_wide,
      "Threads by which a Kafka follower copies from each leader."},
     {"process.roles", list, "broker,controller", each_one_of("broker, controller"), applies,

@@ -19,6 +19,28 @@ constexpr SettingDefinition all[] = {
      "Least level of the lines that are logged; while it runs, change the broker logger root."},
     {"chronik.shards", int32, "0", between(0, 1024), applies, read_only,
      "Threads that serve connections and partitions; 0 means one for each core."},
+    {"cluster.election.timeout.ms", int32, "1000", between(100, 60'000), applies, read_only,
+     "How long a node hears nothing of the leader before it campaigns; a connection between nodes "
+     "that is silent for as long is closed."},
+    {"cluster.frame.bytes.max", int32, "16777216", between(1 << 20, 1 << 30), applies, read_only,
+     "Largest message between nodes; a longer one closes the connection."},
+    {"cluster.heartbeat.interval.ms", int32, "100", between(10, 10'000), applies, read_only,
+     "How often the leader makes itself heard, and nodes that have nothing to say to each other "
+     "show that they live."},
+    {"cluster.listeners", list, "", any, applies, read_only,
+     "Where this node listens for the other nodes, as host:port; empty means every interface, at "
+     "this node's port in cluster.nodes."},
+    {"cluster.nodes", list, "", any, applies, read_only,
+     "All nodes of the cluster, the same list on each: 1@n1:9192,2@n2:9192,3@n3:9192, with "
+     "/observer behind the port of one that never votes; empty means standalone."},
+    {"cluster.propose.timeout.ms", int32, "5000", between(100, 600'000), applies, read_only,
+     "How long a change of metadata waits for the leader and a majority before the client is told "
+     "to try again."},
+    {"cluster.queue.bytes.max", int64, "67108864", at_least(1 << 20), applies, read_only,
+     "Messages that wait for one other node; what is beyond is dropped and sent again later."},
+    {"node.role", text, null, one_of("voter, observer"), applies, read_only,
+     "Role of this node in the cluster, which must be what cluster.nodes says; unset means that "
+     "only cluster.nodes says it."},
 };
 
 // Accepted in IncrementalAlterConfigs and shown once set, as Kafka does: tools that move partitions

@@ -16,7 +16,7 @@ const SettingTable* const tables[] = {&broker_settings(), &topic_settings(), &gr
                                       &client_metrics_settings(), &replication_throttle_settings()};
 
 TEST(SettingTable, HasEverySettingOfKafka) {
-  const auto own = [](auto* row) { return row->name.starts_with("chronik."); };
+  const auto own = [](auto* row) { return is_own_setting(row->name); };
   const auto& rows = broker_settings().rows();
   EXPECT_EQ(rows.size() - static_cast<std::size_t>(std::count_if(rows.begin(), rows.end(), own)),
             350u);

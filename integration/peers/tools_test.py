@@ -93,7 +93,7 @@ DIFFERENT = [
     ("topics with overrides", r"Topic: __consumer_offsets", "the same"),
     ("describe all", r"^\s+(log\.)?flush\.(interval\.)?messages=", "synced before every acknowledgement here"),
     ("cluster-wide", r"^\s+min\.insync\.replicas=1", "a config of the whole cluster in Kafka (KIP-966)"),
-    ("all broker configs", r"^\s+chronik\.", "not Kafka's"),
+    ("all broker configs", r"^\s+(chronik\.|cluster\.|node\.role)", "not Kafka's"),
     (
         "all broker configs",
         r"^\s+(advertised\.listeners|controller\.|listener|log\.dirs?|node\.id|offsets\.topic|process\.roles"
