@@ -16,10 +16,21 @@ constexpr std::string_view lock_file = "chronik.lock";
 constexpr std::string_view stamp_file = "chronik.stamp";
 constexpr std::string_view own_prefix = "chronik.";
 
+/// 1:<directory id>,2:<directory id>
+std::string founders_text(const std::vector<Founder>& founders) {
+  std::string text;
+  for (const Founder& founder : founders) {
+    if (!text.empty()) text += ',';
+    text += fmt::format("{}:{}", founder.node, founder.directory.to_string());
+  }
+  return text;
+}
+
 std::string encode_stamp(const DirectoryStamp& stamp) {
   std::string text =
       fmt::format("format={}\ncluster.id={}\nnode.id={}\ndirectory.id={}\n", stamp.format,
                   stamp.cluster_id, stamp.node_id, stamp.directory_id.to_string());
+  if (!stamp.founders.empty()) text += fmt::format("founders={}\n", founders_text(stamp.founders));
   text += fmt::format("crc={:08x}\n", crc32c(as_bytes(text)));
   return text;
 }
@@ -45,6 +56,20 @@ std::optional<T> number_of(std::optional<std::string_view> text) {
   return value;
 }
 
+/// What does not read is left out; the stamp is then not what was written.
+std::vector<Founder> founders_of(std::string_view text) {
+  std::vector<Founder> founders;
+  while (!text.empty()) {
+    const std::string_view entry = text.substr(0, text.find(','));
+    const std::size_t colon = std::min(entry.find(':'), entry.size());
+    const auto node = number_of<BrokerId>(entry.substr(0, colon));
+    const auto directory = Uuid::parse(entry.substr(std::min(colon + 1, entry.size())));
+    if (node && directory) founders.push_back({*node, *directory});
+    text.remove_prefix(std::min(entry.size() + 1, text.size()));
+  }
+  return founders;
+}
+
 Result<DirectoryStamp> decode_stamp(std::string_view text, const std::string& file) {
   DirectoryStamp stamp;
   const auto format = number_of<std::uint32_t>(value_of(text, "format"));
@@ -62,6 +87,7 @@ Result<DirectoryStamp> decode_stamp(std::string_view text, const std::string& fi
     stamp.cluster_id = value_of(text, "cluster.id").value_or("");
     stamp.node_id = *node;
     stamp.directory_id = *directory;
+    stamp.founders = founders_of(value_of(text, "founders").value_or(""));
     if (encode_stamp(stamp) == text) return stamp;
   }
   return Error{
@@ -146,7 +172,8 @@ Result<void> LogDirectory::write_stamp(DirectoryStamp stamp) {
 
 Result<void> LogDirectory::check_stamp(std::string_view cluster_id, BrokerId node_id) const {
   if (!stamp_.has_value()) return {};
-  if (stamp_->cluster_id == cluster_id && stamp_->node_id == node_id) return {};
+  const bool in_cluster = stamp_->cluster_id.empty() || stamp_->cluster_id == cluster_id;
+  if (in_cluster && stamp_->node_id == node_id) return {};
   return Error{Errc::invalid_argument,
                fmt::format("data directory {} belongs to node {} of cluster {}, this is node {} of "
                            "cluster {}: choose that node's directory with log.dirs, or set node.id "

@@ -19,12 +19,23 @@
 
 namespace chronik::wal {
 
+/// A node with its data directory: whose directory was lost and made anew is another one.
+struct Founder {
+  BrokerId node = 0;
+  Uuid directory;
+
+  auto operator<=>(const Founder&) const = default;
+};
+
 /// Kept in the file chronik.stamp.
 struct DirectoryStamp {
   std::uint32_t format = 1;
-  std::string cluster_id;
+  std::string cluster_id;  // empty: it belongs to no cluster yet
   BrokerId node_id = 0;
   Uuid directory_id;
+  /// Who founded the cluster, sorted; empty where a node did so alone. A directory that is not
+  /// among them came later, or in the place of one that was lost.
+  std::vector<Founder> founders{};
 
   bool operator==(const DirectoryStamp&) const = default;
 };
@@ -64,7 +75,8 @@ class LogDirectory {
   const std::optional<DirectoryStamp>& stamp() const { return stamp_; }
   /// Durable on return. Errors: io, no_space.
   Result<void> write_stamp(DirectoryStamp stamp);
-  /// Refuses a directory of another cluster or node: the error names both values and the ways out.
+  /// Refuses a directory of another cluster (unless it is of none yet) or of another node: the
+  /// error names both values and the ways out.
   Result<void> check_stamp(std::string_view cluster_id, BrokerId node_id) const;
 
   std::string partition_path(std::string_view topic, PartitionId partition) const;

@@ -377,7 +377,11 @@ TEST_F(LogTools, EveryFlippedBitOfTheStampIsFound) {
   fill_and_close();
   {
     auto directory = LogDirectory::open(t_.disk, "/data", {}).value();
-    ASSERT_TRUE(directory->write_stamp({1, "Some-Cluster", 3, test_topic_id()}));
+    ASSERT_TRUE(directory->write_stamp({1,
+                                        "Some-Cluster",
+                                        3,
+                                        test_topic_id(),
+                                        {{3, test_topic_id()}, {4, Uuid::from_random(1, 1)}}}));
   }
   EXPECT_TRUE(verify_logs(t_.disk, "/data", {}).value().sound());
   const std::uint64_t size = t_.disk.content("/data/chronik.stamp").size();
@@ -389,6 +393,29 @@ TEST_F(LogTools, EveryFlippedBitOfTheStampIsFound) {
     EXPECT_FALSE(LogDirectory::open(t_.disk, "/data", {}).has_value()) << position;
     t_.disk.flip_bit("/data/chronik.stamp", position, position % 8);
   }
+}
+
+TEST_F(LogTools, TheStampIsReadAsItWasWritten) {
+  fill_and_close();
+  const Founder one{1, test_topic_id()};
+  const Founder two{2, Uuid::from_random(2, 2)};
+  for (const DirectoryStamp& stamp :
+       {DirectoryStamp{1, "", 1, one.directory}, DirectoryStamp{1, "Alone", 1, one.directory},
+        DirectoryStamp{1, "Several", 1, one.directory, {one, two}}}) {
+    ASSERT_TRUE(LogDirectory::open(t_.disk, "/data", {}).value()->write_stamp(stamp));
+    EXPECT_EQ(read_stamp(t_.disk, "/data").value(), stamp);
+  }
+}
+
+TEST_F(LogTools, ADirectoryOfNoClusterYetGoesIntoAnyButNotToAnotherNode) {
+  fill_and_close();
+  auto directory = LogDirectory::open(t_.disk, "/data", {}).value();
+  ASSERT_TRUE(directory->write_stamp({1, "", 3, test_topic_id()}));
+  EXPECT_TRUE(directory->check_stamp("Any", 3));
+  EXPECT_FALSE(directory->check_stamp("Any", 4));
+  ASSERT_TRUE(directory->write_stamp({1, "One", 3, test_topic_id()}));
+  EXPECT_TRUE(directory->check_stamp("One", 3));
+  EXPECT_FALSE(directory->check_stamp("Any", 3));
 }
 
 TEST_F(LogTools, AWholeDataDirectoryIsRead) {
