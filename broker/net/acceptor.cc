@@ -27,9 +27,6 @@ std::string to_text(const Listener& listener) {
 
 namespace {
 
-// socket.listen.backlog.size where that is more; cut to net.core.somaxconn by the system. Kafka's
-// default of 50 makes clients that come together wait for a second.
-constexpr int backlog_min = 4096;
 constexpr int accepts_per_turn = 64;
 constexpr milliseconds rest_time{100};
 
@@ -43,18 +40,18 @@ struct AddressList {
   }
 };
 
-Error listen_error(const Listener& listener, int error) {
+Error listen_error(const Listener& listener, std::string_view setting, int error) {
   if (error == EADDRINUSE) {
     return {Errc::busy,
             fmt::format("cannot listen on {}: the port is in use; stop the process that holds it "
-                        "(ss -ltnp 'sport = :{}' shows it) or set another port in listeners",
-                        to_text(listener), listener.port)};
+                        "(ss -ltnp 'sport = :{}' shows it) or set another port in {}",
+                        to_text(listener), listener.port, setting)};
   }
-  const char* advice = "check host and port in listeners";
-  if (error == EADDRNOTAVAIL) advice = "this machine has no such address; check listeners";
-  if (error == EACCES) advice = "ports below 1024 need a privilege; set a higher one in listeners";
-  return {Errc::io, fmt::format("cannot listen on {}: {}; {}", to_text(listener),
-                                system_error_text(error), advice)};
+  std::string_view advice = "check host and port in";
+  if (error == EADDRNOTAVAIL) advice = "this machine has no such address; check";
+  if (error == EACCES) advice = "ports below 1024 need a privilege; set a higher one in";
+  return {Errc::io, fmt::format("cannot listen on {}: {}; {} {}", to_text(listener),
+                                system_error_text(error), advice, setting)};
 }
 
 /// A bound and listening socket, or -1 with errno.
@@ -85,7 +82,7 @@ int listen_on_all_addresses(std::uint16_t port, int backlog) {
   return listen_at(reinterpret_cast<const sockaddr*>(&v4), sizeof v4, AF_INET, backlog);
 }
 
-Result<int> listen_on_host(const Listener& listener, int backlog) {
+Result<int> listen_on_host(const Listener& listener, std::string_view setting, int backlog) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
@@ -95,8 +92,8 @@ Result<int> listen_on_host(const Listener& listener, int backlog) {
   const int found = ::getaddrinfo(listener.host.c_str(), port.c_str(), &hints, &list.first);
   if (found != 0 || list.first == nullptr) {
     return Error{Errc::invalid_argument,
-                 fmt::format("cannot listen on {}: the host is unknown ({}); check listeners",
-                             to_text(listener), ::gai_strerror(found))};
+                 fmt::format("cannot listen on {}: the host is unknown ({}); check {}",
+                             to_text(listener), ::gai_strerror(found), setting)};
   }
   int error = 0;
   for (const addrinfo* at = list.first; at != nullptr; at = at->ai_next) {
@@ -104,7 +101,7 @@ Result<int> listen_on_host(const Listener& listener, int backlog) {
     if (fd >= 0) return fd;
     error = errno;
   }
-  return listen_error(listener, error);
+  return listen_error(listener, setting, error);
 }
 
 std::uint16_t bound_port(int fd) {
@@ -169,13 +166,15 @@ void set_options(int fd, const NetOptions& options) {
 Result<std::unique_ptr<Acceptor>> Acceptor::open(Shard& shard, const Listener& listener,
                                                  Admission& admission, const NetOptions& options,
                                                  Accept accept) {
-  const int backlog = std::max(backlog_min, options.listen_backlog);
+  // To be cut to net.core.somaxconn by the system. Kafka's default of 50 makes clients that come
+  // together wait for a second.
+  const int backlog = std::max(options.listen_backlog_min, options.listen_backlog);
   int fd = -1;
   if (listener.host.empty()) {
     fd = listen_on_all_addresses(listener.port, backlog);
-    if (fd < 0) return listen_error(listener, errno);
+    if (fd < 0) return listen_error(listener, options.listeners_setting, errno);
   } else {
-    TRY_ASSIGN(fd, listen_on_host(listener, backlog));
+    TRY_ASSIGN(fd, listen_on_host(listener, options.listeners_setting, backlog));
   }
   Listener bound = listener;
   bound.port = bound_port(fd);
@@ -219,11 +218,13 @@ void Acceptor::close() {
 
 void Acceptor::wait() {
   if (closed_) return;
+  waiting_ = true;
   socket_->wait_readable(
       [this](bool ready) { shard_.turn([this, ready] { on_readable(ready); }); });
 }
 
 void Acceptor::on_readable(bool ready) {
+  waiting_ = false;
   if (closed_) return;
   if (!ready) {
     rest();

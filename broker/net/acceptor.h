@@ -48,8 +48,10 @@ class Acceptor {
 
   /// On the shard, within a turn.
   void start();
-  /// Accepts no more. On the shard, within a turn; destroy it in a later turn.
+  /// Accepts no more. On the shard, within a turn; destroy it in a later turn, when it is finished.
   void close();
+  /// Closed, and nothing refers to it any more.
+  bool finished() const { return closed_ && !waiting_; }
 
  private:
   void wait();
@@ -70,6 +72,7 @@ class Acceptor {
   Timer rest_timer_;
   int reserve_ = -1;
   bool closed_ = false;
+  bool waiting_ = false;
   bool shedding_ = false;
   std::uint64_t shed_ = 0;
   SteadyTime refusals_quiet_until_{};

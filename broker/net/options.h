@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 
@@ -43,8 +44,10 @@ struct NetOptions {
 
   ConnectionLimits connections;
   int listen_backlog = 50;               // socket.listen.backlog.size
+  int listen_backlog_min = 4096;         // where the setting is less
   int socket_send_buffer_bytes = -1;     // socket.send.buffer.bytes; -1: the system's, which adapts
   int socket_receive_buffer_bytes = -1;  // socket.receive.buffer.bytes
+  std::string_view listeners_setting = "listeners";  // for messages: what to correct
 };
 
 }  // namespace chronik::broker

@@ -37,14 +37,14 @@ void OutputQueue::add(Bytes bytes) {
 void OutputQueue::add(ByteChain chain) {
   for (const ByteChain::Part& part : chain.parts()) {
     if (const auto* bytes = std::get_if<SharedBytes>(&part)) {
-      append(*bytes);
+      add(*bytes);
     } else {
       append(std::get<FileRange>(part));
     }
   }
 }
 
-void OutputQueue::append(SharedBytes bytes) {
+void OutputQueue::add(SharedBytes bytes) {
   if (bytes.size() <= copied_bytes_max) {
     add_copy(bytes.view());
     return;

@@ -23,6 +23,7 @@ class OutputQueue {
 
   void add_copy(ByteView bytes);
   void add(Bytes bytes);
+  void add(SharedBytes bytes);
   void add(ByteChain chain);
 
   bool empty() const { return size_ == 0; }
@@ -46,7 +47,6 @@ class OutputQueue {
  private:
   using Part = std::variant<Bytes, SharedBytes, FileRange>;
 
-  void append(SharedBytes bytes);
   void append(const FileRange& range);
   static ByteView view_of(const Part& part);
 

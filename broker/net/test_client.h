@@ -25,7 +25,8 @@ class TestClient {
  public:
   static constexpr int patience_ms = 20'000;
 
-  explicit TestClient(std::uint16_t port, int receive_buffer_bytes = 0) {
+  explicit TestClient(std::uint16_t port, int receive_buffer_bytes = 0,
+                      const char* host = "127.0.0.1") {
     fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (receive_buffer_bytes > 0) {
       ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof(int));
@@ -33,7 +34,7 @@ class TestClient {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ::inet_pton(AF_INET, host, &address.sin_addr);
     connected_ = ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
     const int on = 1;
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
