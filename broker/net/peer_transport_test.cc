@@ -122,17 +122,21 @@ TEST(PeerTransport, ANodeThatComesBackIsFoundAgain) {
 class Paused {
  public:
   explicit Paused(TestPeer& peer) {
-    peer.shard().post([this] {
-      began_.count_down();
-      go_on_.wait();
+    peer.shard().post([gates = gates_] {
+      gates->began.count_down();
+      gates->go_on.wait();
     });
-    began_.wait();
+    gates_->began.wait();
   }
-  ~Paused() { go_on_.count_down(); }
+  ~Paused() { gates_->go_on.count_down(); }
 
  private:
-  std::latch began_{1};
-  std::latch go_on_{1};
+  struct Gates {
+    std::latch began{1};
+    std::latch go_on{1};
+  };
+  // The shard may still look at it when this object is gone.
+  const std::shared_ptr<Gates> gates_ = std::make_shared<Gates>();
 };
 
 TEST(PeerTransport, ANodeThatFallsSilentIsDownUntilItSpeaksAgain) {
