@@ -1,4 +1,7 @@
 // CreatePartitions (key 37): raises the number of partitions of topics.
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <set>
 #include <string>
 #include <utility>
@@ -6,6 +9,7 @@
 
 #include "base/log.h"
 #include "broker/api/handlers.h"
+#include "broker/api/placement.h"
 #include "broker/api/proposal_outcome.h"
 #include "broker/broker.h"
 #include "broker/partition/shard_data.h"
@@ -31,8 +35,8 @@ void set_error(TopicResult& result, ErrorCode error, std::string message) {
 }
 
 /// False, with the answer filled in, when the wish cannot be fulfilled.
-bool check(const TopicRequest& asked, const metadata::Topic* topic, BrokerId node,
-           TopicResult& result) {
+bool check(const TopicRequest& asked, const metadata::Topic* topic,
+           const std::vector<BrokerId>& brokers, TopicResult& result) {
   if (topic == nullptr) {
     set_error(result, ErrorCode::unknown_topic_or_partition,
               std::string(protocol::error_message(ErrorCode::unknown_topic_or_partition)));
@@ -68,24 +72,31 @@ bool check(const TopicRequest& asked, const metadata::Topic* topic, BrokerId nod
     return false;
   }
   for (const auto& assignment : *asked.assignments) {
-    if (assignment.broker_ids == std::vector<BrokerId>{node}) continue;
+    const std::vector<BrokerId>& ids = assignment.broker_ids;
+    if (ids.size() == 1 && std::binary_search(brokers.begin(), brokers.end(), ids.front())) {
+      continue;
+    }
     set_error(result, ErrorCode::invalid_replica_assignment,
-              fmt::format("Each added partition needs exactly one replica, on broker {}.", node));
+              fmt::format("Each added partition needs exactly one replica, on one of the brokers "
+                          "{}.",
+                          fmt::join(brokers, ", ")));
     return false;
   }
   return true;
 }
 
 metadata::PartitionsAdded event_of(const TopicRequest& asked, const metadata::Topic& topic,
-                                   BrokerId node) {
+                                   Placement& placement) {
   metadata::PartitionsAdded event;
   event.topic_id = topic.id;
   event.name = topic.name;
   for (PartitionId index = topic.partition_count(); index < asked.count; ++index) {
     metadata::PartitionsAdded::Partition partition;
     partition.partition_index = index;
-    partition.replicas = {node};
-    partition.leader = node;
+    const auto added = static_cast<std::size_t>(index - topic.partition_count());
+    partition.leader =
+        asked.assignments ? (*asked.assignments)[added].broker_ids.front() : placement.next();
+    partition.replicas = {partition.leader};
     event.partitions.push_back(std::move(partition));
   }
   return event;
@@ -98,6 +109,8 @@ Task<CreatePartitionsResponse> create_partitions(RequestContext& context,
   CreatePartitionsResponse response;
   Broker& broker = context.broker();
   const metadata::Image& image = broker.data(context.shard()).image();
+  const std::vector<BrokerId> brokers = brokers_for_placement(image, broker.node.id);
+  Placement placement(brokers, context.shard().random());
   std::set<std::string> seen;
   std::set<std::string> repeated;
   for (const TopicRequest& topic : request.topics) {
@@ -115,8 +128,8 @@ Task<CreatePartitionsResponse> create_partitions(RequestContext& context,
       continue;
     }
     const metadata::Topic* topic = image.topic(asked.name);
-    if (!check(asked, topic, broker.node.id, result) || request.validate_only) continue;
-    events.emplace_back(event_of(asked, *topic, broker.node.id));
+    if (!check(asked, topic, brokers, result) || request.validate_only) continue;
+    events.emplace_back(event_of(asked, *topic, placement));
     answered_by.push_back(response.results.size() - 1);
   }
   if (events.empty()) co_return response;

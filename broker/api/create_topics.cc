@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "broker/api/placement.h"
 #include "broker/api/proposal_outcome.h"
 #include "broker/api/topic_creation.h"
 #include "broker/broker.h"
@@ -78,9 +79,10 @@ class ConfigList {
 
 Plan make_plan(RequestContext& context, const CreateTopicsRequest& request,
                const LiveConfig& config) {
-  const BrokerId self = context.broker().node.id;
-  CreationContext creation{
-      config, {&self, 1}, context.shard().random(), context.broker().clock->now_ms()};
+  const std::vector<BrokerId> brokers =
+      brokers_for_placement(*context.broker().metadata->image(), context.broker().node.id);
+  CreationContext creation{config, brokers, context.shard().random(),
+                           context.broker().clock->now_ms()};
   std::map<std::string_view, int> times;
   for (const auto& wish : request.topics) ++times[wish.name];
   Plan plan;

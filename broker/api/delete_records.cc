@@ -91,8 +91,9 @@ Task<DeleteRecordsResponse> delete_records(RequestContext& context, DeleteRecord
       const auto& asked = asked_topic.partitions[p];
       PartitionResult& answer = response.topics[t].partitions[p];
       answer.partition_index = asked.partition_index;
-      if (topic == nullptr || !topic->has_partition(asked.partition_index)) {
-        set_error(answer, ErrorCode::unknown_topic_or_partition);
+      const ErrorCode error = check_served_here(context.broker(), topic, asked.partition_index);
+      if (error != ErrorCode::none) {
+        set_error(answer, error);
       } else {
         targets.push_back({topic->id, asked.partition_index, asked.offset, &answer});
       }

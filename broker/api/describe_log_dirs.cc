@@ -23,11 +23,14 @@ using protocol::DescribeLogDirsResponse;
 using Sizes = std::map<std::string, std::map<PartitionId, std::uint64_t>>;
 using Wanted = std::map<std::string, std::set<PartitionId>>;
 
-/// A partition that nothing was written to has no files; it is listed with size 0 all the same.
-Sizes sizes_in_metadata(const metadata::Image& image, const std::optional<Wanted>& wanted) {
+/// The partitions of broker `self`. One that nothing was written to has no files; it is listed with
+/// size 0 all the same.
+Sizes sizes_in_metadata(const metadata::Image& image, BrokerId self,
+                        const std::optional<Wanted>& wanted) {
   Sizes sizes;
   const auto add = [&](const metadata::Topic& topic) {
     for (PartitionId index = 0; index < topic.partition_count(); ++index) {
+      if (topic.partitions[static_cast<std::size_t>(index)].leader != self) continue;
       if (wanted && !wanted->at(topic.name).contains(index)) continue;
       sizes[topic.name][index] = 0;
     }
@@ -64,7 +67,7 @@ Task<DescribeLogDirsResponse> describe_log_dirs(RequestContext& context,
       (*wanted)[topic.topic].insert(topic.partitions.begin(), topic.partitions.end());
     }
   }
-  Sizes sizes = sizes_in_metadata(broker.data(context.shard()).image(), wanted);
+  Sizes sizes = sizes_in_metadata(broker.data(context.shard()).image(), broker.node.id, wanted);
   for (std::uint32_t id = 0; id < broker.shards->count(); ++id) {
     Shard& shard = broker.shards->at(id);
     auto work = [&broker, &shard, &sizes] { add_sizes(broker.data(shard), sizes); };

@@ -21,17 +21,16 @@ struct Target {
   DescribeProducersResponse::PartitionResponse* response;
 };
 
-void set_unknown(DescribeProducersResponse::PartitionResponse& response) {
-  response.error_code = static_cast<std::int16_t>(ErrorCode::unknown_topic_or_partition);
-  response.error_message =
-      std::string(protocol::error_message(ErrorCode::unknown_topic_or_partition));
+void set_error(DescribeProducersResponse::PartitionResponse& response, ErrorCode error) {
+  response.error_code = static_cast<std::int16_t>(error);
+  response.error_message = std::string(protocol::error_message(error));
 }
 
 Task<void> describe_all(ShardData& data, std::vector<Target*>& targets) {
   for (const Target* target : targets) {
     Partition* partition = find_partition(data, *target);
     if (partition == nullptr) {
-      set_unknown(*target->response);
+      set_error(*target->response, ErrorCode::unknown_topic_or_partition);
       continue;
     }
     for (const ActiveProducer& producer : partition->producers().active()) {
@@ -63,8 +62,9 @@ Task<DescribeProducersResponse> describe_producers(RequestContext& context,
     for (std::size_t p = 0; p < asked.partition_indexes.size(); ++p) {
       auto& answer = response.topics[t].partitions[p];
       answer.partition_index = asked.partition_indexes[p];
-      if (topic == nullptr || !topic->has_partition(answer.partition_index)) {
-        set_unknown(answer);
+      const ErrorCode error = check_served_here(context.broker(), topic, answer.partition_index);
+      if (error != ErrorCode::none) {
+        set_error(answer, error);
       } else {
         targets.push_back({topic->id, answer.partition_index, &answer});
       }

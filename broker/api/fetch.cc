@@ -10,6 +10,7 @@
 #include "broker/api/context.h"
 #include "broker/api/fetch_reader.h"
 #include "broker/api/handlers.h"
+#include "broker/api/leader_hint.h"
 #include "broker/broker.h"
 #include "broker/settings/live_settings.h"
 #include "protocol/errors.h"
@@ -85,8 +86,9 @@ FetchResponse::PartitionData answer_partition(PartitionId index, ReadResult& res
   return data;
 }
 
-void build_answer(const FetchPlan& plan, std::vector<ReadResult>& results, bool committed_only,
-                  FetchSessions& sessions, FetchResponse& response) {
+void build_answer(RequestContext& context, const FetchPlan& plan, std::vector<ReadResult>& results,
+                  bool committed_only, FetchSessions& sessions, FetchResponse& response) {
+  LeaderHint hint(context, response.node_endpoints);
   for (std::size_t i = 0; i < plan.partitions.size(); ++i) {
     FetchPartition& asked = *plan.partitions[i];
     ReadResult& result = results[i];
@@ -103,6 +105,9 @@ void build_answer(const FetchPlan& plan, std::vector<ReadResult>& results, bool 
       topics.push_back(std::move(topic));
     }
     topics.back().partitions.push_back(answer_partition(asked.partition, result, committed_only));
+    if (result.error == ErrorCode::not_leader_or_follower) {
+      hint.name(asked.topic_id, asked.topic, asked.partition, topics.back().partitions.back());
+    }
     if (with_records && plan.session_id != 0) sessions.move_to_end(plan.session_id, asked);
   }
 }
@@ -146,7 +151,7 @@ Task<FetchResponse> fetch(RequestContext& context, FetchRequest request) {
     Task<void> wait = reader.wait(deadline);
     co_await std::move(wait);
   }
-  build_answer(plan, reader.results(), request.isolation_level == read_committed, sessions,
+  build_answer(context, plan, reader.results(), request.isolation_level == read_committed, sessions,
                response);
   co_return response;
 }

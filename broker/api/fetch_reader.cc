@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/api/partition_calls.h"
 #include "broker/broker.h"
 #include "broker/runtime/on.h"
 #include "broker/runtime/timer.h"
@@ -32,9 +33,11 @@ void FetchReader::locate() {
     const FetchPartition& asked = *partitions_[i];
     const bool by_id = !asked.topic_id.is_zero();
     const metadata::Topic* topic = by_id ? image.topic(asked.topic_id) : image.topic(asked.topic);
-    if (topic == nullptr || !topic->has_partition(asked.partition)) {
-      results_[i].error = topic == nullptr && by_id ? ErrorCode::unknown_topic_id
-                                                    : ErrorCode::unknown_topic_or_partition;
+    const ErrorCode error = topic == nullptr && by_id
+                                ? ErrorCode::unknown_topic_id
+                                : check_served_here(broker, topic, asked.partition);
+    if (error != ErrorCode::none) {
+      results_[i].error = error;
       // It went while the request waited for it.
       if (!before.empty() && before[i].known) urgent_ = true;
       continue;

@@ -139,8 +139,10 @@ Task<ListOffsetsResponse> list_offsets(RequestContext& context, ListOffsetsReque
       answer.partition_index = asked.partition_index;
       if (repeated.contains({asked_topic.name, asked.partition_index})) {
         set_error(answer, ErrorCode::invalid_request);
-      } else if (topic == nullptr || !topic->has_partition(asked.partition_index)) {
-        set_error(answer, ErrorCode::unknown_topic_or_partition);
+      } else if (const ErrorCode error =
+                     check_served_here(context.broker(), topic, asked.partition_index);
+                 error != ErrorCode::none) {
+        set_error(answer, error);
       } else if (!allowed(asked.timestamp, context.version())) {
         set_error(answer, ErrorCode::unsupported_version);
       } else {

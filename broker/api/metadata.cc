@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "broker/api/authorized_operations.h"
+#include "broker/api/placement.h"
 #include "broker/api/reachable_brokers.h"
 #include "broker/api/topic_creation.h"
 #include "broker/broker.h"
@@ -85,9 +86,9 @@ bool names_are_usable(const RequestContext& context, const MetadataRequest& requ
 std::vector<metadata::MetadataEvent> plan_missing(RequestContext& context,
                                                   const MetadataRequest& request,
                                                   const Image& image, const LiveConfig& config) {
-  const BrokerId self = context.broker().node.id;
-  CreationContext creation{
-      config, {&self, 1}, context.shard().random(), context.broker().clock->now_ms()};
+  const std::vector<BrokerId> brokers = brokers_for_placement(image, context.broker().node.id);
+  CreationContext creation{config, brokers, context.shard().random(),
+                           context.broker().clock->now_ms()};
   std::vector<metadata::MetadataEvent> events;
   std::set<std::string_view> seen;
   for (const auto& topic : *request.topics) {

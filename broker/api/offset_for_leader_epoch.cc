@@ -65,8 +65,9 @@ Task<OffsetForLeaderEpochResponse> offset_for_leader_epoch(RequestContext& conte
       const auto& asked = asked_topic.partitions[p];
       auto& answer = response.topics[t].partitions[p];
       answer.partition = asked.partition;
-      if (topic == nullptr || !topic->has_partition(asked.partition)) {
-        set_error(answer, ErrorCode::unknown_topic_or_partition);
+      const ErrorCode error = check_served_here(context.broker(), topic, asked.partition);
+      if (error != ErrorCode::none) {
+        set_error(answer, error);
       } else {
         targets.push_back(
             {topic->id, asked.partition, asked.current_leader_epoch, asked.leader_epoch, &answer});

@@ -17,6 +17,18 @@
 
 namespace chronik::broker {
 
+/// Why this node does not serve the partition: UNKNOWN_TOPIC_OR_PARTITION, or
+/// NOT_LEADER_OR_FOLLOWER when it is another's; none when it does. `topic` may be null.
+inline protocol::ErrorCode check_served_here(const Broker& broker, const metadata::Topic* topic,
+                                             PartitionId partition) {
+  if (topic == nullptr || !topic->has_partition(partition)) {
+    return protocol::ErrorCode::unknown_topic_or_partition;
+  }
+  return topic->partitions[static_cast<std::size_t>(partition)].leader == broker.node.id
+             ? protocol::ErrorCode::none
+             : protocol::ErrorCode::not_leader_or_follower;
+}
+
 template <class Item, class Start>
 Task<void> call_partitions(RequestContext& context, std::vector<Item>& items, Start start) {
   Broker& broker = context.broker();

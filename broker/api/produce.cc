@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "broker/api/context.h"
 #include "broker/api/handlers.h"
+#include "broker/api/leader_hint.h"
 #include "broker/api/partition_calls.h"
 #include "protocol/errors.h"
 #include "protocol/messages/produce.h"
@@ -116,15 +117,19 @@ std::vector<Target> find_targets(RequestContext& context, ProduceRequest& reques
   const metadata::Image& image = context.broker().data(context.shard()).image();
   const bool by_id = context.version() >= 13;
   std::vector<Target> targets;
+  LeaderHint hint(context, response.node_endpoints);
   for (std::size_t t = 0; t < request.topic_data.size(); ++t) {
     ProduceRequest::TopicProduceData& data = request.topic_data[t];
     const metadata::Topic* topic = by_id ? image.topic(data.topic_id) : image.topic(data.name);
     for (std::size_t p = 0; p < data.partition_data.size(); ++p) {
       PartitionResponse& answer = response.responses[t].partition_responses[p];
       const PartitionId partition = data.partition_data[p].index;
-      if (topic == nullptr || !topic->has_partition(partition)) {
-        set_error(answer, topic == nullptr && by_id ? ErrorCode::unknown_topic_id
-                                                    : ErrorCode::unknown_topic_or_partition);
+      const ErrorCode error = topic == nullptr && by_id
+                                  ? ErrorCode::unknown_topic_id
+                                  : check_served_here(context.broker(), topic, partition);
+      if (error != ErrorCode::none) {
+        set_error(answer, error);
+        if (error == ErrorCode::not_leader_or_follower) hint.name(*topic, partition, answer);
         continue;
       }
       targets.push_back(

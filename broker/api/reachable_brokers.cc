@@ -1,10 +1,15 @@
 #include "broker/api/reachable_brokers.h"
 
+#include <algorithm>
+
 #include "broker/broker.h"
+#include "broker/runtime/metadata_view.h"
 
 namespace chronik::broker {
 
-std::vector<ReachableBroker> reachable_brokers(RequestContext& context) {
+namespace {
+
+ReachableBroker this_broker(RequestContext& context) {
   const NodeInfo& node = context.broker().node;
   ReachableBroker self;
   self.id = node.id;
@@ -15,7 +20,39 @@ std::vector<ReachableBroker> reachable_brokers(RequestContext& context) {
     self.host = listener.host.empty() ? context.connection().local_host : listener.host;
     self.port = listener.port;
   }
-  return {std::move(self)};
+  return self;
+}
+
+std::optional<ReachableBroker> other_broker(const metadata::BrokerRegistered& registered,
+                                            const std::string& listener) {
+  for (const auto& endpoint : registered.endpoints) {
+    if (endpoint.name != listener) continue;
+    return ReachableBroker{registered.broker_id, endpoint.host, endpoint.port, registered.rack};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<ReachableBroker> reachable_brokers(RequestContext& context) {
+  std::vector<ReachableBroker> brokers{this_broker(context)};
+  const BrokerId self = brokers.front().id;
+  for (const auto& [id, registered] : context.broker().metadata->image()->brokers()) {
+    if (id == self) continue;
+    if (auto other = other_broker(*registered, context.connection().listener)) {
+      brokers.push_back(std::move(*other));
+    }
+  }
+  std::sort(brokers.begin(), brokers.end(),
+            [](const ReachableBroker& a, const ReachableBroker& b) { return a.id < b.id; });
+  return brokers;
+}
+
+std::optional<ReachableBroker> reachable_broker(RequestContext& context, BrokerId id) {
+  for (ReachableBroker& broker : reachable_brokers(context)) {
+    if (broker.id == id) return std::move(broker);
+  }
+  return std::nullopt;
 }
 
 }  // namespace chronik::broker

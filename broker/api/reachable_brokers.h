@@ -20,5 +20,7 @@ struct ReachableBroker {
 
 /// In the order of their ids; this node is always among them.
 std::vector<ReachableBroker> reachable_brokers(RequestContext& context);
+/// Nothing: it is not registered, or not on this listener.
+std::optional<ReachableBroker> reachable_broker(RequestContext& context, BrokerId id);
 
 }  // namespace chronik::broker

@@ -63,6 +63,13 @@ class TestData {
     propose(event);
     broker_.shard().run([&] { partitions_->on_topic_change(change); });
   }
+  /// An event that is not refused.
+  void propose(metadata::MetadataEvent event) {
+    broker_.store().propose({std::move(event)}, [](Result<metadata::ApplyResults> results) {
+      CHECK(results && results->at(0).ok());
+    });
+    broker_.shard().step();
+  }
   /// Not flushed.
   void append(const Uuid& id, int count, PartitionId index = 0) {
     broker_.shard().run(
@@ -96,13 +103,6 @@ class TestData {
   }
 
  private:
-  void propose(metadata::MetadataEvent event) {
-    broker_.store().propose({std::move(event)}, [](Result<metadata::ApplyResults> results) {
-      CHECK(results && results->at(0).ok());
-    });
-    broker_.shard().step();
-  }
-
   TestBroker& broker_;
   MemoryDisk disk_;
   wal::ManualIoExecutor io_;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "broker/api/placement.h"
 #include "broker/settings/alter.h"
 #include "metadata/apply.h"
 
@@ -69,6 +70,14 @@ std::optional<Refusal> check_replicas(const std::vector<BrokerId>& replicas,
   return std::nullopt;
 }
 
+/// Nothing claims more copies than there are.
+Refusal not_replicated(std::size_t factor) {
+  return {ErrorCode::invalid_replication_factor,
+          fmt::format("Partitions are not replicated yet, so the replication factor must be 1, not "
+                      "{}: each partition is kept by one broker.",
+                      factor)};
+}
+
 TopicCreated::Partition make_partition(PartitionId index, std::vector<BrokerId> replicas) {
   TopicCreated::Partition partition;
   partition.partition_index = index;
@@ -101,12 +110,13 @@ std::optional<Refusal> assign_by_hand(const Wish& wish, std::span<const BrokerId
           "not consistent with previous partitions, which have {} replica(s).",
           assignment.broker_ids.size(), sorted.front()->broker_ids.size()));
     }
+    if (assignment.broker_ids.size() > 1) return not_replicated(assignment.broker_ids.size());
     topic.partitions.push_back(make_partition(static_cast<PartitionId>(i), assignment.broker_ids));
   }
   return std::nullopt;
 }
 
-std::optional<Refusal> assign_by_default(const Wish& wish, const CreationContext& context,
+std::optional<Refusal> assign_by_default(const Wish& wish, CreationContext& context,
                                          TopicCreated& topic) {
   const Settings& settings = context.config.settings;
   const std::int32_t count =
@@ -126,12 +136,10 @@ std::optional<Refusal> assign_by_default(const Wish& wish, const CreationContext
                                "broker(s) are registered.",
                                factor, factor, brokers)};
   }
+  if (factor > 1) return not_replicated(static_cast<std::size_t>(factor));
+  Placement placement(context.brokers, context.random);
   for (std::int32_t index = 0; index < count; ++index) {
-    std::vector<BrokerId> replicas;
-    for (std::int16_t replica = 0; replica < factor; ++replica) {
-      replicas.push_back(context.brokers[static_cast<std::size_t>(index + replica) % brokers]);
-    }
-    topic.partitions.push_back(make_partition(index, std::move(replicas)));
+    topic.partitions.push_back(make_partition(index, {placement.next()}));
   }
   return std::nullopt;
 }

@@ -1,0 +1,214 @@
+// What a broker answers that is one of several: where partitions go, who is named, and who serves
+// what. Partitions are not replicated yet, so each lives on one broker.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "broker/api/create_topics.h"
+#include "broker/api/describe_cluster.h"
+#include "broker/api/handlers.h"
+#include "broker/api/metadata.h"
+#include "broker/api/test_data.h"
+#include "protocol/messages/create_partitions.h"
+#include "protocol/messages/delete_records.h"
+#include "protocol/messages/describe_log_dirs.h"
+#include "protocol/messages/describe_producers.h"
+#include "protocol/messages/fetch.h"
+#include "protocol/messages/list_offsets.h"
+#include "protocol/messages/offset_for_leader_epoch.h"
+#include "protocol/messages/produce.h"
+
+namespace chronik::broker {
+namespace {
+
+using namespace protocol;  // NOLINT: the messages of nine APIs
+
+ErrorCode code(std::int16_t error) { return static_cast<ErrorCode>(error); }
+
+class SeveralBrokersTest : public testing::Test {
+ protected:
+  SeveralBrokersTest() {
+    for (BrokerId id = 1; id <= 3; ++id) {
+      metadata::BrokerRegistered broker;
+      broker.broker_id = id;
+      broker.endpoints.push_back({"PLAINTEXT", "n" + std::to_string(id), 9092, 0});
+      if (id == 3) broker.endpoints.push_back({"INSIDE", "inside3", 9093, 0});
+      data_.propose(broker);
+    }
+    metadata::TopicCreated topic;
+    topic.topic_id = topic_id_;
+    topic.name = "news";
+    topic.partitions.push_back({0, {1}, 1, 0});
+    topic.partitions.push_back({1, {3}, 3, 7});
+    data_.propose(topic);
+  }
+  CreateTopicsResponse::CreatableTopicResult create(const std::string& name,
+                                                    std::int32_t partitions,
+                                                    std::int16_t replication) {
+    CreateTopicsRequest request;
+    auto& topic = request.topics.emplace_back();
+    topic.name = name;
+    topic.num_partitions = partitions;
+    topic.replication_factor = replication;
+    return broker_.call<create_topics>(std::move(request)).topics.at(0);
+  }
+  std::multiset<BrokerId> leaders_of(const std::string& name) {
+    std::multiset<BrokerId> leaders;
+    for (const metadata::Partition& partition : broker_.image()->topic(name)->partitions) {
+      EXPECT_EQ(partition.replicas, std::vector<BrokerId>{partition.leader});
+      leaders.insert(partition.leader);
+    }
+    return leaders;
+  }
+
+  TestBroker broker_;
+  TestData data_{broker_};
+  const Uuid topic_id_ = Uuid::from_random(77, 7);
+};
+
+TEST_F(SeveralBrokersTest, PartitionsOfATopicGoRoundTheBrokers) {
+  ASSERT_EQ(create("spread", 6, 1).error_code, 0);
+  EXPECT_EQ(leaders_of("spread"), (std::multiset<BrokerId>{1, 1, 2, 2, 3, 3}));
+}
+
+TEST_F(SeveralBrokersTest, TopicsOfOnePartitionDoNotAllGoToTheFirstBroker) {
+  std::set<BrokerId> leaders;
+  for (int i = 0; i < 40; ++i) {
+    const std::string name = "single-" + std::to_string(i);
+    ASSERT_EQ(create(name, 1, 1).error_code, 0);
+    leaders.insert(*leaders_of(name).begin());
+  }
+  EXPECT_EQ(leaders, (std::set<BrokerId>{1, 2, 3}));
+}
+
+TEST_F(SeveralBrokersTest, MoreCopiesThanThereWouldBeAreRefused) {
+  for (const std::int16_t factor : {std::int16_t{2}, std::int16_t{3}}) {
+    const auto result = create("copies", 1, factor);
+    EXPECT_EQ(code(result.error_code), ErrorCode::invalid_replication_factor);
+    EXPECT_NE(result.error_message->find("not replicated yet"), std::string::npos);
+  }
+  CreateTopicsRequest by_hand;
+  auto& topic = by_hand.topics.emplace_back();
+  topic.name = "copies";
+  topic.num_partitions = -1;
+  topic.replication_factor = -1;
+  topic.assignments.emplace_back().broker_ids = {1, 2};
+  EXPECT_EQ(code(broker_.call<create_topics>(by_hand).topics.at(0).error_code),
+            ErrorCode::invalid_replication_factor);
+  topic.assignments[0].broker_ids = {2};
+  EXPECT_EQ(code(broker_.call<create_topics>(by_hand).topics.at(0).error_code), ErrorCode::none);
+  EXPECT_EQ(leaders_of("copies"), (std::multiset<BrokerId>{2}));
+}
+
+TEST_F(SeveralBrokersTest, AddedPartitionsGoWhereTheRequestSays) {
+  CreatePartitionsRequest request;
+  auto& topic = request.topics.emplace_back();
+  topic.name = "news";
+  topic.count = 4;
+  topic.assignments.emplace();
+  topic.assignments->emplace_back().broker_ids = {3};
+  topic.assignments->emplace_back().broker_ids = {9};
+  EXPECT_EQ(code(broker_.call<create_partitions>(request).results.at(0).error_code),
+            ErrorCode::invalid_replica_assignment);
+  topic.assignments->back().broker_ids = {2};
+  EXPECT_EQ(code(broker_.call<create_partitions>(request).results.at(0).error_code),
+            ErrorCode::none);
+  EXPECT_EQ(leaders_of("news"), (std::multiset<BrokerId>{1, 2, 3, 3}));
+}
+
+TEST_F(SeveralBrokersTest, ClientsAreToldOfAllBrokersOnTheirListener) {
+  const MetadataResponse all = broker_.call<metadata_request>(MetadataRequest{});
+  ASSERT_EQ(all.brokers.size(), 3u);
+  EXPECT_EQ(all.brokers[0].host, "broker.example") << "what this one says of itself is newest";
+  EXPECT_EQ(all.brokers[1].host, "n2");
+  EXPECT_EQ(all.brokers[2].host, "n3");
+  EXPECT_EQ(broker_.call<describe_cluster>(DescribeClusterRequest{}).brokers.size(), 3u);
+
+  broker_.broker().node.listeners.push_back({"INSIDE", "inside1", 9093});
+  broker_.connection().listener = "INSIDE";
+  const MetadataResponse inside = broker_.call<metadata_request>(MetadataRequest{});
+  ASSERT_EQ(inside.brokers.size(), 2u) << "the second broker has no such listener";
+  EXPECT_EQ(inside.brokers[0].host, "inside1");
+  EXPECT_EQ(inside.brokers[1].host, "inside3");
+}
+
+TEST_F(SeveralBrokersTest, ProduceToAnothersPartitionNamesItsLeader) {
+  ProduceRequest request;
+  request.acks = -1;
+  auto& topic = request.topic_data.emplace_back();
+  topic.topic_id = topic_id_;
+  auto& partition = topic.partition_data.emplace_back();
+  partition.index = 1;
+  partition.records.null = false;
+  partition.records.chain.append(TestData::records(2));
+  const ProduceResponse response = broker_.call<produce>(request);
+  const auto& answer = response.responses.at(0).partition_responses.at(0);
+  EXPECT_EQ(code(answer.error_code), ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(answer.current_leader.leader_id, 3);
+  EXPECT_EQ(answer.current_leader.leader_epoch, 7);
+  ASSERT_EQ(response.node_endpoints.size(), 1u);
+  EXPECT_EQ(response.node_endpoints[0].node_id, 3);
+  EXPECT_EQ(response.node_endpoints[0].host, "n3");
+  EXPECT_EQ(response.node_endpoints[0].port, 9092);
+  EXPECT_EQ(broker_.broker().data(broker_.shard()).partitions.find(topic_id_, 1), nullptr)
+      << "nothing of it may be made here";
+}
+
+TEST_F(SeveralBrokersTest, FetchFromAnothersPartitionNamesItsLeader) {
+  FetchRequest request;
+  request.max_wait_ms = 500;
+  request.min_bytes = 1;
+  auto& topic = request.topics.emplace_back();
+  topic.topic_id = topic_id_;
+  topic.partitions.emplace_back().partition = 1;
+  const FetchResponse response = broker_.call<fetch>(request);
+  const auto& answer = response.responses.at(0).partitions.at(0);
+  EXPECT_EQ(code(answer.error_code), ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(answer.current_leader.leader_id, 3);
+  ASSERT_EQ(response.node_endpoints.size(), 1u);
+  EXPECT_EQ(response.node_endpoints[0].host, "n3");
+}
+
+TEST_F(SeveralBrokersTest, TheOtherCallsOnAnothersPartitionAreRefusedAlike) {
+  ListOffsetsRequest offsets;
+  offsets.topics.emplace_back().name = "news";
+  offsets.topics[0].partitions.emplace_back().partition_index = 1;
+  EXPECT_EQ(
+      code(broker_.call<list_offsets>(offsets).topics.at(0).partitions.at(0).error_code),
+      ErrorCode::not_leader_or_follower);
+
+  DeleteRecordsRequest records;
+  records.topics.emplace_back().name = "news";
+  records.topics[0].partitions.emplace_back().partition_index = 1;
+  EXPECT_EQ(
+      code(broker_.call<delete_records>(records).topics.at(0).partitions.at(0).error_code),
+      ErrorCode::not_leader_or_follower);
+
+  OffsetForLeaderEpochRequest epochs;
+  epochs.topics.emplace_back().topic = "news";
+  epochs.topics[0].partitions.emplace_back().partition = 1;
+  EXPECT_EQ(
+      code(
+          broker_.call<offset_for_leader_epoch>(epochs).topics.at(0).partitions.at(0).error_code),
+      ErrorCode::not_leader_or_follower);
+
+  DescribeProducersRequest producers;
+  producers.topics.emplace_back().name = "news";
+  producers.topics[0].partition_indexes = {1};
+  EXPECT_EQ(
+      code(broker_.call<describe_producers>(producers).topics.at(0).partitions.at(0).error_code),
+      ErrorCode::not_leader_or_follower);
+}
+
+TEST_F(SeveralBrokersTest, TheDataDirectoryListsOwnPartitionsOnly) {
+  DescribeLogDirsRequest request;
+  request.topics.reset();  // all
+  const auto response = broker_.call<describe_log_dirs>(request);
+  ASSERT_EQ(response.results.at(0).topics.size(), 1u);
+  const auto& partitions = response.results[0].topics[0].partitions;
+  ASSERT_EQ(partitions.size(), 1u);
+  EXPECT_EQ(partitions[0].partition_index, 0);
+}
+
+}  // namespace
+}  // namespace chronik::broker
