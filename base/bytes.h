@@ -76,6 +76,10 @@ class ByteChain {
  public:
   using Part = std::variant<SharedBytes, FileRange>;
 
+  ByteChain() = default;
+  /// Of one slice; not explicit, since a slice is a chain wherever one is taken.
+  ByteChain(SharedBytes bytes) { append(std::move(bytes)); }  // NOLINT(google-explicit-constructor)
+
   void append(SharedBytes bytes) {
     if (!bytes.empty()) {
       size_ += bytes.size();

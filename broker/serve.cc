@@ -33,6 +33,12 @@ sigset_t block_end_signals() {
   return signals;
 }
 
+/// Whether one has come; it is taken.
+bool pending(const sigset_t& signals) {
+  const timespec now{0, 0};
+  return sigtimedwait(&signals, nullptr, &now) > 0;
+}
+
 std::string address_of(const Server& server) {
   const Listener& listener = server.listeners().front();
   const bool all = listener.host.empty() || listener.host == "0.0.0.0" || listener.host == "::";
@@ -62,15 +68,16 @@ int stop_in_time(Server& server, const sigset_t& signals) {
 
 int serve(cli::Start start, bool dev, Disk& disk) {
   const sigset_t signals = block_end_signals();
-  if (start.settings.cluster) {
-    std::fputs("chronik: cluster.nodes: this version runs alone; leave it out\n", stderr);
-    return cli::exit_misused;
-  }
   const SystemClock clock;
   const SteadyTime begin = clock.steady_now();
   const std::string directory = start.settings.log_dirs.front();
   Result<std::unique_ptr<Server>> started =
-      Server::start(std::move(start.config), std::move(start.settings), disk, clock);
+      Server::start(std::move(start.config), std::move(start.settings), disk, clock,
+                    [&signals] { return pending(signals); });
+  if (!started && started.error().code == Errc::closed) {
+    log_info("stopped", {{"why", started.error().message}});
+    return cli::exit_fine;
+  }
   if (!started) {
     std::fprintf(stderr, "chronik: %s\n", started.error().message.c_str());
     return cli::exit_failed;

@@ -12,7 +12,9 @@
 #include "broker/api/config_changes.h"
 #include "broker/api/table.h"
 #include "broker/broker.h"
+#include "broker/cluster_member.h"
 #include "broker/group/coordinator.h"
+#include "broker/group/coordinator_office.h"
 #include "broker/net/net_server.h"
 #include "broker/partition/log_cleaner.h"
 #include "broker/partition/partition_settings.h"
@@ -38,6 +40,8 @@ Uuid random_uuid(Random& random) {
 constexpr std::uint64_t other_descriptors = 64;
 constexpr std::uint64_t log_files_min = 128;
 constexpr std::uint64_t log_files_max = 8192;
+// Of a clean stop, for the metadata group to be led by another node.
+constexpr milliseconds hand_over_max{1'000};
 // With fewer there would be no room for a handful of connections beside the two above.
 constexpr std::uint64_t descriptors_min = other_descriptors + log_files_min + 8;
 
@@ -127,13 +131,14 @@ struct Server::State {
   Result<void> check_descriptors() const;
   Result<void> open_directory();
   void start_shards();
-  Result<void> open_metadata();
+  Result<void> open_metadata(const GiveUp& give_up);
+  Result<void> open_store(const GiveUp& give_up);
   Result<void> open_partitions();
   void start_services();
   Result<void> listen();
   Result<void> check_metadata_is_there();
-  Result<void> register_broker();
-  Result<void> propose(std::vector<metadata::MetadataEvent> events);
+  Result<void> register_broker(const GiveUp& give_up);
+  Result<void> propose(const std::vector<metadata::MetadataEvent>& events, const GiveUp& give_up);
   std::vector<metadata::MetadataEvent> registration(const metadata::Image& image);
   void stop_storages();
   void stop(milliseconds grace);
@@ -147,12 +152,16 @@ struct Server::State {
   std::unique_ptr<wal::LogDirectory> directory;
   std::unique_ptr<Shards> shards;
   std::vector<PerShard> per_shard;
-  std::unique_ptr<metadata::MetaLogStore> store;
+  // One of the two: alone, or in a cluster.
+  std::unique_ptr<metadata::MetaLogStore> own_store;
+  std::unique_ptr<ClusterMember> member;
+  metadata::MetadataStore* store = nullptr;
   std::unique_ptr<MetadataView> view;
   std::unique_ptr<ConfigChanges> config_changes;
   std::unique_ptr<TopicFollower> follower;
   std::unique_ptr<ProducerIds> producer_ids;
   std::unique_ptr<GroupCoordinator> groups;
+  std::unique_ptr<CoordinatorOffice> office;
   std::unique_ptr<BackgroundThread> background;
   std::unique_ptr<LogCleaner> cleaner;
   Broker broker;
@@ -181,7 +190,10 @@ Result<void> Server::State::open_directory() {
                                                  .reserve_bytes = settings.disk_reserve_bytes}));
   if (!directory->stamp()) {
     wal::DirectoryStamp stamp;
-    stamp.cluster_id = settings.cluster_id.value_or(random_uuid(random)).to_string();
+    // A cluster's id is known once its nodes have found each other.
+    if (!settings.cluster) {
+      stamp.cluster_id = settings.cluster_id.value_or(random_uuid(random)).to_string();
+    }
     stamp.node_id = settings.node_id;
     stamp.directory_id = random_uuid(random);
     TRY(directory->write_stamp(stamp));
@@ -190,7 +202,6 @@ Result<void> Server::State::open_directory() {
   TRY(directory->check_stamp(
       settings.cluster_id ? settings.cluster_id->to_string() : stamp.cluster_id, settings.node_id));
   broker.node.id = stamp.node_id;
-  broker.node.cluster_id = stamp.cluster_id;
   broker.node.rack = settings.rack;
   return {};
 }
@@ -228,21 +239,32 @@ void Server::State::start_shards() {
   }
 }
 
-Result<void> Server::State::open_metadata() {
-  Result<void> opened;
+Result<void> Server::State::open_store(const GiveUp& give_up) {
+  ShardStorage& storage = *per_shard[0].storage;
+  if (settings.cluster) {
+    TRY_ASSIGN(member, ClusterMember::open({shards->first(), storage, *directory, clock,
+                                            *settings.cluster, settings.cluster_id},
+                                           random, give_up));
+    store = &member->store();
+    return {};
+  }
+  metadata::MetaLogOptions options;
+  const wal::LogIdentity identity = metadata::metadata_log_identity();
+  options.directory = directory->partition_path(identity.topic, identity.partition);
+  options.now = [this] { return clock.now_ms(); };
+  options.node = broker.node.id;
+  TRY_ASSIGN(own_store, call_on(shards->first(), [&] {
+               return metadata::MetaLogStore::open(storage.environment(), storage.group(),
+                                                   storage.io(), std::move(options));
+             }));
+  store = own_store.get();
+  return {};
+}
+
+Result<void> Server::State::open_metadata(const GiveUp& give_up) {
+  TRY(open_store(give_up));
+  broker.node.cluster_id = directory->stamp()->cluster_id;
   call_on(shards->first(), [&] {
-    metadata::MetaLogOptions options;
-    const wal::LogIdentity identity = metadata::metadata_log_identity();
-    options.directory = directory->partition_path(identity.topic, identity.partition);
-    options.now = [this] { return clock.now_ms(); };
-    ShardStorage& storage = *per_shard[0].storage;
-    Result<std::unique_ptr<metadata::MetaLogStore>> result = metadata::MetaLogStore::open(
-        storage.environment(), storage.group(), storage.io(), std::move(options));
-    if (!result) {
-      opened = result.error();
-      return;
-    }
-    store = std::move(*result);
     live.load(*store->image());
     // In this order: the settings first, then what every shard sees, then what follows from both.
     store->add_observer(live);
@@ -250,6 +272,10 @@ Result<void> Server::State::open_metadata() {
     follower = std::make_unique<TopicFollower>(broker);
     store->add_observer(*follower);
     broker.metadata = view.get();
+    if (member) {
+      member->watch_absent(
+          [this](std::vector<BrokerId> absent) { view->set_absent(std::move(absent)); });
+    }
     config_changes = std::make_unique<ConfigChanges>(shards->first(), *view, live, broker.node.id);
     broker.config_changes = config_changes.get();
     for (std::uint32_t id = 0; id < per_shard.size(); ++id) {
@@ -257,22 +283,29 @@ Result<void> Server::State::open_metadata() {
           shards->at(id), *view, *per_shard[id].partitions, *per_shard[id].fetch_sessions}));
     }
   });
-  return opened;
+  return {};
 }
 
-Result<void> Server::State::propose(std::vector<metadata::MetadataEvent> events) {
-  if (events.empty()) return {};
-  std::promise<Result<void>> promise;
-  shards->first().post([&] {
-    store->propose(std::move(events), [&promise](Result<metadata::ApplyResults> results) {
-      if (!results) return promise.set_value(results.error());
-      for (const metadata::ApplyResult& result : *results) {
-        if (!result.ok()) return promise.set_value(Error{Errc::invalid_argument, result.message});
-      }
-      promise.set_value({});
+/// Registrations: repeated until they are in force, since taking effect twice does no harm.
+Result<void> Server::State::propose(const std::vector<metadata::MetadataEvent>& events,
+                                    const GiveUp& give_up) {
+  while (!events.empty()) {
+    std::promise<Result<void>> promise;
+    shards->first().post([&] {
+      store->propose(events, {.idempotent = true}, [&](Result<metadata::ApplyResults> results) {
+        if (!results) return promise.set_value(results.error());
+        for (const metadata::ApplyResult& result : *results) {
+          if (!result.ok()) return promise.set_value(Error{Errc::invalid_argument, result.message});
+        }
+        promise.set_value({});
+      });
     });
-  });
-  return promise.get_future().get();
+    Result<void> done = promise.get_future().get();
+    const bool again =
+        !done && (done.error().code == Errc::timeout || done.error().code == Errc::not_leader);
+    if (!again || give_up()) return done;
+  }
+  return {};
 }
 
 /// What the metadata log lacks of this cluster and this broker.
@@ -315,6 +348,12 @@ Result<void> Server::State::open_partitions() {
     if (partition.identity.topic_id == metadata::metadata_log_identity().topic_id) continue;
     std::shared_ptr<const metadata::Topic> topic = image->shared_topic(partition.identity.topic_id);
     if (topic && topic->has_partition(partition.identity.partition)) {
+      const auto index = static_cast<std::size_t>(partition.identity.partition);
+      if (topic->partitions[index].leader != broker.node.id) {
+        log_warn("a partition that another broker serves is left alone",
+                 {{"directory", partition.directory}, {"broker", topic->partitions[index].leader}});
+        continue;
+      }
       const std::uint32_t shard =
           shard_of(topic->id, partition.identity.partition, shards->count());
       by_shard[shard].emplace_back(std::move(topic), partition.identity.partition);
@@ -348,7 +387,7 @@ void Server::State::start_services() {
     producer_ids = std::make_unique<ProducerIds>(*store, broker.node.id);
     groups = std::make_unique<GroupCoordinator>(*store, shards->first().timers(), clock,
                                                 Random(random.next()), group_settings(settings));
-    groups->start();
+    office = std::make_unique<CoordinatorOffice>(*store, *groups);
     broker.producer_ids = producer_ids.get();
     broker.groups = groups.get();
   });
@@ -400,7 +439,7 @@ Result<void> Server::State::check_metadata_is_there() {
   return {};
 }
 
-Result<void> Server::State::register_broker() {
+Result<void> Server::State::register_broker(const GiveUp& give_up) {
   const std::shared_ptr<const metadata::Image> image =
       call_on(shards->first(), [&] { return store->image(); });
   if (!image->cluster_id().empty() && image->cluster_id() != broker.node.cluster_id) {
@@ -410,7 +449,7 @@ Result<void> Server::State::register_broker() {
                     "in it is of {}: files of two clusters were mixed; restore one of them",
                     broker.data_directory, broker.node.cluster_id, image->cluster_id())};
   }
-  return propose(registration(*image));
+  return propose(registration(*image), give_up);
 }
 
 /// All shards flush at the same time.
@@ -429,6 +468,7 @@ void Server::State::stop_storages() {
 void Server::State::stop(milliseconds grace) {
   if (std::exchange(stopped, true) || !shards) return;
   call_on(shards->first(), [&] {
+    office.reset();
     if (groups) groups->stop();
   });
   if (cleaner) call_on(shards->first(), [&] { return cleaner->stop(); });
@@ -439,18 +479,24 @@ void Server::State::stop(milliseconds grace) {
     groups.reset();
     producer_ids.reset();
   });
+  if (member) {
+    member->hand_over(hand_over_max);
+    member->close();
+  }
   call_on(shards->first(), [&] {
-    if (store) store->close();
+    if (own_store) own_store->close();
   });
   stop_storages();
   call_on(shards->first(), [&] {
     if (store && follower) store->remove_observer(*follower);
     follower.reset();
     config_changes.reset();
+    if (member) member->watch_absent(nullptr);
     view.reset();
     if (store) store->remove_observer(live);
-    store.reset();
+    own_store.reset();
   });
+  if (member) member->destroy();
   for (std::uint32_t id = 0; id < per_shard.size(); ++id) {
     PerShard& own = per_shard[id];
     if (own.io) own.io->stop();
@@ -471,7 +517,7 @@ Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Server::~Server() { stop(milliseconds(0)); }
 
 Result<std::unique_ptr<Server>> Server::start(StartConfig config, Settings settings, Disk& disk,
-                                              const Clock& clock) {
+                                              const Clock& clock, const GiveUp& give_up) {
   std::unique_ptr<Server> server(
       new Server(std::make_unique<State>(std::move(config), std::move(settings), disk, clock)));
   State& state = *server->state_;
@@ -480,9 +526,9 @@ Result<std::unique_ptr<Server>> Server::start(StartConfig config, Settings setti
   state.start_shards();
   // Before the logs are opened: a port in use is said at once.
   TRY(state.listen());
-  TRY(state.open_metadata());
+  TRY(state.open_metadata(give_up));
   TRY(state.check_metadata_is_there());
-  TRY(state.register_broker());
+  TRY(state.register_broker(give_up));
   TRY(state.open_partitions());
   state.start_services();
   state.net->start();

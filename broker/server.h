@@ -6,6 +6,7 @@
 // thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,12 +21,16 @@ namespace chronik::broker {
 
 class Server {
  public:
+  /// Asked now and then while the start waits for other nodes; true ends it.
+  using GiveUp = std::function<bool()>;
+
   /// Opens the data directory (recovery happens here), then the listeners. `disk` and `clock`
   /// outlive the server. Errors, each one line that says what to do: another process has the
   /// directory, it is not writable, damaged, of a newer format, or of another node; a port is in
-  /// use.
-  static Result<std::unique_ptr<Server>> start(StartConfig config, Settings settings, Disk& disk,
-                                               const Clock& clock);
+  /// use. In a cluster it waits until it has the metadata of a majority.
+  static Result<std::unique_ptr<Server>> start(
+      StartConfig config, Settings settings, Disk& disk, const Clock& clock,
+      const GiveUp& give_up = [] { return false; });
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -5,7 +5,12 @@ namespace chronik::metadata {
 MemoryMetadataStore::MemoryMetadataStore(std::shared_ptr<const Image> image)
     : state_(std::move(image)) {}
 
-void MemoryMetadataStore::propose(std::vector<MetadataEvent> events, ProposeDone done) {
+void MemoryMetadataStore::propose(std::vector<MetadataEvent> events, const ProposeOptions& options,
+                                  ProposeDone done) {
+  const bool leads = leadership_.ready && options.only_in_term == leadership_.term;
+  if (options.only_in_term && !leads) {
+    return done(Error{Errc::not_leader, "this node does not lead in that term"});
+  }
   // The same refusals as a log gives.
   if (Result<SharedBytes> entry = write_entry(events, 0); !entry) {
     return done(std::move(entry).error());
@@ -31,6 +36,11 @@ void MemoryMetadataStore::take(const Proposal& proposal) {
   ApplyResults results = state_.apply(state_.applied_index() + 1, next, proposal.events);
   state_.publish();
   proposal.done(std::move(results));
+}
+
+void MemoryMetadataStore::set_leadership(const Leadership& leadership) {
+  leadership_ = leadership;
+  state_.tell_leadership(leadership);
 }
 
 void MemoryMetadataStore::add_observer(MetadataObserver& observer) {

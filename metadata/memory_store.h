@@ -19,9 +19,16 @@ class MemoryMetadataStore final : public MetadataStore {
       std::shared_ptr<const Image> image = std::make_shared<const Image>());
 
   std::shared_ptr<const Image> image() const override { return state_.image(); }
-  void propose(std::vector<MetadataEvent> events, ProposeDone done) override;
+  using MetadataStore::propose;
+  void propose(std::vector<MetadataEvent> events, const ProposeOptions& options,
+               ProposeDone done) override;
+  Leadership leadership() const override { return leadership_; }
   void add_observer(MetadataObserver& observer) override;
   void remove_observer(MetadataObserver& observer) override;
+
+  /// As if an election had ended so; the observers are told. Proposals are taken all the same, but
+  /// for those of another term.
+  void set_leadership(const Leadership& leadership);
 
   /// With true, proposals wait for step(), as they wait for the disk in production.
   void hold_back(bool on) { hold_back_ = on; }
@@ -39,6 +46,7 @@ class MemoryMetadataStore final : public MetadataStore {
   MetadataStateMachine state_;
   std::deque<Proposal> waiting_;
   bool hold_back_ = false;
+  Leadership leadership_{.leader = 0, .term = 0, .ready = true};
 };
 
 }  // namespace chronik::metadata

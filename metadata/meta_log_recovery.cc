@@ -18,71 +18,28 @@ constexpr const char* ways_out =
     "put back a copy of this directory from a backup; or, if other nodes of a cluster have the "
     "metadata, remove it, and this node copies it from them";
 
+}  // namespace
+
 Error with_way_out(Error error) {
   error.message += fmt::format("; {}", ways_out);
   return error;
 }
 
-wal::SharedLogSettings log_settings(const MetaLogOptions& options) {
-  auto settings = std::make_shared<wal::LogSettings>();
-  settings->segment_bytes = options.segment_bytes;
-  // Only snapshots shorten it.
-  settings->delete_old = false;
-  settings->retention_ms = std::nullopt;
-  return settings;
-}
-
-}  // namespace
-
 Result<void> MetaLogStore::recover() {
   TRY_ASSIGN(log_,
              wal::PartitionLog::open(environment_, options_.directory, metadata_log_identity(),
-                                     log_settings(options_), nullptr));
+                                     metadata_log_settings(options_), nullptr));
   group_.add(*log_);
-  TRY_ASSIGN(const FoundSnapshots found, find_snapshots(environment_.disk, options_.directory));
-  for (const std::string& path : found.unfinished) {
-    if (Result<void> removed = environment_.disk.remove(path); !removed) {
-      log_warn("an unfinished snapshot of the metadata stays",
-               {{"file", path}, {"why", removed.error().message}});
-    }
+  TRY_ASSIGN(MetaSnapshots::Loaded loaded, snapshots_.load(log_->log_start_offset()));
+  recovery_.damaged_snapshot = std::move(loaded.damaged);
+  if (loaded.image != nullptr) {
+    recovery_.snapshot = loaded.info.path;
+    state_ = MetadataStateMachine(std::move(loaded.image));
+  } else if (loaded.damage && log_->log_start_offset() > 0) {
+    return with_way_out(std::move(*loaded.damage));
   }
-  TRY(take_snapshot(found));
   TRY(check_reach());
   return replay();
-}
-
-Result<void> MetaLogStore::take_snapshot(const FoundSnapshots& found) {
-  std::optional<Error> damage;
-  for (const SnapshotName& name : found.snapshots) {
-    if (snapshots_.size() == 2) {
-      superfluous_.push_back(name.path);
-      continue;
-    }
-    if (!snapshots_.empty()) {
-      snapshots_.push_back(name);
-      continue;
-    }
-    if (damage && name.offset < log_->log_start_offset()) break;
-    Result<LoadedSnapshot> loaded = load_snapshot(environment_.disk, name.path);
-    if (!loaded && loaded.error().code != Errc::corrupt) return std::move(loaded).error();
-    if (!loaded) {
-      log_error("a snapshot of the metadata is damaged; an older one may do",
-                {{"why", loaded.error().message}});
-      if (!damage) damage = std::move(loaded).error();
-      recovery_.damaged_snapshot = name.path;
-      superfluous_.push_back(name.path);
-      snapshot_wanted_ = true;
-      continue;
-    }
-    recovery_.snapshot = name.path;
-    snapshot_file_bytes_ = loaded->info.file_bytes;
-    state_ = MetadataStateMachine(loaded->image);
-    snapshots_.push_back(name);
-  }
-  if (snapshots_.empty() && damage && log_->log_start_offset() > 0) {
-    return with_way_out(std::move(*damage));
-  }
-  return {};
 }
 
 Result<void> MetaLogStore::check_reach() const {
@@ -141,7 +98,7 @@ Result<void> MetaLogStore::replay_entry(ByteView batch) {
   }
   ++recovery_.replayed_entries;
   recovery_.replayed_bytes += batch.size();
-  log_bytes_since_ += batch.size();
+  snapshots_.add_log_bytes(batch.size());
   return {};
 }
 

@@ -11,30 +11,29 @@
 
 namespace chronik::metadata {
 
-// Shared with the I/O thread; `store` is null once the store has gone.
-struct MetaLogStore::SnapshotTask {
-  SnapshotTask(MetaLogStore* owner, Disk& disk, const std::string& directory,
-               std::shared_ptr<const Image> image, LeaderEpoch epoch)
-      : store(owner), writer(disk, directory, std::move(image), epoch) {}
-
-  MetaLogStore* store;
-  SnapshotWriter writer;
-  std::optional<Result<bool>> finished;  // of the last step
-  std::uint64_t log_bytes = 0;           // log_bytes_since_ of the image it writes
-};
-
 wal::LogIdentity metadata_log_identity() {
   Uuid id;
   id.bytes.back() = 1;
   return {"__meta", 0, id};
 }
 
+wal::SharedLogSettings metadata_log_settings(const MetaLogOptions& options) {
+  auto settings = std::make_shared<wal::LogSettings>();
+  settings->segment_bytes = options.segment_bytes;
+  settings->delete_old = false;
+  settings->retention_ms = std::nullopt;
+  return settings;
+}
+
 MetaLogStore::MetaLogStore(wal::LogEnvironment& environment, wal::GroupCommit& group,
                            wal::IoExecutor& executor, MetaLogOptions options)
-    : environment_(environment), group_(group), executor_(executor), options_(std::move(options)) {}
+    : environment_(environment),
+      group_(group),
+      options_(std::move(options)),
+      snapshots_(environment, executor, options_.directory, options_.snapshot_log_bytes_min,
+                 [this](const SnapshotInfo&) { on_snapshot_written(); }) {}
 
 MetaLogStore::~MetaLogStore() {
-  if (snapshot_ != nullptr) snapshot_->store = nullptr;
   if (log_ != nullptr) log_->set_listener(nullptr);
   for (Pending& pending : std::exchange(pending_, {})) {
     pending.done(Error{Errc::closed, "the broker is stopping"});
@@ -49,12 +48,16 @@ Result<std::unique_ptr<MetaLogStore>> MetaLogStore::open(wal::LogEnvironment& en
       new MetaLogStore(environment, group, executor, std::move(options)));
   TRY(store->recover());
   store->log_->set_listener(store.get());
-  store->maybe_snapshot();
+  store->snapshots_.maybe_write(store->image(), store->log_->last_epoch());
   return store;
 }
 
-void MetaLogStore::propose(std::vector<MetadataEvent> events, ProposeDone done) {
+void MetaLogStore::propose(std::vector<MetadataEvent> events, const ProposeOptions& options,
+                           ProposeDone done) {
   if (closed_) return done(Error{Errc::closed, "the broker is stopping"});
+  if (options.only_in_term.value_or(0) != 0) {
+    return done(Error{Errc::not_leader, "without a cluster there is no term but 0"});
+  }
   Result<SharedBytes> entry = write_entry(events, options_.now());
   if (!entry) return done(std::move(entry).error());
   SharedBytes batch = std::move(*entry);
@@ -86,92 +89,21 @@ void MetaLogStore::on_durable(wal::PartitionLog& log) {
     Pending pending = std::move(pending_.front());
     pending_.pop_front();
     pending_bytes_ -= pending.bytes;
-    log_bytes_since_ += pending.bytes;
+    snapshots_.add_log_bytes(pending.bytes);
     finished.emplace_back(std::move(pending.done),
                           state_.apply(pending.index, pending.next_offset, pending.events));
   }
   state_.publish();
   for (auto& [done, results] : finished) done(std::move(results));
-  maybe_snapshot();
+  snapshots_.maybe_write(image(), log_->last_epoch());
 }
 
-void MetaLogStore::maybe_snapshot() {
-  const std::uint64_t due =
-      std::max<std::uint64_t>(options_.snapshot_log_bytes_min, 2 * snapshot_file_bytes_);
-  if (closed_ || snapshot_ != nullptr || (log_bytes_since_ < due && !snapshot_wanted_)) return;
-  snapshot_wanted_ = false;
-  snapshot_ = std::make_shared<SnapshotTask>(this, environment_.disk, options_.directory, image(),
-                                             log_->last_epoch());
-  snapshot_->log_bytes = log_bytes_since_;
-  step_snapshot();
-}
-
-void MetaLogStore::step_snapshot() {
-  const std::shared_ptr<SnapshotTask> task = snapshot_;
-  wal::LogEnvironment& environment = environment_;
-  executor_.run(
-      [task, &environment] {
-        task->finished = task->writer.step();
-        // A full disk and a lack of descriptors may pass; after any other failure nothing that the
-        // disk says can be trusted.
-        const Result<bool>& finished = *task->finished;
-        if (!finished && finished.error().code != Errc::no_space &&
-            finished.error().code != Errc::busy) {
-          environment.on_fatal(finished.error());
-        }
-      },
-      [task] {
-        if (task->store != nullptr) task->store->on_snapshot_step();
-      });
-}
-
-void MetaLogStore::on_snapshot_step() {
-  const std::shared_ptr<SnapshotTask> task = snapshot_;
-  const Result<bool>& finished = *task->finished;
-  if (finished && !*finished && !closed_) return step_snapshot();
-  snapshot_ = nullptr;
-  if (!finished) {
-    // The log keeps growing meanwhile; the next try comes after as much again.
-    log_warn("no snapshot of the metadata could be written", {{"why", finished.error().message}});
-    log_bytes_since_ -= task->log_bytes;
-    return;
-  }
-  if (!*finished) return;
-  log_bytes_since_ -= task->log_bytes;
-  retire_snapshots(task->writer.info());
-}
-
-void MetaLogStore::retire_snapshots(const SnapshotInfo& written) {
-  snapshot_file_bytes_ = written.file_bytes;
-  std::erase(superfluous_, written.path);
-  std::erase_if(snapshots_,
-                [&](const SnapshotName& name) { return name.offset == written.offset; });
-  snapshots_.insert(snapshots_.begin(), {written.path, written.offset});
-  while (snapshots_.size() > 2) {
-    superfluous_.push_back(std::move(snapshots_.back().path));
-    snapshots_.pop_back();
-  }
-  remove_files(std::exchange(superfluous_, {}));
-  if (snapshots_.size() < 2 || snapshots_[1].offset <= log_->log_start_offset()) return;
-  // The older one must stay of use should the newer one be damaged.
-  const Result<void> cut = log_->delete_before(snapshots_[1].offset);
+void MetaLogStore::on_snapshot_written() {
+  const std::optional<Offset> needed = snapshots_.log_needed_from();
+  if (!needed || *needed <= log_->log_start_offset()) return;
+  const Result<void> cut = log_->delete_before(*needed);
   CHECK_MSG(cut.has_value(), cut.error().message);
   group_.mark_dirty(*log_);
-}
-
-void MetaLogStore::remove_files(std::vector<std::string> paths) {
-  if (paths.empty()) return;
-  Disk& disk = environment_.disk;
-  executor_.run(
-      [paths = std::move(paths), &disk] {
-        for (const std::string& path : paths) {
-          if (Result<void> removed = disk.remove(path); !removed) {
-            log_warn("an old snapshot of the metadata stays",
-                     {{"file", path}, {"why", removed.error().message}});
-          }
-        }
-      },
-      [] {});
 }
 
 }  // namespace chronik::metadata

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "metadata/meta_snapshots.h"
 #include "metadata/metadata_store.h"
-#include "metadata/snapshot_file.h"
 #include "metadata/state_machine.h"
 #include "wal/group_commit.h"
 #include "wal/io_executor.h"
@@ -33,7 +33,14 @@ struct MetaLogOptions {
   std::uint64_t snapshot_log_bytes_min = 4u << 20;
   std::uint64_t pending_bytes_max = 64u << 20;  // proposals not yet durable; beyond: busy
   std::uint64_t segment_bytes = 16u << 20;
+  BrokerId node = 0;  // who leads, as leadership() tells it
 };
+
+/// The settings of the metadata log: only snapshots shorten it.
+wal::SharedLogSettings metadata_log_settings(const MetaLogOptions& options);
+
+/// The error, and what a person may do about a metadata log that is damaged beyond its own means.
+Error with_way_out(Error error);
 
 class MetaLogStore final : public MetadataStore, private wal::DurableListener {
  public:
@@ -57,19 +64,25 @@ class MetaLogStore final : public MetadataStore, private wal::DurableListener {
   ~MetaLogStore() override;
 
   std::shared_ptr<const Image> image() const override { return state_.image(); }
-  void propose(std::vector<MetadataEvent> events, ProposeDone done) override;
+  using MetadataStore::propose;
+  void propose(std::vector<MetadataEvent> events, const ProposeOptions& options,
+               ProposeDone done) override;
+  Leadership leadership() const override { return {options_.node, 0, true}; }
   void add_observer(MetadataObserver& observer) override { state_.add_observer(observer); }
   void remove_observer(MetadataObserver& observer) override { state_.remove_observer(observer); }
 
   /// From now on proposals are refused with `closed`; those before are still applied once durable
   /// (GroupCommit::stop). No new snapshot begins.
-  void close() { closed_ = true; }
+  void close() {
+    closed_ = true;
+    snapshots_.stop();
+  }
 
   const Recovery& recovery() const { return recovery_; }
   wal::PartitionLog& log() { return *log_; }
   /// Newest first; at most two. For tools and tests.
-  const std::vector<SnapshotName>& snapshots() const { return snapshots_; }
-  bool snapshot_in_flight() const { return snapshot_ != nullptr; }
+  const std::vector<SnapshotName>& snapshots() const { return snapshots_.names(); }
+  bool snapshot_in_flight() const { return snapshots_.in_flight(); }
 
  private:
   struct Pending {
@@ -79,27 +92,20 @@ class MetaLogStore final : public MetadataStore, private wal::DurableListener {
     std::vector<MetadataEvent> events;
     ProposeDone done;
   };
-  struct SnapshotTask;
 
   MetaLogStore(wal::LogEnvironment& environment, wal::GroupCommit& group, wal::IoExecutor& executor,
                MetaLogOptions options);
 
   Result<void> recover();
-  Result<void> take_snapshot(const FoundSnapshots& found);
   Result<void> check_reach() const;
   Result<void> replay();
   Result<void> replay_entry(ByteView batch);
 
   void on_durable(wal::PartitionLog& log) override;
-  void maybe_snapshot();
-  void step_snapshot();
-  void on_snapshot_step();
-  void retire_snapshots(const SnapshotInfo& written);
-  void remove_files(std::vector<std::string> paths);
+  void on_snapshot_written();
 
   wal::LogEnvironment& environment_;
   wal::GroupCommit& group_;
-  wal::IoExecutor& executor_;
   const MetaLogOptions options_;
   MetadataStateMachine state_;
   std::unique_ptr<wal::PartitionLog> log_;
@@ -108,12 +114,7 @@ class MetaLogStore final : public MetadataStore, private wal::DurableListener {
   bool closed_ = false;
 
   Recovery recovery_;
-  std::vector<SnapshotName> snapshots_;     // those that are good, newest first
-  std::vector<std::string> superfluous_;    // files to be removed once a new snapshot is there
-  std::uint64_t snapshot_file_bytes_ = 0;   // of the newest
-  std::uint64_t log_bytes_since_ = 0;       // applied behind the newest snapshot
-  bool snapshot_wanted_ = false;            // whatever the log's size
-  std::shared_ptr<SnapshotTask> snapshot_;  // null: none in flight
+  MetaSnapshots snapshots_;
 };
 
 }  // namespace chronik::metadata

@@ -10,7 +10,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -42,9 +44,26 @@ struct ApplyResult {
 using ApplyResults = std::vector<ApplyResult>;
 
 /// Results, or why the proposal was not taken: too_large (one batch's limit), busy (too much is
-/// waiting to become durable; retry), closed; in a cluster also timeout (no leader). After timeout
-/// the events may or may not take effect later.
+/// waiting to become durable; retry), closed, not_leader (only_in_term; or another leader's change
+/// took its place); in a cluster also timeout, after which the events may or may not take effect.
 using ProposeDone = std::function<void(Result<ApplyResults>)>;
+
+struct ProposeOptions {
+  /// For what was decided from memory that only the leader of this term has: taken only when this
+  /// node leads in exactly this term, else not_leader. Never sent to another node.
+  std::optional<LeaderEpoch> only_in_term = {};
+  /// Taking effect twice does no harm: then it is tried again where its fate is not known.
+  bool idempotent = false;
+};
+
+/// Who decides, as this node knows it.
+struct Leadership {
+  BrokerId leader = -1;  // -1: none is known
+  LeaderEpoch term = 0;
+  /// This node leads, and its image has everything that was decided before its term.
+  bool ready = false;
+  bool operator==(const Leadership&) const = default;
+};
 
 /// A change of one topic between two images: created (before is null), deleted (after is null), or
 /// changed.
@@ -77,6 +96,9 @@ class MetadataObserver {
   /// of all observers begun. May call propose(); must not add or remove observers.
   virtual void on_image(const std::shared_ptr<const Image>& before,
                         const std::shared_ptr<const Image>& after, const MetadataDelta& delta) = 0;
+  /// MetadataStore::leadership() has changed. Called on the owner shard, with every image that is
+  /// due before it.
+  virtual void on_leadership(const Leadership& /*leadership*/) {}
 };
 
 class MetadataStore {
@@ -89,8 +111,17 @@ class MetadataStore {
   /// Writes the events as one batch (all of them survive a crash or none), makes it durable,
   /// applies it, tells the observers and calls `done` once, on this shard, possibly before propose
   /// returns. Each event is decided for itself: one that is refused leaves the others in force.
-  /// Proposals are applied in the order of the calls.
-  virtual void propose(std::vector<MetadataEvent> events, ProposeDone done) = 0;
+  /// Proposals are applied in the order of the calls; in a cluster only as long as the leader
+  /// stays. There any node takes them and hands them to the leader; the results are those of this
+  /// node's own apply, so its image has them.
+  virtual void propose(std::vector<MetadataEvent> events, const ProposeOptions& options,
+                       ProposeDone done) = 0;
+  void propose(std::vector<MetadataEvent> events, ProposeDone done) {
+    propose(std::move(events), ProposeOptions{}, std::move(done));
+  }
+
+  /// Without a cluster always this node, in term 0, ready.
+  virtual Leadership leadership() const = 0;
 
   /// The observer must be removed before it is destroyed. It is not told about the present image.
   virtual void add_observer(MetadataObserver& observer) = 0;

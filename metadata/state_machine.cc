@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "metadata/event_codec.h"
+#include "metadata/image_difference.h"
 #include "protocol/record_builder.h"
 #include "protocol/record_reader.h"
 
@@ -54,6 +55,19 @@ void MetadataStateMachine::publish() {
   for (MetadataObserver* observer : observers_) {
     observer->on_image(before, built.image, built.delta);
   }
+}
+
+void MetadataStateMachine::restore(std::shared_ptr<const Image> image) {
+  CHECK(builder_ == nullptr);
+  const std::shared_ptr<const Image> before = std::exchange(image_, std::move(image));
+  applied_index_ = image_->applied_index();
+  applied_offset_ = image_->applied_offset();
+  const MetadataDelta delta = difference(*before, *image_);
+  for (MetadataObserver* observer : observers_) observer->on_image(before, image_, delta);
+}
+
+void MetadataStateMachine::tell_leadership(const Leadership& leadership) {
+  for (MetadataObserver* observer : observers_) observer->on_leadership(leadership);
 }
 
 void MetadataStateMachine::add_observer(MetadataObserver& observer) {

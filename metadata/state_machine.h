@@ -36,6 +36,10 @@ class MetadataStateMachine {
   /// What was applied since the last time becomes the image, and the observers are told. Nothing
   /// happens when nothing was applied.
   void publish();
+  /// The state is this image from now on, a snapshot that was received; the observers are told what
+  /// differs. Precondition: everything applied is published.
+  void restore(std::shared_ptr<const Image> image);
+  void tell_leadership(const Leadership& leadership);
 
   void add_observer(MetadataObserver& observer);
   void remove_observer(MetadataObserver& observer);

@@ -123,6 +123,10 @@ Result<void> FlushWork::run_truncate() {
     TRY(cut_file->truncate(work.cut_position));
     TRY(cut_file->sync_data());
   }
+  // Not before nothing is left that could be taken for what follows this place.
+  if (!work.checkpoint_after.empty()) {
+    TRY(replace_checkpoint(disk, place.directory, work.checkpoint_after));
+  }
   return {};
 }
 

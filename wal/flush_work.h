@@ -72,6 +72,8 @@ struct TruncateWork {
   std::optional<Offset> cut_segment;
   std::uint64_t cut_position = 0;
   bool checkpoint_done = false;
+  /// The log restarts elsewhere once everything is gone.
+  Bytes checkpoint_after;
 };
 
 struct FlushWork {

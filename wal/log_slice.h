@@ -23,6 +23,12 @@ struct EntrySlice {
   EntryIndex next = 0;
 };
 
+/// An entry of Raft's own, as it lies in the log.
+struct OwnEntry {
+  EntryIndex index = 0;
+  SharedBytes bytes;
+};
+
 struct TimestampOffset {
   Timestamp timestamp = 0;
   Offset offset = 0;

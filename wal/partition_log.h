@@ -145,6 +145,12 @@ class PartitionLog {
   /// No later entry is written before the cut is durable. Errors: out_of_range (also when the log
   /// would end below its start), io, corrupt.
   Result<void> truncate_after(EntryIndex last_kept);
+  /// Gives up all entries; the log goes on behind entry `last_index` of a snapshot: mark dirty.
+  void restart_at(Offset offset, EntryIndex last_index, LeaderEpoch epoch);
+  /// A truncation or a restart is not durable yet.
+  bool cut_pending() const { return truncate_.has_value() || cut_in_flight_; }
+  /// Entries of Raft's own with their index, oldest first. Errors: io, corrupt.
+  Result<std::vector<OwnEntry>> own_entries();
 
   /// Whether a flush would do anything.
   bool dirty() const;
@@ -284,6 +290,7 @@ class PartitionLog {
   std::vector<std::string> removals_done_;  // for take_removals()
   bool directory_made_ = false;
   bool flush_in_flight_ = false;
+  bool cut_in_flight_ = false;
   bool checkpoint_in_flight_ = false;
   bool checkpoint_wanted_ = false;
   bool poisoned_ = false;

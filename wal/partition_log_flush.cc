@@ -29,6 +29,7 @@ FlushJob PartitionLog::begin_flush(bool force_sync) {
   work->outcome.failed = poisoned_;
   work->sync_data = force_sync || settings_->flush_mode == FlushMode::sync_before_ack;
   work->truncate = std::exchange(truncate_, std::nullopt);
+  cut_in_flight_ = work->truncate.has_value();
   if (tail_ != nullptr && !tail_->entries.empty()) {
     work->tail = in_flight_ = std::exchange(tail_, nullptr);
   }
@@ -85,6 +86,7 @@ void PartitionLog::end_flush(FlushJob job) {
     poisoned_ = true;
     return;
   }
+  cut_in_flight_ = false;
   for (SegmentWrite& write : work.writes) {
     Segment* segment = segment_at(write.base_offset);
     const std::size_t end = std::min(write.end, in_flight_visible_);

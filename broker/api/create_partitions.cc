@@ -109,7 +109,7 @@ Task<CreatePartitionsResponse> create_partitions(RequestContext& context,
   CreatePartitionsResponse response;
   Broker& broker = context.broker();
   const metadata::Image& image = broker.data(context.shard()).image();
-  const std::vector<BrokerId> brokers = brokers_for_placement(image, broker.node.id);
+  const std::vector<BrokerId> brokers = brokers_for_placement(broker);
   Placement placement(brokers, context.shard().random());
   std::set<std::string> seen;
   std::set<std::string> repeated;

@@ -5,6 +5,7 @@
 #include "broker/api/authorized_operations.h"
 #include "broker/api/reachable_brokers.h"
 #include "broker/broker.h"
+#include "broker/runtime/metadata_view.h"
 #include "protocol/errors.h"
 
 namespace chronik::broker {
@@ -33,7 +34,7 @@ Task<DescribeClusterResponse> describe_cluster(RequestContext& context,
     co_return response;
   }
   response.cluster_id = context.broker().node.cluster_id;
-  response.controller_id = context.broker().node.id;
+  response.controller_id = context.broker().metadata->leadership().leader;
   for (ReachableBroker& broker : reachable_brokers(context)) {
     DescribeClusterResponse::DescribeClusterBroker& out = response.brokers.emplace_back();
     out.broker_id = broker.id;

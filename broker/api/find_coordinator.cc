@@ -1,6 +1,8 @@
 #include "broker/api/group_call.h"
 #include "broker/api/groups.h"
 #include "broker/api/reachable_brokers.h"
+#include "broker/broker.h"
+#include "broker/runtime/metadata_view.h"
 #include "protocol/errors.h"
 
 namespace chronik::broker {
@@ -28,20 +30,25 @@ Coordinator refuse(ErrorCode error, std::string_view message) {
   return refused;
 }
 
-/// The one node that there is, as this client can reach it.
-Coordinator this_node(RequestContext& context) {
-  const ReachableBroker node = reachable_brokers(context).front();
+/// Who leads the metadata coordinates all groups.
+Coordinator leading_node(RequestContext& context) {
+  const metadata::Leadership leadership = context.broker().metadata->leadership();
+  const std::optional<ReachableBroker> node = reachable_broker(context, leadership.leader);
+  if (!node) {
+    return refuse(ErrorCode::coordinator_not_available,
+                  protocol::error_message(ErrorCode::coordinator_not_available));
+  }
   Coordinator found;
-  found.node_id = node.id;
-  found.host = node.host;
-  found.port = node.port;
+  found.node_id = node->id;
+  found.host = node->host;
+  found.port = node->port;
   return found;
 }
 
 Coordinator coordinator_of(RequestContext& context, std::int8_t key_type) {
   switch (key_type) {
     case group_key:
-      return this_node(context);
+      return leading_node(context);
     case transaction_key:
       // Not COORDINATOR_NOT_AVAILABLE: clients would try again until they time out, and never learn
       // why. This ends initTransactions() at once, with the message.

@@ -86,7 +86,7 @@ bool names_are_usable(const RequestContext& context, const MetadataRequest& requ
 std::vector<metadata::MetadataEvent> plan_missing(RequestContext& context,
                                                   const MetadataRequest& request,
                                                   const Image& image, const LiveConfig& config) {
-  const std::vector<BrokerId> brokers = brokers_for_placement(image, context.broker().node.id);
+  const std::vector<BrokerId> brokers = brokers_for_placement(context.broker());
   CreationContext creation{config, brokers, context.shard().random(),
                            context.broker().clock->now_ms()};
   std::vector<metadata::MetadataEvent> events;
@@ -112,7 +112,7 @@ MetadataResponse describe_cluster_part(RequestContext& context, const MetadataRe
     out.rack = std::move(broker.rack);
   }
   response.cluster_id = context.broker().node.cluster_id;
-  response.controller_id = context.broker().node.id;
+  response.controller_id = context.broker().metadata->leadership().leader;
   if (request.include_cluster_authorized_operations) {
     response.cluster_authorized_operations = all_cluster_operations;
   }

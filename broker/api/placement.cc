@@ -2,14 +2,17 @@
 
 #include <algorithm>
 
+#include "broker/runtime/metadata_view.h"
+
 namespace chronik::broker {
 
-std::vector<BrokerId> brokers_for_placement(const metadata::Image& image, BrokerId self) {
-  std::vector<BrokerId> brokers;
-  for (const auto& [id, registered] : image.brokers()) brokers.push_back(id);
-  if (!image.broker(self)) {
-    brokers.insert(std::lower_bound(brokers.begin(), brokers.end(), self), self);
+std::vector<BrokerId> brokers_for_placement(const Broker& broker) {
+  const MetadataView& view = *broker.metadata;
+  std::vector<BrokerId> brokers{broker.node.id};
+  for (const auto& [id, registered] : view.image()->brokers()) {
+    if (id != broker.node.id && !view.is_absent(id)) brokers.push_back(id);
   }
+  std::sort(brokers.begin(), brokers.end());
   return brokers;
 }
 

@@ -11,12 +11,13 @@
 
 #include "base/random.h"
 #include "base/types.h"
-#include "metadata/image.h"
+#include "broker/broker.h"
 
 namespace chronik::broker {
 
-/// Those that may get partitions, by id: all that are registered, and `self` in any case.
-std::vector<BrokerId> brokers_for_placement(const metadata::Image& image, BrokerId self);
+/// Those that may get partitions, by id: all that are registered and can be reached, and this one
+/// in any case.
+std::vector<BrokerId> brokers_for_placement(const Broker& broker);
 
 class Placement {
  public:

@@ -37,8 +37,9 @@ std::optional<ReachableBroker> other_broker(const metadata::BrokerRegistered& re
 std::vector<ReachableBroker> reachable_brokers(RequestContext& context) {
   std::vector<ReachableBroker> brokers{this_broker(context)};
   const BrokerId self = brokers.front().id;
-  for (const auto& [id, registered] : context.broker().metadata->image()->brokers()) {
-    if (id == self) continue;
+  const MetadataView& view = *context.broker().metadata;
+  for (const auto& [id, registered] : view.image()->brokers()) {
+    if (id == self || view.is_absent(id)) continue;
     if (auto other = other_broker(*registered, context.connection().listener)) {
       brokers.push_back(std::move(*other));
     }

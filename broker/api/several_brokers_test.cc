@@ -173,23 +173,20 @@ TEST_F(SeveralBrokersTest, TheOtherCallsOnAnothersPartitionAreRefusedAlike) {
   ListOffsetsRequest offsets;
   offsets.topics.emplace_back().name = "news";
   offsets.topics[0].partitions.emplace_back().partition_index = 1;
-  EXPECT_EQ(
-      code(broker_.call<list_offsets>(offsets).topics.at(0).partitions.at(0).error_code),
-      ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(code(broker_.call<list_offsets>(offsets).topics.at(0).partitions.at(0).error_code),
+            ErrorCode::not_leader_or_follower);
 
   DeleteRecordsRequest records;
   records.topics.emplace_back().name = "news";
   records.topics[0].partitions.emplace_back().partition_index = 1;
-  EXPECT_EQ(
-      code(broker_.call<delete_records>(records).topics.at(0).partitions.at(0).error_code),
-      ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(code(broker_.call<delete_records>(records).topics.at(0).partitions.at(0).error_code),
+            ErrorCode::not_leader_or_follower);
 
   OffsetForLeaderEpochRequest epochs;
   epochs.topics.emplace_back().topic = "news";
   epochs.topics[0].partitions.emplace_back().partition = 1;
   EXPECT_EQ(
-      code(
-          broker_.call<offset_for_leader_epoch>(epochs).topics.at(0).partitions.at(0).error_code),
+      code(broker_.call<offset_for_leader_epoch>(epochs).topics.at(0).partitions.at(0).error_code),
       ErrorCode::not_leader_or_follower);
 
   DescribeProducersRequest producers;

@@ -31,6 +31,7 @@ class TestBroker {
     StartConfig config = read_start_config(sources).value();
     Settings settings = start_settings(config).value();
     live_settings_ = std::make_unique<LiveSettings>(std::move(config), std::move(settings));
+    store_.set_leadership({.leader = 1, .term = 0, .ready = true});
     store_.add_observer(*live_settings_);
     shard().run([&] {
       view_ = std::make_unique<MetadataView>(shards_, store_);

@@ -57,9 +57,10 @@ GroupCoordinator::GroupCoordinator(metadata::MetadataStore& store, TimerHeap& ti
 
 GroupCoordinator::~GroupCoordinator() { CHECK(!running_); }
 
-void GroupCoordinator::start() {
+void GroupCoordinator::start(LeaderEpoch term) {
   CHECK(!running_);
   running_ = true;
+  term_ = term;
   const std::shared_ptr<const metadata::Image> image = store_.image();
   image->for_each_group([this](const metadata::Group& from) {
     if (from.state == nullptr || from.state->members.empty()) return;
@@ -279,16 +280,17 @@ void GroupCoordinator::propose_record(const std::shared_ptr<Entry>& entry, Persi
   // The entry, and with it this coordinator's shard state, may be gone when the answer comes.
   std::weak_ptr<GroupCoordinator*> self = self_;
   std::weak_ptr<Entry> waiting = entry;
-  store_.propose(std::move(events), [self, waiting, sequence](Result<metadata::ApplyResults> done) {
-    std::shared_ptr<GroupCoordinator*> coordinator = self.lock();
-    std::shared_ptr<Entry> stored = waiting.lock();
-    if (coordinator == nullptr || stored == nullptr || stored->gone) return;
-    ErrorCode error = done ? done->front().code : to_error_code(done.error());
-    GroupEffects effects;
-    stored->group.on_persisted(sequence, error, (*coordinator)->now(), effects);
-    (*coordinator)->run(stored, std::move(effects));
-    (*coordinator)->release(stored);
-  });
+  store_.propose(std::move(events), {.only_in_term = term_},
+                 [self, waiting, sequence](Result<metadata::ApplyResults> done) {
+                   std::shared_ptr<GroupCoordinator*> coordinator = self.lock();
+                   std::shared_ptr<Entry> stored = waiting.lock();
+                   if (coordinator == nullptr || stored == nullptr || stored->gone) return;
+                   ErrorCode error = done ? done->front().code : to_error_code(done.error());
+                   GroupEffects effects;
+                   stored->group.on_persisted(sequence, error, (*coordinator)->now(), effects);
+                   (*coordinator)->run(stored, std::move(effects));
+                   (*coordinator)->release(stored);
+                 });
 }
 
 void GroupCoordinator::on_timer(const std::string& group_id) {

@@ -72,9 +72,10 @@ class GroupCoordinator {
   /// Precondition: stopped, if it was started.
   ~GroupCoordinator();
 
-  /// Takes up the groups of the store's image. Before it, and after stop(), everything is answered
-  /// with COORDINATOR_NOT_AVAILABLE.
-  void start();
+  /// Takes up the groups of the store's image, as the leader of `term`: what it decides is stored
+  /// only as long as this node leads in that term. Before it, and after stop(), everything is
+  /// answered with COORDINATOR_NOT_AVAILABLE.
+  void start(LeaderEpoch term = 0);
   /// Answers whatever waits with NOT_COORDINATOR.
   void stop();
 
@@ -106,6 +107,7 @@ class GroupCoordinator {
   std::vector<ListedGroup> list() const;
 
   bool running() const { return running_; }
+  LeaderEpoch term() const { return term_; }
   /// Groups that are objects at the moment.
   std::size_t active_groups() const { return active_.size(); }
 
@@ -150,6 +152,7 @@ class GroupCoordinator {
   Random random_;
   const Settings settings_;
   bool running_ = false;
+  LeaderEpoch term_ = 0;
   std::atomic<GroupToken> next_token_{1};
 
   std::unordered_map<std::string, std::shared_ptr<Entry>> active_;

@@ -42,7 +42,7 @@ Future<Result<metadata::ApplyResults>> GroupCoordinator::propose(
     std::vector<metadata::MetadataEvent> events) {
   auto promise = std::make_shared<Promise<Result<metadata::ApplyResults>>>();
   Future<Result<metadata::ApplyResults>> future = promise->future();
-  store_.propose(std::move(events),
+  store_.propose(std::move(events), {.only_in_term = term_},
                  [promise](Result<metadata::ApplyResults> done) { promise->set(std::move(done)); });
   return future;
 }
@@ -227,17 +227,19 @@ void GroupCoordinator::on_expiry_timer() {
   }
   log_info("expired offsets", {{"offsets", offsets}, {"events", events.size()}});
   std::weak_ptr<GroupCoordinator*> self = self_;
-  store_.propose(std::move(events), [self, next](Result<metadata::ApplyResults> done) {
-    std::shared_ptr<GroupCoordinator*> coordinator = self.lock();
-    if (coordinator == nullptr || !(*coordinator)->running_) return;
-    GroupCoordinator& me = **coordinator;
-    if (!done) {
-      log_warn("could not store the expiry of offsets", {{"error", done.error().message}});
-      me.expiry_queue_.clear();  // the next round tries again
-    }
-    me.expiry_timer_.arm_at(done ? next
-                                 : me.clock_.steady_now() + me.settings_.offsets_check_interval);
-  });
+  store_.propose(
+      std::move(events), {.only_in_term = term_},
+      [self, next](Result<metadata::ApplyResults> done) {
+        std::shared_ptr<GroupCoordinator*> coordinator = self.lock();
+        if (coordinator == nullptr || !(*coordinator)->running_) return;
+        GroupCoordinator& me = **coordinator;
+        if (!done) {
+          log_warn("could not store the expiry of offsets", {{"error", done.error().message}});
+          me.expiry_queue_.clear();  // the next round tries again
+        }
+        me.expiry_timer_.arm_at(
+            done ? next : me.clock_.steady_now() + me.settings_.offsets_check_interval);
+      });
 }
 
 /// Adds what deletes the group's expired offsets, and the group if nothing of it is left. Returns

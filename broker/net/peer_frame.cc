@@ -9,12 +9,20 @@
 namespace chronik::broker {
 
 std::array<std::uint8_t, peer_head_bytes> peer_frame_head(PeerFrameKind kind, ByteView payload) {
+  return peer_frame_head(kind, ByteChain(SharedBytes::copy_of(payload)));
+}
+
+std::array<std::uint8_t, peer_head_bytes> peer_frame_head(PeerFrameKind kind,
+                                                          const ByteChain& payload) {
   constexpr std::size_t payload_max = std::numeric_limits<std::int32_t>::max();
   CHECK(payload.size() <= payload_max - peer_frame_overhead);
   std::array<std::uint8_t, peer_head_bytes> head{};
   store_be(head.data(), static_cast<std::int32_t>(payload.size() + peer_frame_overhead));
   head[8] = static_cast<std::uint8_t>(kind);
-  const std::uint32_t crc = crc32c_extend(crc32c(ByteView(head).subspan(8)), payload);
+  std::uint32_t crc = crc32c(ByteView(head).subspan(8));
+  for (const ByteChain::Part& part : payload.parts()) {
+    crc = crc32c_extend(crc, std::get<SharedBytes>(part).view());
+  }
   store_be(head.data() + 4, crc);
   return head;
 }

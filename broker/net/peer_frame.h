@@ -33,6 +33,9 @@ inline constexpr std::int32_t peer_stranger_bytes_max = 64 << 10;
 
 /// What goes before the payload.
 std::array<std::uint8_t, peer_head_bytes> peer_frame_head(PeerFrameKind kind, ByteView payload);
+/// The same of a payload in pieces; memory only.
+std::array<std::uint8_t, peer_head_bytes> peer_frame_head(PeerFrameKind kind,
+                                                          const ByteChain& payload);
 
 struct PeerFrame {
   PeerFrameKind kind = PeerFrameKind::ping;  // may be none of the above

@@ -109,7 +109,7 @@ bool PeerTransport::all_finished() const {
          std::ranges::all_of(ended_, [](auto& connection) { return connection->finished(); });
 }
 
-void PeerTransport::send(NodeId to, SharedBytes frame) {
+void PeerTransport::send(NodeId to, ByteChain frame) {
   CHECK(shard_.is_current());
   const auto other = others_.find(to);
   PeerConnection* const connection = other != others_.end() ? other->second.dialed.get() : nullptr;

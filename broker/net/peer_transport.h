@@ -105,7 +105,7 @@ class PeerTransport final : public raft::Transport, private PeerConnection::Owne
 
   /// Leaves at the end of the turn. Dropped and counted when the node is not connected, when its
   /// queue is full, or when it takes no frame of that length.
-  void send(NodeId to, SharedBytes frame) override;
+  void send(NodeId to, ByteChain frame) override;
 
   /// The other nodes from here on; those that are left out are disconnected.
   void set_others(std::vector<PeerAddress> others);

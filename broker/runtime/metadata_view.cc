@@ -1,5 +1,8 @@
 #include "broker/runtime/metadata_view.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/check.h"
 #include "broker/runtime/on.h"
 
@@ -12,7 +15,10 @@ MetadataView::MetadataView(Shards& shards, metadata::MetadataStore& store)
     : shards_(shards), store_(store), seen_(std::make_shared<std::vector<Seen>>(shards.count())) {
   CHECK(shards.first().is_current());
   // No other shard reads before this constructor returned: handlers start afterwards.
-  for (Seen& seen : *seen_) seen.image = store.image();
+  for (Seen& seen : *seen_) {
+    seen.image = store.image();
+    seen.leadership = store.leadership();
+  }
   store_.add_observer(*this);
 }
 
@@ -32,6 +38,33 @@ void MetadataView::on_image(const std::shared_ptr<const metadata::Image>& /*befo
     shards_.at(id).post(
         [seen = seen_, id, image = after]() mutable { (*seen)[id].image = std::move(image); });
   }
+}
+
+metadata::Leadership MetadataView::leadership() const {
+  const Shard* shard = Shard::current();
+  CHECK(shard != nullptr);
+  return (*seen_)[shard->id()].leadership;
+}
+
+void MetadataView::on_leadership(const metadata::Leadership& leadership) {
+  (*seen_)[0].leadership = leadership;
+  for (std::uint32_t id = 1; id < shards_.count(); ++id) {
+    shards_.at(id).post([seen = seen_, id, leadership] { (*seen)[id].leadership = leadership; });
+  }
+}
+
+bool MetadataView::is_absent(BrokerId broker) const {
+  const Shard* shard = Shard::current();
+  CHECK(shard != nullptr);
+  const std::vector<BrokerId>& absent = (*seen_)[shard->id()].absent;
+  return std::find(absent.begin(), absent.end(), broker) != absent.end();
+}
+
+void MetadataView::set_absent(std::vector<BrokerId> brokers) {
+  for (std::uint32_t id = 1; id < shards_.count(); ++id) {
+    shards_.at(id).post([seen = seen_, id, brokers] { (*seen)[id].absent = brokers; });
+  }
+  (*seen_)[0].absent = std::move(brokers);
 }
 
 namespace {

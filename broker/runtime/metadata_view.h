@@ -22,6 +22,14 @@ class MetadataView final : public metadata::MetadataObserver {
   /// The image as of now on the calling shard; never null.
   const std::shared_ptr<const metadata::Image>& image() const;
 
+  /// Who decides, as the calling shard knows it.
+  metadata::Leadership leadership() const;
+
+  /// Brokers that cannot be reached from this one at the moment: clients are not sent to them, and
+  /// they get no new partitions. On the first shard.
+  void set_absent(std::vector<BrokerId> brokers);
+  bool is_absent(BrokerId broker) const;
+
   /// MetadataStore::propose, from any shard: durable and applied, here too, on return.
   Task<Result<metadata::ApplyResults>> propose(std::vector<metadata::MetadataEvent> events);
 
@@ -29,10 +37,13 @@ class MetadataView final : public metadata::MetadataObserver {
   void on_image(const std::shared_ptr<const metadata::Image>& before,
                 const std::shared_ptr<const metadata::Image>& after,
                 const metadata::MetadataDelta& delta) override;
+  void on_leadership(const metadata::Leadership& leadership) override;
 
   // One cache line each, so that a shard's reads do not meet another's writes.
   struct alignas(64) Seen {
     std::shared_ptr<const metadata::Image> image;
+    metadata::Leadership leadership;
+    std::vector<BrokerId> absent;
   };
 
   Shards& shards_;

@@ -63,8 +63,8 @@ TEST(ClusterSettings, TheListOfNodesIsEnough) {
   EXPECT_EQ(cluster.election_timeout, milliseconds(1000));
   EXPECT_EQ(cluster.heartbeat_interval, milliseconds(100));
   EXPECT_EQ(cluster.propose_timeout, milliseconds(5000));
-  EXPECT_EQ(cluster.frame_bytes_max, 16 << 20);
-  EXPECT_EQ(cluster.queue_bytes_max, 64 << 20);
+  EXPECT_EQ(cluster.frame_bytes_max, 80 << 20);
+  EXPECT_EQ(cluster.queue_bytes_max, 168 << 20);
   EXPECT_THAT(cluster_warnings(cluster), testing::IsEmpty());
 }
 
@@ -184,7 +184,7 @@ TEST(ClusterSettings, AMistakeBesideTheListIsOneLine) {
       {"cluster.election.timeout.ms=99", "Value must be at least 100"},
       {"cluster.propose.timeout.ms=0", "Value must be at least 100"},
       {"cluster.queue.bytes.max=20000000",
-       "must be at least twice cluster.frame.bytes.max, which is 16777216"},
+       "must be at least twice cluster.frame.bytes.max, which is 83886080"},
   };
   for (const Refused& refused : cases) {
     EXPECT_EQ(outcome_of(refused.nodes), fmt::format("f:3: {}: {}", refused.nodes, refused.why));

@@ -22,7 +22,7 @@ constexpr SettingDefinition all[] = {
     {"cluster.election.timeout.ms", int32, "1000", between(100, 60'000), applies, read_only,
      "How long a node hears nothing of the leader before it campaigns; a connection between nodes "
      "that is silent for as long is closed."},
-    {"cluster.frame.bytes.max", int32, "16777216", between(1 << 20, 1 << 30), applies, read_only,
+    {"cluster.frame.bytes.max", int32, "83886080", between(1 << 20, 1 << 30), applies, read_only,
      "Largest message between nodes; a longer one closes the connection."},
     {"cluster.heartbeat.interval.ms", int32, "100", between(10, 10'000), applies, read_only,
      "How often the leader makes itself heard, and nodes that have nothing to say to each other "
@@ -36,7 +36,7 @@ constexpr SettingDefinition all[] = {
     {"cluster.propose.timeout.ms", int32, "5000", between(100, 600'000), applies, read_only,
      "How long a change of metadata waits for the leader and a majority before the client is told "
      "to try again."},
-    {"cluster.queue.bytes.max", int64, "67108864", at_least(1 << 20), applies, read_only,
+    {"cluster.queue.bytes.max", int64, "176160768", at_least(1 << 20), applies, read_only,
      "Messages that wait for one other node; what is beyond is dropped and sent again later."},
     {"node.role", text, null, one_of("voter, observer"), applies, read_only,
      "Role of this node in the cluster, which must be what cluster.nodes says; unset means that "

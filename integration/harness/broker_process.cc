@@ -80,7 +80,11 @@ std::string BrokerProcess::program() {
   return program != nullptr ? program : in_build_tree("chronik");
 }
 
-BrokerProcess::BrokerProcess(Settings settings) : settings_(std::move(settings)) {
+BrokerProcess::BrokerProcess(Settings settings) : BrokerProcess(NotStarted{}, std::move(settings)) {
+  start();
+}
+
+BrokerProcess::BrokerProcess(NotStarted, Settings settings) : settings_(std::move(settings)) {
   std::string folder = std::filesystem::temp_directory_path() / "chronik-test-XXXXXX";
   CHECK(mkdtemp(folder.data()) != nullptr);
   directory_ = folder;
@@ -92,7 +96,6 @@ BrokerProcess::BrokerProcess(Settings settings) : settings_(std::move(settings))
   bootstrap_ = host_ + ":" + std::to_string(port_);
   settings_.try_emplace("group.initial.rebalance.delay.ms", "0");
   settings_.try_emplace("auto.create.topics.enable", "false");
-  start();
 }
 
 BrokerProcess::~BrokerProcess() {

@@ -24,6 +24,9 @@ class BrokerProcess {
   /// Starts on an empty directory and returns when the broker answers. Ends the test process when
   /// it does not come up, with the tail of its log.
   explicit BrokerProcess(Settings settings = {});
+  /// With an address and a directory, but not started.
+  struct NotStarted {};
+  BrokerProcess(NotStarted, Settings settings);
   BrokerProcess(const BrokerProcess&) = delete;
   BrokerProcess& operator=(const BrokerProcess&) = delete;
   /// Kills the broker. The directory goes, unless a test has failed: then its place is printed.

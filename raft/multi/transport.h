@@ -1,26 +1,30 @@
-// Transport: what Raft sees of the network between nodes. The cluster port implements it
-// (broker/net/peer_transport.h), and so does the simulator. Used on the shard whose groups it
-// serves.
+// Transport: how frames (raft/multi/wire.h) get from this node to another. The broker's
+// implementation is a connection per node pair (broker/net); tests and the simulator have a fake.
+// On the shard of the RaftReplicaManager that uses it; outlives it.
 //
-// Frames of one node to another arrive in order and once each, or not at all: a frame may be lost
-// when the connection ends, when the queue to that node is full, or when it cannot be reached. Who
-// wants to be sure sends again; Raft does.
+// Contract: send() never blocks and never calls back. A frame arrives whole or not at all; frames
+// keep their order while a connection lasts. What comes is handed to RaftReplicaManager::receive(),
+// where `from` is whom the handshake has proven; the end of a connection is told by on_node_down().
 #pragma once
 
+#include <cstdint>
+
 #include "base/bytes.h"
-#include "base/types.h"
+#include "raft/core/membership.h"
 
 namespace chronik::raft {
 
-/// A node's number in its cluster: the broker's id.
-using NodeId = BrokerId;
+/// The largest frame that a correct node sends: one entry, however large the metadata log allows it
+/// to be, and what is around it. A transport ends the connection of a node that announces more.
+inline constexpr std::uint64_t frame_bytes_max = 72u << 20;
 
 class Transport {
  public:
   virtual ~Transport() = default;
 
-  /// Never blocks and tells no outcome. The bytes must not change any more.
-  virtual void send(NodeId to, SharedBytes frame) = 0;
+  /// Memory only, no file ranges. The bytes do not change any more. Bounded by the transport: what
+  /// a slow or unreachable node would pile up is dropped, which Raft survives.
+  virtual void send(NodeId to, ByteChain frame) = 0;
 };
 
 }  // namespace chronik::raft

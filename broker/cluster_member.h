@@ -1,0 +1,94 @@
+// ClusterMember: what a node of a cluster has beside a node alone: the connections to the others,
+// the Raft groups of the metadata shard, and the metadata store over them. Nothing of it exists
+// without cluster.nodes.
+//
+// Owned by Server. open(), hand_over() and close() are called on the main thread, the rest lives on
+// the first shard.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/random.h"
+#include "base/result.h"
+#include "broker/net/cluster_port.h"
+#include "broker/net/peer_transport.h"
+#include "broker/partition/shard_storage.h"
+#include "broker/runtime/shard.h"
+#include "broker/settings/cluster.h"
+#include "metadata/raft_meta_log.h"
+#include "raft/multi/raft_replica_manager.h"
+#include "wal/log_directory.h"
+
+namespace chronik::broker {
+
+class ClusterMember {
+ public:
+  struct Place {
+    Shard& shard;  // the first one
+    ShardStorage& storage;
+    wal::LogDirectory& directory;  // stamped
+    const Clock& clock;
+    const ClusterSettings& settings;
+    std::optional<Uuid> cluster_id;  // chronik.cluster.id
+  };
+  /// Asked now and then while open() waits for others; true ends it with `closed`.
+  using GiveUp = std::function<bool()>;
+
+  /// Binds the cluster port, founds or finds the cluster (which makes its id durable in the stamp),
+  /// opens the metadata log, and waits until the image has everything that was acknowledged
+  /// anywhere: so it needs a majority. Errors: a port in use; a damaged directory, or one that was
+  /// emptied; closed.
+  static Result<std::unique_ptr<ClusterMember>> open(Place place, Random& random,
+                                                     const GiveUp& give_up);
+  /// Closes and destroys where that was not done.
+  ~ClusterMember();
+  ClusterMember(const ClusterMember&) = delete;
+  ClusterMember& operator=(const ClusterMember&) = delete;
+
+  metadata::RaftMetaLog& store() { return *store_; }
+
+  /// Called on the shard with the nodes that are not connected, now and whenever that changes;
+  /// nullptr: nobody.
+  using Watch = std::function<void(std::vector<BrokerId> absent)>;
+  void watch_absent(Watch watch);
+
+  /// Another node leads from here on, if that can be within `timeout`.
+  void hand_over(milliseconds timeout);
+  /// No proposal is taken any more, and nothing comes or leaves. Before the storage stops.
+  void close();
+  /// The store and its groups go. After the storage has stopped, and after all observers; before
+  /// the shards stop.
+  void destroy();
+
+ private:
+  ClusterMember(Place place, std::uint64_t seed);
+
+  Result<void> bind(Random& random);
+  Result<void> join(const GiveUp& give_up);
+  Result<void> make_durable(const ClusterJoin::Outcome& outcome);
+  Result<void> open_store();
+  Result<void> catch_up(const GiveUp& give_up);
+  raft::RaftOptions raft_options();
+
+  void on_node_up(raft::NodeId node);
+  void on_node_down(raft::NodeId node);
+  std::vector<BrokerId> absent() const;
+  void tell_absent();
+  void on_tick();
+  void arm();
+
+  const Place place_;
+  Random random_;  // of the groups
+  std::unique_ptr<PeerTransport> transport_;
+  std::unique_ptr<ClusterJoin> join_;
+  std::unique_ptr<raft::RaftReplicaManager> manager_;
+  std::unique_ptr<metadata::RaftMetaLog> store_;
+  std::unique_ptr<Timer> tick_;
+  Watch watch_;
+  bool closed_ = false;
+  bool destroyed_ = false;
+};
+
+}  // namespace chronik::broker

@@ -1,0 +1,75 @@
+#include "integration/harness/cluster_processes.h"
+
+#include <fmt/core.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "integration/harness/kafka_client.h"
+
+namespace chronik::integration {
+
+namespace {
+
+constexpr int request_ms = 2000;
+
+struct Seen {
+  int brokers = 0;
+  int controller = -1;
+};
+
+Seen look(const std::string& bootstrap) {
+  const ClientHandle client = make_client(RD_KAFKA_PRODUCER, make_conf(bootstrap, {}));
+  const rd_kafka_metadata_t* metadata = nullptr;
+  Seen seen;
+  if (rd_kafka_metadata(client.get(), 1, nullptr, &metadata, request_ms) != 0) return seen;
+  seen.brokers = metadata->broker_cnt;
+  rd_kafka_metadata_destroy(metadata);
+  seen.controller = rd_kafka_controllerid(client.get(), request_ms);
+  return seen;
+}
+
+}  // namespace
+
+bool eventually(const std::function<bool()>& is_so, std::chrono::milliseconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (!is_so()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+ClusterProcesses::ClusterProcesses(Settings settings) {
+  std::string list;
+  for (int id = 1; id <= size; ++id) {
+    Settings own = settings;
+    own["node.id"] = std::to_string(id);
+    auto& node = nodes_[static_cast<std::size_t>(id - 1)];
+    node = std::make_unique<BrokerProcess>(BrokerProcess::NotStarted{}, std::move(own));
+    list += fmt::format("{}{}@{}:9192", id == 1 ? "" : ",", id, node->host());
+  }
+  for (auto& node : nodes_) {
+    node->settings()["cluster.nodes"] = list;
+    node->settings()["cluster.listeners"] = node->host() + ":9192";
+    node->launch();
+  }
+  for (int id = 1; id <= size; ++id) {
+    EXPECT_TRUE(knows(id, size)) << "node " << id << " says:\n" << node(id).log();
+  }
+}
+
+int ClusterProcesses::leader(int asked, int not_this) {
+  int leader = -1;
+  eventually([&] {
+    leader = look(node(asked).bootstrap()).controller;
+    return leader > 0 && leader != not_this;
+  });
+  return leader;
+}
+
+bool ClusterProcesses::knows(int asked, int count) {
+  return eventually([&] { return look(node(asked).bootstrap()).brokers == count; });
+}
+
+}  // namespace chronik::integration

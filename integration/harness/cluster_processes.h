@@ -1,0 +1,40 @@
+// ClusterProcesses: three broker processes that are one cluster, each on an address of its own.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "integration/harness/broker_process.h"
+
+namespace chronik::integration {
+
+class ClusterProcesses {
+ public:
+  static constexpr int size = 3;
+
+  /// Starts all three and returns when a client finds all of them through each of them. A failure
+  /// of the test when that does not come.
+  explicit ClusterProcesses(Settings settings = {});
+
+  /// By id, from 1.
+  BrokerProcess& node(int id) { return *nodes_[static_cast<std::size_t>(id - 1)]; }
+  /// Who leads the metadata, as node `asked` says; waits for one that is not `not_this`. -1: none
+  /// in time.
+  int leader(int asked, int not_this = -1);
+  /// Any node but `id`.
+  static int other_than(int id) { return id % size + 1; }
+  /// Waits until clients of `asked` are told of `count` brokers.
+  bool knows(int asked, int count);
+
+ private:
+  std::array<std::unique_ptr<BrokerProcess>, size> nodes_;
+};
+
+/// Asks again and again until it is so; false when it is not in time.
+bool eventually(const std::function<bool()>& is_so,
+                std::chrono::milliseconds limit = std::chrono::seconds(30));
+
+}  // namespace chronik::integration

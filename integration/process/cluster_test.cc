@@ -1,0 +1,164 @@
+// Three processes that are one cluster: what is changed through any of them is there on all of
+// them, and survives the loss of one.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "integration/harness/admin.h"
+#include "integration/harness/cluster_processes.h"
+#include "integration/harness/kafka_client.h"
+
+namespace chronik::integration {
+namespace {
+
+constexpr auto no_error = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+class Cluster : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (BrokerProcess::is_kafka()) GTEST_SKIP() << "skipped: about chronik's own cluster";
+  }
+  static bool sees(ClusterProcesses& cluster, int node, const std::string& topic) {
+    return eventually(
+        [&] { return Admin(cluster.node(node).bootstrap()).topic(topic).error == no_error; });
+  }
+};
+
+// Nothing of a cluster is there where none is configured.
+TEST_F(Cluster, SingleNodeMetadata) {
+  BrokerProcess broker;
+  {
+    Admin admin(broker.bootstrap());
+    ASSERT_TRUE(admin.create_topic({.name = "t", .partitions = 3}).ok());
+  }
+  broker.restart_after_kill();
+  EXPECT_EQ(Admin(broker.bootstrap()).topic("t").leaders, (std::vector<std::int32_t>{1, 1, 1}));
+  for (const auto& file :
+       std::filesystem::directory_iterator(broker.data_directory() + "/__meta-0")) {
+    EXPECT_EQ(file.path().filename().string().find("raft"), std::string::npos) << file.path();
+  }
+  EXPECT_EQ(broker.log().find("node"), std::string::npos) << broker.log();
+}
+
+TEST_F(Cluster, ThreeNodeTopicCreate) {
+  ClusterProcesses cluster;
+  for (int id = 1; id <= 3; ++id) {
+    const std::string name = "by-" + std::to_string(id);
+    Admin here(cluster.node(id).bootstrap());
+    ASSERT_TRUE(here.create_topic({.name = name, .partitions = 3}).ok());
+    EXPECT_EQ(here.topic(name).leaders.size(), 3u) << "who asked reads what it wrote";
+    for (int other = 1; other <= 3; ++other) {
+      EXPECT_TRUE(sees(cluster, other, name)) << name << " on node " << other;
+      EXPECT_EQ(Admin(cluster.node(other).bootstrap()).topic(name).leaders,
+                here.topic(name).leaders);
+    }
+    EXPECT_EQ(Admin(cluster.node(id % 3 + 1).bootstrap()).create_topic({.name = name}).error,
+              RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS);
+  }
+  const Outcome copies =
+      Admin(cluster.node(1).bootstrap()).create_topic({.name = "copies", .replication = 3});
+  EXPECT_EQ(copies.error, RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR);
+  EXPECT_NE(copies.message.find("not replicated yet"), std::string::npos) << copies.message;
+}
+
+TEST_F(Cluster, PartitionAssignment) {
+  ClusterProcesses cluster;
+  Admin admin(cluster.node(1).bootstrap());
+  ASSERT_TRUE(admin.create_topic({.name = "t", .partitions = 6}).ok());
+  std::map<std::int32_t, int> partitions_of;
+  for (const std::int32_t leader : admin.topic("t").leaders) ++partitions_of[leader];
+  EXPECT_EQ(partitions_of, (std::map<std::int32_t, int>{{1, 2}, {2, 2}, {3, 2}}));
+
+  // Through any one of them a client reaches all.
+  Producer producer(cluster.node(2).bootstrap());
+  std::vector<PartitionOffset> starts;
+  for (std::int32_t partition = 0; partition < 6; ++partition) {
+    EXPECT_EQ(
+        producer.send({.topic = "t", .partition = partition, .value = std::to_string(partition)})
+            .error,
+        no_error);
+    starts.push_back({"t", partition, 0});
+  }
+  Consumer consumer(cluster.node(3).bootstrap(), "");
+  consumer.assign(starts);
+  std::map<std::int32_t, std::string> read;
+  for (const Message& message : consumer.consume(6)) read[message.partition] = *message.value;
+  EXPECT_EQ(read, (std::map<std::int32_t, std::string>{
+                      {0, "0"}, {1, "1"}, {2, "2"}, {3, "3"}, {4, "4"}, {5, "5"}}));
+}
+
+TEST_F(Cluster, MetadataRecovery) {
+  ClusterProcesses cluster;
+  const int led = cluster.leader(1);
+  ASSERT_GT(led, 0);
+  ASSERT_TRUE(
+      Admin(cluster.node(led).bootstrap()).create_topic({.name = "before", .partitions = 2}).ok());
+  cluster.node(led).kill();
+
+  const int other = ClusterProcesses::other_than(led);
+  const int leads = cluster.leader(other, led);
+  EXPECT_NE(leads, led);
+  EXPECT_GT(leads, 0);
+  for (int id = 1; id <= 3; ++id) {
+    if (id == led) continue;
+    EXPECT_TRUE(sees(cluster, id, "before")) << "on node " << id;
+  }
+  Admin admin(cluster.node(other).bootstrap());
+  EXPECT_TRUE(admin.create_topic({.name = "after", .partitions = 4}).ok());
+  for (const std::int32_t leader : admin.topic("after").leaders) {
+    EXPECT_NE(leader, led) << "a node that is gone gets no new partition";
+  }
+
+  cluster.node(led).start();
+  EXPECT_TRUE(sees(cluster, led, "before"));
+  EXPECT_TRUE(sees(cluster, led, "after"));
+  EXPECT_TRUE(cluster.knows(other, 3));
+}
+
+// A clean stop hands the leadership over; the whole cluster finds itself again after all were
+// killed.
+TEST_F(Cluster, NothingIsLostWhenAllNodesAreStartedAgain) {
+  ClusterProcesses cluster;
+  ASSERT_TRUE(Admin(cluster.node(1).bootstrap()).create_topic({.name = "t"}).ok());
+  const std::string cluster_id = Admin(cluster.node(1).bootstrap()).cluster_id();
+  EXPECT_EQ(cluster.node(cluster.leader(1)).stop(), 0);
+  for (int id = 1; id <= 3; ++id) cluster.node(id).kill();
+  for (int id = 1; id <= 3; ++id) cluster.node(id).launch();
+  for (int id = 1; id <= 3; ++id) {
+    EXPECT_TRUE(sees(cluster, id, "t")) << "on node " << id;
+    EXPECT_EQ(Admin(cluster.node(id).bootstrap()).cluster_id(), cluster_id);
+  }
+}
+
+TEST_F(Cluster, ConsumerGroupReplication) {
+  ClusterProcesses cluster;
+  const int coordinator = cluster.leader(1);
+  ASSERT_GT(coordinator, 0);
+  const int survivor = ClusterProcesses::other_than(coordinator);
+  Admin admin(cluster.node(survivor).bootstrap());
+  ASSERT_TRUE(admin.create_topic({.name = "t", .partitions = 3}).ok());
+  Consumer consumer(cluster.node(survivor).bootstrap(), "g");
+  consumer.subscribe({"t"});
+  ASSERT_TRUE(consumer.wait_for_partitions(3));
+  ASSERT_EQ(consumer.commit({{"t", 0, 10}, {"t", 1, 11}, {"t", 2, 12}}), no_error);
+
+  cluster.node(coordinator).kill();
+  ASSERT_GT(cluster.leader(survivor, coordinator), 0);
+  // The offsets are there, the member is still one, and goes on under the new coordinator.
+  EXPECT_TRUE(eventually([&] { return admin.committed("g").size() == 3; }));
+  std::map<std::int32_t, std::int64_t> offsets;
+  for (const PartitionOffset& offset : admin.committed("g")) {
+    offsets[offset.partition] = offset.offset;
+  }
+  EXPECT_EQ(offsets, (std::map<std::int32_t, std::int64_t>{{0, 10}, {1, 11}, {2, 12}}));
+  EXPECT_TRUE(eventually([&] {
+    consumer.poll(std::chrono::milliseconds(10));
+    return consumer.commit({{"t", 0, 20}, {"t", 1, 21}, {"t", 2, 22}}) == no_error;
+  }));
+  EXPECT_EQ(admin.describe_group("g").members.size(), 1u);
+}
+
+}  // namespace
+}  // namespace chronik::integration

@@ -1,0 +1,70 @@
+// LogStore: a group's log as Raft sees it, over the partition log (wal/partition_log.h), and the
+// part of Ready that belongs on it. One record batch is one entry; what Raft adds of its own lies
+// there as raft/multi/log_entry.h says.
+//
+// Owned by the group's Replica, on its shard. Entries are written by the shard's group commit; what
+// was not applied yet is kept in memory up to a bound, so that applying reads no file.
+//
+//   log().start_index() <= first_index(); entries of [recent_begin(), last_index()] are in memory
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "raft/core/ready.h"
+#include "raft/core/storage.h"
+#include "wal/group_commit.h"
+#include "wal/partition_log.h"
+
+namespace chronik::raft {
+
+class LogStore final : public Storage {
+ public:
+  /// `bytes_max`: of entries kept in memory.
+  LogStore(std::unique_ptr<wal::PartitionLog> log, wal::GroupCommit& group_commit,
+           std::uint64_t bytes_max = 8u << 20);
+
+  Index first_index() const override { return log_->start_index(); }
+  Index last_index() const override { return log_->last_index(); }
+  Term term(Index index) const override;
+  std::optional<std::vector<Entry>> entries(Index begin, Index end,
+                                            std::uint64_t bytes_max) const override;
+  SnapshotMeta snapshot() const override { return snapshot_; }
+  void set_snapshot(SnapshotMeta meta) { snapshot_ = std::move(meta); }
+
+  /// Takes over the entries: those that contradict go, base offsets and epochs are set, and the log
+  /// is marked dirty. Payloads are patched in place (both fields lie outside of the checksum), so
+  /// this comes before they are sent. Returns the first index that was cut, or 0. Errors: io,
+  /// corrupt of a cut; then the log is poisoned.
+  Result<Index> append(const std::vector<Entry>& entries);
+  /// The log goes on behind a snapshot. Durable once log().cut_pending() is false.
+  void restart(const SnapshotMeta& meta, Offset end_offset);
+
+  /// The bytes of entries from `begin` on, about `bytes_max` of them, to be gathered on the I/O
+  /// thread. Errors: out_of_range (they are gone), io, corrupt.
+  Result<wal::EntrySlice> slice(Index begin, std::uint64_t bytes_max);
+  /// What gather() made of a slice that begins at `begin`; those of [begin, end). Errors: corrupt,
+  /// unsupported, with the log's directory and the index.
+  Result<std::vector<Entry>> parse(SharedBytes bytes, Index begin, Index end) const;
+
+  /// Memberships of all entries of the log behind `base`, `base` first. Errors: io, corrupt,
+  /// unsupported.
+  Result<std::vector<MembershipAt>> memberships(MembershipAt base);
+
+  wal::PartitionLog& log() { return *log_; }
+  const wal::PartitionLog& log() const { return *log_; }
+
+ private:
+  void remember(const Entry& entry);
+
+  std::unique_ptr<wal::PartitionLog> log_;
+  wal::GroupCommit& group_commit_;
+  const std::uint64_t bytes_max_;
+  std::deque<Entry> recent_;  // the last ones, without a gap
+  std::uint64_t recent_bytes_ = 0;
+  SnapshotMeta snapshot_;
+};
+
+}  // namespace chronik::raft

@@ -1,0 +1,232 @@
+#include "raft/multi/raft_replica_manager.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace chronik::raft {
+
+RaftReplicaManager::RaftReplicaManager(RaftOptions options, wal::LogEnvironment& environment,
+                                       wal::GroupCommit& group_commit, wal::IoExecutor& executor,
+                                       Transport& transport)
+    : options_(std::move(options)),
+      environment_(environment),
+      group_commit_(group_commit),
+      executor_(executor),
+      transport_(transport),
+      state_writer_(environment, executor),
+      life_(options_.random()),
+      self_(std::make_shared<RaftReplicaManager*>(this)) {
+  CHECK(options_.node >= 0 && options_.tick.count() > 0);
+}
+
+RaftReplicaManager::~RaftReplicaManager() {
+  *self_ = nullptr;
+  close();
+}
+
+Replica& RaftReplicaManager::add(ReplicaPlace place, ReplicaFiles files, StateMachine& machine,
+                                 Index applied) {
+  ReplicaOptions options;
+  options.raft.id = options_.node;
+  options.raft.election_ticks = options_.election_ticks;
+  options.raft.lease_reads = options_.lease_reads;
+  options.raft.uncommitted_bytes_max = options_.uncommitted_bytes_max;
+  options.raft.random = options_.random;
+  options.waiting_bytes_max = options_.waiting_bytes_max;
+  const GroupId group = place.group();
+  CHECK(!replicas_.contains(group));
+  ReplicaHost& host = *this;
+  auto made = std::make_unique<Replica>(host, std::move(place), std::move(files), machine, applied,
+                                        std::move(options));
+  Replica& replica = *made;
+  replicas_.emplace(group, std::move(made));
+  ticked_.push_back(&replica);
+  touch(replica);
+  const Membership& membership = replica.raft().membership();
+  if (membership.voters == std::vector<NodeId>{options_.node} && !membership.is_joint()) {
+    replica.campaign_now();
+  }
+  settle();
+  return replica;
+}
+
+void RaftReplicaManager::remove(const GroupId& group) {
+  CHECK(!running_);
+  const auto found = replicas_.find(group);
+  if (found == replicas_.end()) return;
+  std::erase(ticked_, found->second.get());
+  std::erase(touched_, found->second.get());
+  replicas_.erase(found);
+}
+
+Replica* RaftReplicaManager::find(const GroupId& group) {
+  const auto found = replicas_.find(group);
+  return found == replicas_.end() ? nullptr : found->second.get();
+}
+
+void RaftReplicaManager::receive(NodeId from, SharedBytes bytes) {
+  ++counters_.frames_received;
+  Result<Frame> frame = decode_frame(from, options_.node, std::move(bytes));
+  if (!frame) {
+    ++counters_.frames_refused;
+    log_warn("a frame is dropped", {{"from", from}, {"why", frame.error().message}});
+    return;
+  }
+  dispatch(from, std::move(*frame));
+  settle();
+}
+
+void RaftReplicaManager::dispatch(NodeId from, Frame frame) {
+  if (auto* messages = std::get_if<std::vector<GroupMessage>>(&frame)) {
+    for (GroupMessage& message : *messages) {
+      if (Replica* replica = find(message.group)) replica->step(std::move(message.message));
+    }
+  } else if (auto* proposal = std::get_if<ForwardedProposal>(&frame)) {
+    if (Replica* replica = find(proposal->group)) {
+      replica->on_forwarded(from, std::move(*proposal));
+    } else {
+      send(from, encode(ForwardAnswer{proposal->group,
+                                      proposal->life,
+                                      proposal->request,
+                                      ForwardCode::not_leader,
+                                      {},
+                                      "it has no such group"}));
+    }
+  } else if (const auto* answer = std::get_if<ForwardAnswer>(&frame)) {
+    if (Replica* replica = find(answer->group)) replica->on_forward_answer(from, *answer);
+  } else if (const auto* request = std::get_if<SnapshotRequest>(&frame)) {
+    if (Replica* replica = find(request->group)) replica->on_snapshot_request(from, *request);
+  } else if (const auto* chunk = std::get_if<SnapshotChunk>(&frame)) {
+    if (Replica* replica = find(chunk->group)) replica->on_snapshot_chunk(from, *chunk);
+  }
+}
+
+void RaftReplicaManager::on_node_up(NodeId node) {
+  for (auto& [group, replica] : replicas_) replica->on_node_up(node);
+  settle();
+}
+
+void RaftReplicaManager::on_node_down(NodeId node) {
+  for (auto& [group, replica] : replicas_) replica->on_node_down(node);
+  settle();
+}
+
+std::int64_t RaftReplicaManager::ticks_of(milliseconds time) const {
+  return 1 + (time.count() + options_.tick.count() - 1) / options_.tick.count();
+}
+
+void RaftReplicaManager::tick(SteadyTime now) {
+  // Nodes that were started by one hand shall not tick, and campaign, in one moment.
+  if (!last_tick_) {
+    const auto phase = options_.random() % static_cast<std::uint64_t>(options_.tick.count());
+    last_tick_ = now - milliseconds(phase);
+  }
+  std::int64_t due = (now - *last_tick_) / options_.tick;
+  *last_tick_ += due * options_.tick;
+  // After a longer pause a leader has lost its majority and a follower its leader; more ticks would
+  // change nothing.
+  due = std::min<std::int64_t>(due, 2 * options_.election_ticks + 2);
+  for (; due > 0; --due) {
+    ++ticks_;
+    for (Replica* replica : ticked_) replica->tick();
+    settle();
+    check_hand_over();
+  }
+}
+
+std::optional<SteadyTime> RaftReplicaManager::next_tick() const {
+  if (ticked_.empty()) return std::nullopt;
+  return last_tick_ ? *last_tick_ + options_.tick : SteadyTime::min();
+}
+
+void RaftReplicaManager::hand_over(milliseconds timeout, std::function<void()> done) {
+  CHECK(!handed_over_);
+  handed_over_ = std::move(done);
+  hand_over_until_ = ticks_ + ticks_of(timeout);
+  for (auto& [group, replica] : replicas_) replica->hand_over();
+  settle();
+  check_hand_over();
+}
+
+void RaftReplicaManager::check_hand_over() {
+  if (!handed_over_) return;
+  const bool leads = std::ranges::any_of(replicas_, [](const auto& at) {
+    return at.second->raft().role() == Role::leader &&
+           at.second->raft().transfer_target() != no_node;
+  });
+  if (leads && ticks_ < hand_over_until_) return;
+  std::exchange(handed_over_, nullptr)();
+}
+
+void RaftReplicaManager::close() {
+  for (auto& [group, replica] : replicas_) replica->close();
+}
+
+void RaftReplicaManager::send(NodeId to, ByteChain frame) {
+  ++counters_.frames_sent;
+  counters_.bytes_sent += frame.size();
+  transport_.send(to, std::move(frame));
+}
+
+void RaftReplicaManager::send_beat(GroupMessage beat) {
+  Beats& beats = beats_[beat.message.to];
+  (beat.message.is<Heartbeat>() ? beats.heartbeats : beats.answers).push_back(std::move(beat));
+}
+
+void RaftReplicaManager::touch(Replica& replica) {
+  if (!std::exchange(replica.touched_, true)) touched_.push_back(&replica);
+}
+
+void RaftReplicaManager::settle() {
+  if (std::exchange(running_, true)) return;
+  while (!touched_.empty()) pass(std::exchange(touched_, {}));
+  send_beats();
+  running_ = false;
+  check_hand_over();
+}
+
+void RaftReplicaManager::pass(const std::vector<Replica*>& replicas) {
+  struct Saved {
+    GroupId group;
+    std::uint64_t number = 0;
+  };
+  std::vector<Replica*> working;
+  std::vector<StateWriter::Save> saves;
+  std::vector<Saved> saved;
+  for (Replica* replica : replicas) {
+    replica->touched_ = false;
+    replica->advance();
+    std::optional<Replica::Save> save;
+    if (!replica->take_ready(save)) continue;
+    working.push_back(replica);
+    if (!save) continue;
+    saves.push_back(std::move(save->what));
+    saved.push_back({replica->group(), save->number});
+  }
+  if (!saves.empty()) {
+    ++counters_.state_writes;
+    counters_.states_written += saves.size();
+    state_writer_.write(saves, [self = self_, saved = std::move(saved)] {
+      RaftReplicaManager* manager = *self;
+      if (manager == nullptr) return;
+      for (const Saved& at : saved) {
+        if (Replica* replica = manager->find(at.group)) replica->on_state_saved(at.number);
+      }
+      manager->settle();
+    });
+  }
+  for (Replica* replica : working) replica->carry_out();
+}
+
+void RaftReplicaManager::send_beats() {
+  for (auto& [to, beats] : beats_) {
+    if (!beats.heartbeats.empty()) send(to, encode_beats(beats.heartbeats));
+    if (!beats.answers.empty()) send(to, encode_beats(beats.answers));
+    beats.heartbeats.clear();
+    beats.answers.clear();
+  }
+}
+
+}  // namespace chronik::raft

@@ -1,0 +1,122 @@
+// RaftReplicaManager: all Raft groups of one shard. It hands what comes from other nodes to the
+// replicas, ticks those that have work, and does what their Readys ask for in passes: the states of
+// all groups in one write, their logs by one group commit, the heartbeats of all groups to one node
+// in one frame.
+//
+// No thread, socket, timer or clock of its own: frames come by receive(), time by tick(), the disk
+// is an IoExecutor. Owned by one shard; every call there. Callbacks come from within these calls
+// and may call propose() and read(); they may not add groups.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "raft/multi/replica.h"
+#include "raft/multi/transport.h"
+
+namespace chronik::raft {
+
+struct RaftOptions {
+  NodeId node = no_node;
+  milliseconds tick{100};    // heartbeats are a tick apart
+  int election_ticks = 10;   // a follower campaigns after [n, 2n) ticks without a leader
+  bool lease_reads = false;  // raft/core/raft.h, "Leases"
+  std::uint64_t waiting_bytes_max = 64u << 20;       // of proposals of this node, a group
+  std::uint64_t uncommitted_bytes_max = 128u << 20;  // of a leader's term, a group
+  std::function<std::uint64_t()> random;             // 64 random bits
+};
+
+/// For metrics and tests.
+struct RaftCounters {
+  std::uint64_t frames_sent = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t frames_received = 0;
+  std::uint64_t frames_refused = 0;  // that could not be read
+  std::uint64_t state_writes = 0;    // syncs of state files
+  std::uint64_t states_written = 0;
+};
+
+class RaftReplicaManager final : private ReplicaHost {
+ public:
+  /// All of them outlive it.
+  RaftReplicaManager(RaftOptions options, wal::LogEnvironment& environment,
+                     wal::GroupCommit& group_commit, wal::IoExecutor& executor,
+                     Transport& transport);
+  /// What waits gets `closed`. Works of the executor that have not run may still run.
+  ~RaftReplicaManager() override;
+  RaftReplicaManager(const RaftReplicaManager&) = delete;
+  RaftReplicaManager& operator=(const RaftReplicaManager&) = delete;
+
+  /// Starts a group (see Replica). A group whose only voter is this node leads at once. The machine
+  /// outlives the manager, or the call of remove().
+  Replica& add(ReplicaPlace place, ReplicaFiles files, StateMachine& machine, Index applied);
+  void remove(const GroupId& group);
+  Replica* find(const GroupId& group);
+
+  /// A frame of `from`, whom the transport has authenticated.
+  void receive(NodeId from, SharedBytes frame);
+  void on_node_up(NodeId node);
+  /// The connection to `node` ended: what was sent and not answered may be lost.
+  void on_node_down(NodeId node);
+
+  /// Lets time pass. Wanted at next_tick() or later; a late call stands for all the ticks in
+  /// between.
+  void tick(SteadyTime now);
+  /// Nothing: no group has work.
+  std::optional<SteadyTime> next_tick() const;
+
+  /// Hands the leadership of every group over, for a clean stop; `done` once this node leads
+  /// nothing, or `timeout` is over. Proposals still work, at the new leaders.
+  void hand_over(milliseconds timeout, std::function<void()> done);
+  /// What waits gets `closed`, and nothing more is taken. Before GroupCommit::stop().
+  void close();
+
+  const RaftCounters& counters() const { return counters_; }
+  NodeId node() const override { return options_.node; }
+
+ private:
+  std::uint64_t life() const override { return life_; }
+  std::int64_t now_ticks() const override { return ticks_; }
+  std::int64_t ticks_of(milliseconds time) const override;
+  wal::LogEnvironment& environment() override { return environment_; }
+  wal::GroupCommit& group_commit() override { return group_commit_; }
+  wal::IoExecutor& executor() override { return executor_; }
+  void send(NodeId to, ByteChain frame) override;
+  void send_beat(GroupMessage beat) override;
+  void touch(Replica& replica) override;
+  void settle() override;
+
+  void pass(const std::vector<Replica*>& replicas);
+  void send_beats();
+  void dispatch(NodeId from, Frame frame);
+  void check_hand_over();
+
+  const RaftOptions options_;
+  wal::LogEnvironment& environment_;
+  wal::GroupCommit& group_commit_;
+  wal::IoExecutor& executor_;
+  Transport& transport_;
+  StateWriter state_writer_;
+  const std::uint64_t life_;
+  std::shared_ptr<RaftReplicaManager*> self_;
+  std::unordered_map<GroupId, std::unique_ptr<Replica>> replicas_;
+  std::vector<Replica*> ticked_;   // those with work; all of them, until groups may rest
+  std::vector<Replica*> touched_;  // may have a Ready
+  struct Beats {
+    std::vector<GroupMessage> heartbeats;
+    std::vector<GroupMessage> answers;
+  };
+  std::map<NodeId, Beats> beats_;
+  bool running_ = false;
+  std::int64_t ticks_ = 0;
+  std::optional<SteadyTime> last_tick_;
+  std::function<void()> handed_over_;
+  std::int64_t hand_over_until_ = 0;
+  RaftCounters counters_;
+};
+
+}  // namespace chronik::raft

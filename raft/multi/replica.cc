@@ -1,0 +1,366 @@
+#include "raft/multi/replica.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "raft/multi/log_entry.h"
+
+namespace chronik::raft {
+
+namespace {
+
+constexpr int snapshot_retry_ticks = 10;
+constexpr int snapshot_idle_ticks = 600;
+
+Recovered recovered_of(ReplicaFiles& files, Index applied) {
+  Recovered recovered;
+  recovered.hard_state = files.state.hard;
+  recovered.commit = files.state.commit;
+  recovered.applied = applied;
+  Result<std::vector<MembershipAt>> memberships = files.store->memberships(files.state.base);
+  CHECK_MSG(memberships.has_value(), memberships.error().message);
+  recovered.memberships = std::move(*memberships);
+  return recovered;
+}
+
+}  // namespace
+
+Replica::Replica(ReplicaHost& host, ReplicaPlace place, ReplicaFiles files, StateMachine& machine,
+                 Index applied, ReplicaOptions options)
+    : host_(host),
+      place_(std::move(place)),
+      group_(place_.group()),
+      machine_(machine),
+      state_file_(std::move(files.state_file)),
+      state_(files.state),
+      store_(std::move(files.store)),
+      raft_(options.raft, *store_,
+            [&] {
+              files.store = std::move(store_);
+              Recovered recovered = recovered_of(files, applied);
+              store_ = std::move(files.store);
+              return recovered;
+            }()),
+      proposals_(options.waiting_bytes_max),
+      fetcher_(door(), machine, snapshot_retry_ticks,
+               [this](const SnapshotMeta& meta, bool fetched) { on_fetched(meta, fetched); }),
+      sender_(door(), machine),
+      self_(std::make_shared<Replica*>(this)) {
+  applied_ = {applied == 0 ? 0 : store_->term(applied), applied};
+  if (applied > 0) on_snapshot_written(applied);
+  told_ = leadership();
+  store_->log().set_listener(this);
+  host_.group_commit().add(store_->log());
+}
+
+Replica::~Replica() {
+  *self_ = nullptr;
+  store_->log().set_listener(nullptr);
+  close();
+}
+
+TransferDoor Replica::door() {
+  return {group_, &host_.environment(), &host_.executor(),
+          [this](NodeId to, ByteChain frame) { host_.send(to, std::move(frame)); }};
+}
+
+void Replica::close() {
+  if (std::exchange(closed_, true)) return;
+  proposals_.close();
+  for (Read& read : std::exchange(reads_, {})) {
+    read.done(Error{Errc::closed, "the broker is stopping"});
+  }
+}
+
+Leadership Replica::leadership() const {
+  Leadership now{raft_.leader(), raft_.term(), false};
+  now.ready = raft_.role() == Role::leader && applied_.term == raft_.term();
+  return now;
+}
+
+void Replica::tell_leadership() {
+  const Leadership now = leadership();
+  if (now == told_) return;
+  told_ = now;
+  machine_.on_leadership(now);
+}
+
+// -- What is asked of this node.
+
+void Replica::propose(SharedBytes payload, const ProposeOptions& options, ProposeDone done) {
+  if (closed_) return done(Error{Errc::closed, "the broker is stopping"});
+  if (const Result<void> admitted = proposals_.admit(payload.size()); !admitted) {
+    return done(admitted.error());
+  }
+  const std::int64_t deadline = host_.now_ticks() + host_.ticks_of(options.timeout);
+  if (options.only_in_term) {
+    if (raft_.role() != Role::leader || raft_.term() != *options.only_in_term) {
+      return done(Error{Errc::not_leader, fmt::format("this node does not lead in term {} any more",
+                                                      *options.only_in_term)});
+    }
+    if (const Result<void> room = store_->log().admit(payload.size()); !room) {
+      return done(room.error());
+    }
+    Result<Position> position = raft_.propose({std::move(payload)});
+    if (!position) return done(std::move(position).error());
+    proposals_.add_placed(*position, deadline, std::move(done));
+    touch();
+  } else {
+    proposals_.add(std::move(payload), options.idempotent, deadline, std::move(done));
+    drive();
+  }
+  host_.settle();
+}
+
+/// Proposals that are queued go to the leader, in order.
+void Replica::drive() {
+  while (const Proposals::Proposal* proposal = proposals_.next()) {
+    if (!drive_one(*proposal)) return;
+  }
+}
+
+bool Replica::drive_one(const Proposals::Proposal& proposal) {
+  const std::uint64_t id = proposal.id;
+  if (raft_.role() != Role::leader) {
+    const NodeId leader = raft_.leader();
+    if (leader == no_node || leader == host_.node()) return false;
+    const SharedBytes payload = proposal.payload;
+    const std::uint64_t request = proposals_.asked(id, leader);
+    host_.send(leader, encode(ForwardedProposal{group_, host_.life(), request, payload}));
+    return true;
+  }
+  // Who takes over will be asked.
+  if (raft_.transfer_target() != no_node) return false;
+  if (const Result<void> room = store_->log().admit(proposal.payload.size()); !room) {
+    proposals_.finish(id, room.error());
+    return true;
+  }
+  // An idempotent one may be appended again: its memory is then the log's already.
+  SharedBytes payload =
+      proposal.idempotent ? SharedBytes::copy_of(proposal.payload.view()) : proposal.payload;
+  Result<Position> position = raft_.propose({std::move(payload)});
+  if (position) {
+    proposals_.placed(id, *position);
+    touch();
+  } else {
+    proposals_.finish(id, std::move(position).error());
+  }
+  return true;
+}
+
+void Replica::read(milliseconds timeout, ReadDone done) {
+  if (closed_) return done(Error{Errc::closed, "the broker is stopping"});
+  reads_.push_back({host_.now_ticks() + host_.ticks_of(timeout), std::nullopt, std::move(done)});
+  drive_reads();
+  host_.settle();
+}
+
+void Replica::drive_reads() {
+  for (Read& read : reads_) {
+    if (read.id) continue;
+    const Result<ReadId> asked = raft_.read();
+    if (!asked) return;
+    read.id = *asked;
+  }
+  if (!reads_.empty()) touch();
+}
+
+void Replica::change_membership(std::span<const MemberChange> changes, milliseconds timeout,
+                                ProposeDone done) {
+  if (closed_) return done(Error{Errc::closed, "the broker is stopping"});
+  Result<Position> position = raft_.propose_membership(changes);
+  if (!position) return done(std::move(position).error());
+  proposals_.add_placed(*position, host_.now_ticks() + host_.ticks_of(timeout), std::move(done));
+  touch();
+  host_.settle();
+}
+
+Result<void> Replica::transfer_leadership(NodeId to) {
+  TRY(raft_.transfer_leadership(to));
+  touch();
+  host_.settle();
+  return {};
+}
+
+bool Replica::hand_over() {
+  if (raft_.role() != Role::leader) return false;
+  const Progress* best = nullptr;
+  for (const Progress& peer : raft_.progress()) {
+    if (!raft_.membership().is_voter(peer.id)) continue;
+    // Of those with the same log, whom this node has heard last is surely there.
+    if (best == nullptr ||
+        std::pair(peer.match, peer.heard) > std::pair(best->match, best->heard)) {
+      best = &peer;
+    }
+  }
+  return best != nullptr && transfer_leadership(best->id).has_value();
+}
+
+// -- What comes from other nodes.
+
+void Replica::step(Message message) {
+  if (const auto* append = std::get_if<Append>(&message.body)) {
+    for (const Entry& entry : append->entries) {
+      if (entry.kind != EntryKind::data) continue;
+      if (const Result<void> good = check_payload(entry.payload); !good) {
+        log_warn("entries of another node are dropped", {{"group", group_.to_string()},
+                                                         {"from", message.from},
+                                                         {"index", entry.index},
+                                                         {"why", good.error().message}});
+        return;
+      }
+    }
+  }
+  if (const Result<void> taken = raft_.step(std::move(message)); !taken) {
+    log_warn("a message is dropped",
+             {{"group", group_.to_string()}, {"why", taken.error().message}});
+  }
+  touch();
+}
+
+void Replica::tick() {
+  raft_.tick();
+  const std::int64_t now = host_.now_ticks();
+  proposals_.on_tick(now);
+  std::vector<ReadDone> late;
+  std::erase_if(reads_, [&](Read& read) {
+    if (read.deadline > now) return false;
+    late.push_back(std::move(read.done));
+    return true;
+  });
+  for (ReadDone& done : late) {
+    done(Error{Errc::timeout, "no leader could say in time what is committed; try again"});
+  }
+  fetcher_.on_tick();
+  sender_.on_tick(snapshot_idle_ticks);
+  drive();
+  drive_reads();
+  touch();
+}
+
+void Replica::campaign_now() {
+  raft_.campaign_now();
+  touch();
+}
+
+void Replica::on_node_up(NodeId node) {
+  if (raft_.leader() != node) return;
+  drive();
+  touch();
+}
+
+void Replica::on_node_down(NodeId node) {
+  raft_.on_node_down(node);
+  proposals_.on_node_down(node);
+  fetcher_.on_node_down(node);
+  touch();
+}
+
+void Replica::on_forwarded(NodeId from, ForwardedProposal proposal) {
+  Seen& seen = seen_[from];
+  if (seen.life == proposal.life && proposal.request <= seen.request) return;
+  seen = {proposal.life, proposal.request};
+  ForwardAnswer answer{group_, proposal.life, proposal.request, ForwardCode::not_leader, {}, {}};
+  const auto refuse = [&](ForwardCode code, const Error& error) {
+    answer.code = code;
+    answer.message = error.message;
+    host_.send(from, encode(answer));
+  };
+  if (raft_.role() != Role::leader || raft_.transfer_target() != no_node || closed_) {
+    return refuse(ForwardCode::not_leader, {Errc::not_leader, "it does not lead"});
+  }
+  if (const Result<void> good = check_payload(proposal.payload); !good) {
+    return refuse(ForwardCode::invalid, good.error());
+  }
+  if (const Result<void> room = store_->log().admit(proposal.payload.size()); !room) {
+    return refuse(ForwardCode::no_space, room.error());
+  }
+  const Result<Position> position = raft_.propose({std::move(proposal.payload)});
+  if (!position) {
+    const Errc code = position.error().code;
+    return refuse(code == Errc::too_large    ? ForwardCode::too_large
+                  : code == Errc::not_leader ? ForwardCode::not_leader
+                                             : ForwardCode::busy,
+                  position.error());
+  }
+  answer.code = ForwardCode::appended;
+  answer.position = *position;
+  // Before the entry itself is sent: so the node that asked knows the place when it applies it.
+  host_.send(from, encode(answer));
+  touch();
+}
+
+void Replica::on_forward_answer(NodeId from, const ForwardAnswer& answer) {
+  const Proposals::Proposal* proposal = proposals_.find_asked(from, answer.request);
+  if (answer.life != host_.life() || proposal == nullptr) return;
+  const std::uint64_t id = proposal->id;
+  switch (answer.code) {
+    case ForwardCode::appended:
+      proposals_.placed(id, answer.position);
+      // Too late to see it applied.
+      if (answer.position.index <= applied_.index) proposals_.on_restored(applied_.index);
+      return;
+    case ForwardCode::not_leader:
+      // Asked again with the next tick, or as soon as another one leads.
+      return proposals_.again(id);
+    case ForwardCode::busy:
+      return proposals_.finish(id, Error{Errc::busy, answer.message});
+    case ForwardCode::too_large:
+      return proposals_.finish(id, Error{Errc::too_large, answer.message});
+    case ForwardCode::invalid:
+      return proposals_.finish(id, Error{Errc::corrupt, answer.message});
+    case ForwardCode::no_space:
+      return proposals_.finish(id, Error{Errc::no_space, answer.message});
+  }
+}
+
+void Replica::on_snapshot_request(NodeId from, const SnapshotRequest& request) {
+  sender_.on_request(from, request);
+}
+
+void Replica::on_snapshot_chunk(NodeId from, const SnapshotChunk& chunk) {
+  fetcher_.on_chunk(from, chunk);
+}
+
+void Replica::on_fetched(const SnapshotMeta& meta, bool fetched) {
+  if (fetched) {
+    fetched_ = fetcher_.take();
+    raft_.on_snapshot_fetched(meta);
+  } else {
+    raft_.on_snapshot_failed(meta);
+  }
+  touch();
+  host_.settle();
+}
+
+// -- What the machine says.
+
+void Replica::on_snapshot_written(Index index) {
+  if (index < store_->first_index() - 1 || index > store_->last_index()) return;
+  store_->set_snapshot({index, store_->term(index), raft_.log().membership_at(index)});
+}
+
+void Replica::compact(Offset offset) {
+  wal::PartitionLog& log = store_->log();
+  if (offset <= log.log_start_offset()) return;
+  // What was in force at the new begin is known from the state file, which is saved before.
+  const Index commit = raft_.log().commit();
+  const Result<void> cut = log.delete_before(offset);
+  CHECK_MSG(cut.has_value(), cut.error().message);
+  const Index begin = std::min(store_->first_index() - 1, commit);
+  if (begin > state_.base.index) {
+    state_.base = {begin, raft_.log().membership_at(begin)};
+    save_base_ = true;
+  }
+  raft_.on_log_compacted();
+  // The pass marks the log dirty behind the state; a flush that comes first changes nothing yet:
+  // the begin moves with a checkpoint.
+  if (!save_base_) host_.group_commit().mark_dirty(log);
+  touch();
+  host_.settle();
+}
+
+}  // namespace chronik::raft

@@ -1,0 +1,197 @@
+// Replica: one group on this node: its Raft, its log and state file, and everything that waits for
+// them. It does what each Ready says: persists, sends what may leave at once and what may leave
+// once durable, applies, answers. Owned by a RaftReplicaManager, on its shard; it sees the rest of
+// the node through ReplicaHost.
+//
+// Order on disk: the state of a Ready is handed to the I/O thread before its entries are marked
+// dirty, and the I/O thread works in order; so a hard state is never later than what lies behind
+// it.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "raft/core/raft.h"
+#include "raft/multi/proposals.h"
+#include "raft/multi/replica_files.h"
+#include "raft/multi/snapshot_transfer.h"
+#include "raft/multi/state_machine.h"
+#include "raft/multi/wire.h"
+
+namespace chronik::raft {
+
+class Replica;
+
+/// What a replica needs of the node it lives on.
+class ReplicaHost {
+ public:
+  virtual ~ReplicaHost() = default;
+  virtual NodeId node() const = 0;
+  /// Drawn anew with every start of the process.
+  virtual std::uint64_t life() const = 0;
+  virtual std::int64_t now_ticks() const = 0;
+  virtual std::int64_t ticks_of(milliseconds time) const = 0;
+  virtual wal::LogEnvironment& environment() = 0;
+  virtual wal::GroupCommit& group_commit() = 0;
+  virtual wal::IoExecutor& executor() = 0;
+  virtual void send(NodeId to, ByteChain frame) = 0;
+  virtual void send_beat(GroupMessage beat) = 0;
+  /// The replica may have something to do: the next settle() comes round to it.
+  virtual void touch(Replica& replica) = 0;
+  /// Does what all touched replicas have to do; nothing when that is under way already.
+  virtual void settle() = 0;
+};
+
+struct ReplicaOptions {
+  Options raft;                                 // id and random are the host's
+  std::uint64_t waiting_bytes_max = 64u << 20;  // of proposals of this node
+};
+
+struct ProposeOptions {
+  /// Appended only when this node leads in exactly this term; never sent to another node.
+  std::optional<Term> only_in_term = {};
+  /// May be appended twice: then it is tried again where its fate is not known.
+  bool idempotent = false;
+  milliseconds timeout{5'000};
+};
+
+class Replica final : private wal::DurableListener {
+ public:
+  using ReadDone = std::function<void(Result<Index>)>;
+
+  /// `machine` has applied everything up to `applied`, from a snapshot that ends there (0: none).
+  Replica(ReplicaHost& host, ReplicaPlace place, ReplicaFiles files, StateMachine& machine,
+          Index applied, ReplicaOptions options);
+  /// Proposals and reads that wait get `closed`.
+  ~Replica() override;
+
+  /// `payload`, a record batch whose memory nobody else holds, becomes an entry: appended here or
+  /// sent to the leader. `done` comes once, maybe before propose() returns; see ProposeDone.
+  void propose(SharedBytes payload, const ProposeOptions& options, ProposeDone done);
+  /// A linearizable read: the machine has applied everything that was committed when this was
+  /// called. Errors: timeout, closed.
+  void read(milliseconds timeout, ReadDone done);
+  /// At the leader only. `done` once the new membership is committed and applied here. Errors:
+  /// not_leader, busy (another change is under way), invalid_argument, timeout.
+  void change_membership(std::span<const MemberChange> changes, milliseconds timeout,
+                         ProposeDone done);
+  /// Errors: not_leader, invalid_argument. Given up by itself when it does not succeed.
+  Result<void> transfer_leadership(NodeId to);
+  /// As transfer_leadership(), to the voter whose log is the longest. False: nobody can take over,
+  /// or this node does not lead.
+  bool hand_over();
+
+  Leadership leadership() const;
+  const Raft& raft() const { return raft_; }
+  const GroupId& group() const { return group_; }
+  /// The last entry that was applied.
+  Position applied() const { return applied_; }
+  LogStore& store() { return *store_; }
+  std::size_t waiting() const { return proposals_.count(); }
+  std::uint64_t snapshot_bytes_received() const { return fetcher_.bytes_received(); }
+
+  /// The machine has a durable snapshot that ends with entry `index`.
+  void on_snapshot_written(Index index);
+  /// The log before `offset` is not needed any more; an older snapshot covers it.
+  void compact(Offset offset);
+
+  // -- For the manager.
+  void step(Message message);
+  void tick();
+  void on_node_up(NodeId node);
+  void on_node_down(NodeId node);
+  void on_forwarded(NodeId from, ForwardedProposal proposal);
+  void on_forward_answer(NodeId from, const ForwardAnswer& answer);
+  void on_snapshot_request(NodeId from, const SnapshotRequest& request);
+  void on_snapshot_chunk(NodeId from, const SnapshotChunk& chunk);
+  void campaign_now();
+  /// Takes the next Ready; true when there was one. `save` is filled when a state is to be written
+  /// before carry_out(); then on_state_saved(`number`) follows.
+  struct Save {
+    StateWriter::Save what;
+    std::uint64_t number = 0;
+  };
+  /// Tells Raft what has become durable.
+  void advance();
+  bool take_ready(std::optional<Save>& save);
+  void carry_out();
+  void on_state_saved(std::uint64_t number);
+  void close();
+  /// Nobody has to tick it: nothing waits, and Raft has nothing to tell.
+  bool can_rest() const { return proposals_.count() == 0 && reads_.empty() && raft_.can_quiesce(); }
+
+ private:
+  // A Ready on its way to the disk.
+  struct Persisting {
+    std::uint64_t number = 0;
+    bool state_saved = true;
+    Index last = 0;  // of its entries, as far as they were not cut meanwhile
+    std::shared_ptr<SnapshotReceiver> install;
+    SnapshotMeta meta;
+    bool publishing = false;
+    bool published = false;
+    std::vector<Message> messages;
+  };
+  struct Read {
+    std::int64_t deadline = 0;
+    std::optional<ReadId> id;  // none: to be asked (again)
+    ReadDone done;
+  };
+
+  friend class RaftReplicaManager;
+
+  void on_durable(wal::PartitionLog& log) override;
+  void touch() { host_.touch(*this); }
+  void write_log(Ready& ready, Persisting& persisting);
+  bool is_durable(Persisting& front);
+  void publish(Persisting& front);
+  void send(const Message& message);
+  void apply(const std::vector<Entry>& entries);
+  void read_log(const LogRead& read);
+  void drive();
+  bool drive_one(const Proposals::Proposal& proposal);
+  void drive_reads();
+  void answer_reads(const Ready& ready);
+  void on_fetched(const SnapshotMeta& meta, bool fetched);
+  void tell_leadership();
+  void meet_damage(const Error& error);
+  TransferDoor door();
+
+  ReplicaHost& host_;
+  const ReplicaPlace place_;
+  const GroupId group_;
+  StateMachine& machine_;
+  std::unique_ptr<StateFile> state_file_;
+  ReplicaState state_;
+  std::unique_ptr<LogStore> store_;
+  Raft raft_;
+  Position applied_;
+  Leadership told_;
+  Proposals proposals_;
+  std::deque<Read> reads_;
+  std::deque<Persisting> persisting_;
+  std::optional<Ready> taken_;
+  bool save_base_ = false;  // the membership at the log's begin has changed
+  SnapshotFetcher fetcher_;
+  SnapshotSender sender_;
+  std::shared_ptr<SnapshotReceiver> fetched_;
+  // The requests that were seen of each node, to drop what the network repeats.
+  struct Seen {
+    std::uint64_t life = 0;
+    std::uint64_t request = 0;
+  };
+  std::map<NodeId, Seen> seen_;
+  std::shared_ptr<Replica*> self_;  // null inside once it is gone
+  bool closed_ = false;
+  bool touched_ = false;  // the manager's: it is in its list
+};
+
+}  // namespace chronik::raft

@@ -1,0 +1,176 @@
+#include "raft/multi/replica_files.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "raft/core/options.h"
+#include "wal/format.h"
+
+namespace chronik::raft {
+
+namespace {
+
+bool is_log_file(const std::string& name) {
+  return name.ends_with(wal::log_suffix) || name.ends_with(wal::index_suffix) ||
+         name == wal::checkpoint_file || name == wal::new_checkpoint_file;
+}
+
+/// Nobody else has the entries.
+bool is_alone(const Membership& membership, NodeId node) {
+  return membership.voters == std::vector<NodeId>{node} && membership.outgoing.empty();
+}
+
+/// May be interrupted and repeated: until it is done the state file says that the log is damaged.
+Result<void> set_aside(Disk& disk, const std::string& directory) {
+  TRY_ASSIGN(const std::vector<DirectoryEntry> entries, disk.list(directory));
+  for (const DirectoryEntry& entry : entries) {
+    if (!is_log_file(entry.name)) continue;
+    std::string aside;
+    for (int n = 0;; ++n) {
+      aside = fmt::format("{}/{}.{}{}", directory, entry.name, n, wal::damaged_suffix);
+      TRY_ASSIGN(const bool taken, disk.exists(aside));
+      if (!taken) break;
+    }
+    TRY(disk.rename(directory + "/" + entry.name, aside));
+  }
+  return disk.sync_directory(directory);
+}
+
+/// `committed`: entries that were durable here.
+Result<std::unique_ptr<LogStore>> open_store(wal::LogEnvironment& environment,
+                                             wal::GroupCommit& group_commit,
+                                             const ReplicaPlace& place, Index committed) {
+  TRY_ASSIGN(auto log, wal::PartitionLog::open(environment, place.directory, place.identity,
+                                               place.settings, place.derived));
+  if (!log->recovery().had_checkpoint && log->log_start_offset() != 0) {
+    return Error{
+        Errc::corrupt,
+        fmt::format("{}: the log begins at offset {} without a checkpoint that says so: its "
+                    "first segment is missing",
+                    place.directory, log->log_start_offset())};
+  }
+  auto store = std::make_unique<LogStore>(std::move(log), group_commit);
+  if (committed > store->last_index()) {
+    return Error{Errc::corrupt,
+                 fmt::format("{}: the log ends with entry {}, entries up to {} were committed",
+                             place.directory, store->last_index(), committed)};
+  }
+  // They are read once more when the replica starts, and must not fail then.
+  TRY(store->memberships({}));
+  return store;
+}
+
+/// There is no state file: of what the log is, that is a node's first start in a cluster, or a
+/// loss.
+Result<void> begin_state(ReplicaFiles& files, const ReplicaPlace& place) {
+  wal::PartitionLog& log = files.store->log();
+  TRY_ASSIGN(const std::vector<wal::OwnEntry> own, log.own_entries());
+  if (!own.empty()) {
+    return Error{
+        Errc::corrupt,
+        fmt::format(
+            "{} is missing, and the log beside it is one of a cluster: the votes of this node "
+            "are lost. Put the file back; or remove the node from the cluster, remove its "
+            "data directory, and add it under another node id",
+            files.state_file->path())};
+  }
+  files.state.hard.term = std::max<Term>(log.last_epoch(), 0);
+  files.state.base = {0, place.bootstrap};
+  return files.state_file->save(files.state);
+}
+
+Result<void> check_state(const ReplicaFiles& files) {
+  const LeaderEpoch last = files.store->log().last_epoch();
+  if (last <= files.state.hard.term) return {};
+  return Error{
+      Errc::corrupt,
+      fmt::format("{} says term {}, and the log beside it has entries of term {}: the file is "
+                  "an old copy, and votes of this node are lost. Put back the newer one; or "
+                  "remove the node from the cluster, remove its data directory, and add it "
+                  "under another node id",
+                  files.state_file->path(), files.state.hard.term, last)};
+}
+
+/// Before anything is cut: a start that found no damage any more would vote.
+Result<void> begin_repair(ReplicaFiles& files) {
+  if (files.log_damaged) return {};
+  files.log_damaged = true;
+  files.state.log_damaged = true;
+  files.state.hard = withhold(files.state.hard);
+  return files.state_file->save(files.state);
+}
+
+/// Before anything is acknowledged: else it would be given up with the next start.
+Result<void> end_repair(ReplicaFiles& files) {
+  files.state.log_damaged = false;
+  return files.state_file->save(files.state);
+}
+
+/// What the log's begin says about which membership counts there.
+void settle_base(ReplicaFiles& files) {
+  ReplicaState& state = files.state;
+  const wal::PartitionLog& log = files.store->log();
+  if (state.install && log.start_index() > state.install->index) state.base = *state.install;
+  state.install.reset();
+  state.base.index = std::min(state.base.index, log.last_index());
+}
+
+}  // namespace
+
+Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
+                                        wal::GroupCommit& group_commit, const ReplicaPlace& place) {
+  ReplicaFiles files;
+  files.state_file = std::make_unique<StateFile>(environment.disk, place.directory, place.group());
+  TRY_ASSIGN(std::optional<ReplicaState> state, files.state_file->load());
+  if (state) files.state = std::move(*state);
+  if (!state || !files.state.log_damaged) {
+    Result<std::unique_ptr<LogStore>> store =
+        open_store(environment, group_commit, place, files.state.commit);
+    const bool others_have_it = state && !is_alone(files.state.base.membership, place.node);
+    if (!store && (store.error().code != Errc::corrupt || !others_have_it)) {
+      return std::move(store).error();
+    }
+    if (store) {
+      files.store = std::move(*store);
+    } else {
+      log_error("a log is damaged: it is set aside and copied from the other nodes again",
+                {{"why", store.error().message}});
+      TRY(begin_repair(files));
+    }
+  }
+  if (files.store == nullptr) TRY(give_up_log(files, environment, group_commit, place));
+  if (!state) {
+    TRY(begin_state(files, place));
+    // Its directory is there now, and known to be its own.
+    files.store.reset();
+    TRY_ASSIGN(files.store, open_store(environment, group_commit, place, 0));
+  }
+  TRY(check_state(files));
+  settle_base(files);
+  return files;
+}
+
+Result<void> restart_log(ReplicaFiles& files, Position at, Offset end_offset) {
+  TRY(begin_repair(files));
+  files.store->log().restart_at(end_offset, at.index, at.term);
+  TRY(files.store->log().flush());
+  files.state.hard.term = std::max(files.state.hard.term, at.term);
+  files.state.commit = std::min(files.state.commit, at.index);
+  settle_base(files);
+  return end_repair(files);
+}
+
+Result<void> give_up_log(ReplicaFiles& files, wal::LogEnvironment& environment,
+                         wal::GroupCommit& group_commit, const ReplicaPlace& place) {
+  TRY(begin_repair(files));
+  files.store.reset();
+  TRY(set_aside(environment.disk, place.directory));
+  files.state.commit = 0;
+  TRY_ASSIGN(files.store, open_store(environment, group_commit, place, 0));
+  settle_base(files);
+  return end_repair(files);
+}
+
+}  // namespace chronik::raft

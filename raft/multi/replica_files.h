@@ -1,0 +1,57 @@
+// ReplicaFiles: what a replica finds in its directory when it starts: the state file, the log, and
+// what is to be done when one of them is damaged (raft/multi/format.md, "Start"). Reads and writes
+// here and now, on the thread that opens the group, before anything else runs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "raft/multi/log_store.h"
+#include "raft/multi/state_file.h"
+#include "wal/group_commit.h"
+#include "wal/log_environment.h"
+#include "wal/log_settings.h"
+
+namespace chronik::raft {
+
+struct ReplicaPlace {
+  NodeId node = no_node;
+  std::string directory;
+  wal::LogIdentity identity;
+  wal::SharedLogSettings settings;
+  wal::DerivedState* derived = nullptr;
+  /// Who belongs to the group when its log does not say: at the very first start. Ignored later.
+  Membership bootstrap;
+
+  GroupId group() const { return {identity.topic_id, identity.partition}; }
+};
+
+struct ReplicaFiles {
+  std::unique_ptr<StateFile> state_file;
+  ReplicaState state;
+  std::unique_ptr<LogStore> store;
+  /// Entries that may have been acknowledged are gone: the replica is withheld until it has caught
+  /// up (raft/core/raft.h).
+  bool log_damaged = false;
+};
+
+/// Makes the state file when the directory has none: then a log without entries of Raft's own (none
+/// at all, or that of a node without a cluster) is taken over, and terms go on from its last epoch.
+/// A damaged log is set aside (files that end in .damaged) where other voters have its entries.
+/// Errors: corrupt (a state file that is damaged, or older than the log, or missing beside a log of
+/// a cluster; a damaged log of a group with one voter), and those of PartitionLog::open().
+Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
+                                        wal::GroupCommit& group_commit, const ReplicaPlace& place);
+
+/// The log does not reach the snapshot at `at`, which is good: it goes on behind it. The replica
+/// counts as one that lost entries. Durable on return. Errors: io, no_space.
+Result<void> restart_log(ReplicaFiles& files, Position at, Offset end_offset);
+
+/// The log begins behind all that is known of the time before: its files are set aside, and it
+/// begins anew with nothing. As restart_log() else. Errors: as open_replica_files().
+Result<void> give_up_log(ReplicaFiles& files, wal::LogEnvironment& environment,
+                         wal::GroupCommit& group_commit, const ReplicaPlace& place);
+
+}  // namespace chronik::raft
