@@ -9,6 +9,9 @@
 #include "integration/harness/admin.h"
 #include "integration/harness/cluster_processes.h"
 #include "integration/harness/kafka_client.h"
+#include "integration/harness/protocol_client.h"
+#include "protocol/messages/create_topics.h"
+#include "protocol/messages/metadata.h"
 
 namespace chronik::integration {
 namespace {
@@ -19,6 +22,31 @@ class Cluster : public ::testing::Test {
  protected:
   void SetUp() override {
     if (BrokerProcess::is_kafka()) GTEST_SKIP() << "skipped: about chronik's own cluster";
+  }
+  /// The error code of the answer; -1: none came.
+  static int create_through(RawConnection& connection, const std::string& name, int partitions) {
+    protocol::CreateTopicsRequest request;
+    request.timeout_ms = 10'000;
+    auto& topic = request.topics.emplace_back();
+    topic.name = name;
+    topic.num_partitions = partitions;
+    topic.replication_factor = 1;
+    const auto response = call(connection, request);
+    return response ? response->topics.at(0).error_code : -1;
+  }
+  /// The leaders of the topic's partitions; none while it is not known.
+  static std::vector<std::int32_t> leaders_by(RawConnection& connection, const std::string& name) {
+    protocol::MetadataRequest request;
+    request.allow_auto_topic_creation = false;
+    request.topics.emplace();
+    request.topics->emplace_back().name = name;
+    const auto response = call(connection, request);
+    std::vector<std::int32_t> leaders;
+    if (!response) return leaders;
+    for (const auto& partition : response->topics.at(0).partitions) {
+      leaders.push_back(partition.leader_id);
+    }
+    return leaders;
   }
   static bool sees(ClusterProcesses& cluster, int node, const std::string& topic) {
     return eventually(
@@ -42,20 +70,21 @@ TEST_F(Cluster, SingleNodeMetadata) {
   EXPECT_EQ(broker.log().find("node"), std::string::npos) << broker.log();
 }
 
+// librdkafka sends admin requests to the controller, so these go by hand.
 TEST_F(Cluster, ThreeNodeTopicCreate) {
   ClusterProcesses cluster;
   for (int id = 1; id <= 3; ++id) {
     const std::string name = "by-" + std::to_string(id);
-    Admin here(cluster.node(id).bootstrap());
-    ASSERT_TRUE(here.create_topic({.name = name, .partitions = 3}).ok());
-    EXPECT_EQ(here.topic(name).leaders.size(), 3u) << "who asked reads what it wrote";
+    RawConnection here(cluster.node(id).host(), cluster.node(id).port());
+    ASSERT_EQ(create_through(here, name, 3), no_error);
+    const std::vector<std::int32_t> leaders = leaders_by(here, name);
+    EXPECT_EQ(leaders.size(), 3u) << "who asked reads what it wrote";
     for (int other = 1; other <= 3; ++other) {
-      EXPECT_TRUE(sees(cluster, other, name)) << name << " on node " << other;
-      EXPECT_EQ(Admin(cluster.node(other).bootstrap()).topic(name).leaders,
-                here.topic(name).leaders);
+      RawConnection there(cluster.node(other).host(), cluster.node(other).port());
+      EXPECT_TRUE(eventually([&] { return leaders_by(there, name) == leaders; }))
+          << name << " on node " << other;
+      EXPECT_EQ(create_through(there, name, 1), RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS);
     }
-    EXPECT_EQ(Admin(cluster.node(id % 3 + 1).bootstrap()).create_topic({.name = name}).error,
-              RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS);
   }
   const Outcome copies =
       Admin(cluster.node(1).bootstrap()).create_topic({.name = "copies", .replication = 3});
@@ -67,8 +96,10 @@ TEST_F(Cluster, PartitionAssignment) {
   ClusterProcesses cluster;
   Admin admin(cluster.node(1).bootstrap());
   ASSERT_TRUE(admin.create_topic({.name = "t", .partitions = 6}).ok());
+  RawConnection connection(cluster.node(1).host(), cluster.node(1).port());
+  ASSERT_TRUE(eventually([&] { return leaders_by(connection, "t").size() == 6; }));
   std::map<std::int32_t, int> partitions_of;
-  for (const std::int32_t leader : admin.topic("t").leaders) ++partitions_of[leader];
+  for (const std::int32_t leader : leaders_by(connection, "t")) ++partitions_of[leader];
   EXPECT_EQ(partitions_of, (std::map<std::int32_t, int>{{1, 2}, {2, 2}, {3, 2}}));
 
   // Through any one of them a client reaches all.
@@ -107,7 +138,9 @@ TEST_F(Cluster, MetadataRecovery) {
   }
   Admin admin(cluster.node(other).bootstrap());
   EXPECT_TRUE(admin.create_topic({.name = "after", .partitions = 4}).ok());
-  for (const std::int32_t leader : admin.topic("after").leaders) {
+  RawConnection connection(cluster.node(other).host(), cluster.node(other).port());
+  EXPECT_TRUE(eventually([&] { return leaders_by(connection, "after").size() == 4; }));
+  for (const std::int32_t leader : leaders_by(connection, "after")) {
     EXPECT_NE(leader, led) << "a node that is gone gets no new partition";
   }
 
