@@ -4,12 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
-#include "base/testing/source_tree.h"
+#include "base/testing/transcript.h"
 #include "raft/core/raft_story.h"
 
 namespace chronik::raft {
@@ -359,51 +356,17 @@ void RaftStory::settle() {
 
 namespace {
 
-std::string replay(std::istream& in) {
-  RaftStory story;
-  std::string result;
-  bool in_output = false;
-  for (std::string line; std::getline(in, line);) {
-    if (in_output) {
-      in_output = !line.empty();
-      continue;
-    }
-    if (line == "----") {
-      in_output = true;
-      continue;
-    }
-    if (!line.empty() || !result.ends_with("\n\n")) result += line + "\n";
-    if (!line.empty() && line[0] != '#') result += "----\n" + story.run(line) + "\n";
-  }
-  return result;
-}
-
 class RaftTranscript : public ::testing::TestWithParam<std::filesystem::path> {};
 
 TEST_P(RaftTranscript, ReadsAsRecorded) {
-  std::ifstream file(GetParam());
-  std::stringstream recorded;
-  recorded << file.rdbuf();
-  std::istringstream commands(recorded.str());
-  const std::string actual = replay(commands);
-  if (std::getenv("CHRONIK_REWRITE") != nullptr) std::ofstream(GetParam()) << actual;
-  EXPECT_EQ(recorded.str(), actual) << "to rewrite: CHRONIK_REWRITE=1 raft_test "
-                                       "--gtest_filter='*RaftTranscript*'";
+  RaftStory story;
+  const Replayed replayed =
+      replay_file(GetParam(), [&](const std::string& command) { return story.run(command); });
+  EXPECT_EQ(replayed.recorded, replayed.actual) << how_to_rewrite;
 }
 
-std::vector<std::filesystem::path> stories() {
-  std::vector<std::filesystem::path> paths;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(in_source_tree("raft/core/testdata"))) {
-    if (entry.path().extension() == ".txt" && entry.path().filename() != "README.txt") {
-      paths.push_back(entry.path());
-    }
-  }
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
-
-INSTANTIATE_TEST_SUITE_P(Stories, RaftTranscript, ::testing::ValuesIn(stories()),
+INSTANTIATE_TEST_SUITE_P(Stories, RaftTranscript,
+                         ::testing::ValuesIn(transcripts("raft/core/testdata")),
                          [](const auto& info) { return info.param.stem().string(); });
 
 }  // namespace
