@@ -136,6 +136,7 @@ struct Server::State {
   Result<void> open_partitions();
   void start_services();
   Result<void> listen();
+  std::string host_for_clients(const std::string& advertised) const;
   Result<void> check_metadata_is_there();
   Result<void> register_broker(const GiveUp& give_up);
   Result<void> propose(const std::vector<metadata::MetadataEvent>& events, const GiveUp& give_up);
@@ -403,6 +404,16 @@ void Server::State::start_services() {
   });
 }
 
+/// In a cluster other nodes tell clients of this one, so nobody's own way to it will do: where none
+/// is advertised, clients are given the host by which the nodes reach each other.
+std::string Server::State::host_for_clients(const std::string& advertised) const {
+  if (!advertised.empty() || !settings.cluster) return advertised;
+  for (const ClusterNode& node : settings.cluster->nodes) {
+    if (node.id == broker.node.id) return node.host;
+  }
+  return advertised;
+}
+
 /// Binds the ports; clients that connect from here on wait until the broker serves.
 Result<void> Server::State::listen() {
   net = std::make_unique<NetServer>(*shards, broker, *broker.apis,
@@ -411,8 +422,8 @@ Result<void> Server::State::listen() {
   for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
     const Listener& advertised = settings.advertised_listeners[i];
     const std::uint16_t bound = net->listeners()[i].port;
-    broker.node.listeners.push_back(
-        {advertised.name, advertised.host, advertised.port == 0 ? bound : advertised.port});
+    broker.node.listeners.push_back({advertised.name, host_for_clients(advertised.host),
+                                     advertised.port == 0 ? bound : advertised.port});
   }
   return {};
 }
