@@ -70,6 +70,7 @@ class Step:
         for line in text.splitlines():
             if NOISE.match(line) or (self.keep and not re.search(self.keep, line)):
                 continue
+            line = with_sorted_keys(line)
             for pattern, replacement in PATTERNS:
                 line = re.sub(pattern, replacement, line)
             if self.shape:
@@ -77,6 +78,15 @@ class Step:
             if line.strip():
                 result.append(line.rstrip())
         return sorted(result) if self.order else result
+
+
+def with_sorted_keys(line):
+    """The keys of an object come in the order in which that run of the JVM found its getters."""
+    try:
+        value = json.loads(line) if line.startswith("{") else None
+    except ValueError:
+        return line
+    return json.dumps(value, sort_keys=True, separators=(",", ":")) if isinstance(value, dict) else line
 
 
 def all_steps():
