@@ -248,8 +248,9 @@ void ClusterMember::hand_over(milliseconds timeout) {
 }
 
 void ClusterMember::close() {
-  if (std::exchange(closed_, true)) return;
+  if (closed_) return;
   call_on(place_.shard, [this] {
+    closed_ = true;
     if (store_) store_->close();
     if (manager_) manager_->close();
     if (tick_) tick_->cancel();

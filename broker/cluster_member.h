@@ -87,7 +87,7 @@ class ClusterMember {
   std::unique_ptr<metadata::RaftMetaLog> store_;
   std::unique_ptr<Timer> tick_;
   Watch watch_;
-  bool closed_ = false;
+  bool closed_ = false;  // written on the shard
   bool destroyed_ = false;
 };
 

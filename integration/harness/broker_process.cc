@@ -63,6 +63,11 @@ bool accepts(const std::string& host, int port) {
   return connected;
 }
 
+std::string tail_of(const std::string& log) {
+  constexpr std::size_t most = 3000;
+  return log.size() <= most ? log : log.substr(log.size() - most);
+}
+
 }  // namespace
 
 bool in_ci() {
@@ -100,7 +105,14 @@ BrokerProcess::BrokerProcess(NotStarted, Settings settings) : settings_(std::mov
 
 BrokerProcess::~BrokerProcess() {
   kill();
+  const std::string log = this->log();
+  for (const char* sanitizer : {"ERROR: AddressSanitizer", "ERROR: LeakSanitizer",
+                                "WARNING: ThreadSanitizer", ": runtime error: "}) {
+    const std::size_t at = log.find(sanitizer);
+    if (at != std::string::npos) ADD_FAILURE() << "the broker's log: " << log.substr(at, 6000);
+  }
   if (keep_directory_ || ::testing::Test::HasFailure()) {
+    if (!keep_directory_) std::cerr << "the end of the broker's log:\n" << tail_of(log) << "\n";
     std::cerr << "the broker's log and data are kept in " << directory_ << "\n";
     return;
   }
