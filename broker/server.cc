@@ -12,6 +12,7 @@
 #include "broker/api/config_changes.h"
 #include "broker/api/table.h"
 #include "broker/broker.h"
+#include "broker/broker_fencing.h"
 #include "broker/cluster_member.h"
 #include "broker/group/coordinator.h"
 #include "broker/group/coordinator_office.h"
@@ -160,6 +161,7 @@ struct Server::State {
   std::unique_ptr<MetadataView> view;
   std::unique_ptr<ConfigChanges> config_changes;
   std::unique_ptr<TopicFollower> follower;
+  std::unique_ptr<BrokerFencing> fencing;  // in a cluster
   std::unique_ptr<ProducerIds> producer_ids;
   std::unique_ptr<GroupCoordinator> groups;
   std::unique_ptr<CoordinatorOffice> office;
@@ -274,8 +276,9 @@ Result<void> Server::State::open_metadata(const GiveUp& give_up) {
     store->add_observer(*follower);
     broker.metadata = view.get();
     if (member) {
+      fencing = std::make_unique<BrokerFencing>(*store, broker.node.id);
       member->watch_absent(
-          [this](std::vector<BrokerId> absent) { view->set_absent(std::move(absent)); });
+          [this](std::vector<BrokerId> absent) { fencing->set_absent(std::move(absent)); });
     }
     config_changes = std::make_unique<ConfigChanges>(shards->first(), *view, live, broker.node.id);
     broker.config_changes = config_changes.get();
@@ -503,6 +506,7 @@ void Server::State::stop(milliseconds grace) {
     follower.reset();
     config_changes.reset();
     if (member) member->watch_absent(nullptr);
+    fencing.reset();
     view.reset();
     if (store) store->remove_observer(live);
     own_store.reset();

@@ -155,7 +155,25 @@ ApplyResult ImageBuilder::on(const BrokerRemoved& event) {
     return refused(ErrorCode::broker_id_not_registered,
                    fmt::format("Broker ID {} is not currently registered", event.broker_id));
   }
-  change_cluster().brokers.erase(event.broker_id);
+  Image::Cluster& cluster = change_cluster();
+  cluster.brokers.erase(event.broker_id);
+  cluster.fenced.erase(event.broker_id);
+  delta_.brokers.push_back(event.broker_id);
+  return accepted();
+}
+
+ApplyResult ImageBuilder::on(const BrokerFenced& event) {
+  if (next_->broker(event.broker_id) == nullptr) {
+    return refused(ErrorCode::broker_id_not_registered,
+                   fmt::format("Broker ID {} is not currently registered", event.broker_id));
+  }
+  if (next_->is_fenced(event.broker_id) == event.fenced) return accepted();
+  Image::Cluster& cluster = change_cluster();
+  if (event.fenced) {
+    cluster.fenced.insert(event.broker_id);
+  } else {
+    cluster.fenced.erase(event.broker_id);
+  }
   delta_.brokers.push_back(event.broker_id);
   return accepted();
 }

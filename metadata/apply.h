@@ -47,6 +47,7 @@ class ImageBuilder {
   ApplyResult on(const FeatureLevelChanged& event);
   ApplyResult on(const BrokerRegistered& event);
   ApplyResult on(const BrokerRemoved& event);
+  ApplyResult on(const BrokerFenced& event);
   ApplyResult on(const TopicCreated& event);
   ApplyResult on(const TopicDeleted& event);
   ApplyResult on(const PartitionsAdded& event);

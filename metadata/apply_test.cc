@@ -254,6 +254,18 @@ TEST_F(ApplyEvent, BrokersAndFeatures) {
   ASSERT_NE(image_->broker(1), nullptr);
   EXPECT_EQ(image_->broker(1)->endpoints[0].port, 9092);
   EXPECT_EQ(image_->brokers().size(), 1u);
+  accept(BrokerFenced{1, true});
+  accept(BrokerFenced{1, true});
+  EXPECT_TRUE(image_->is_fenced(1));
+  accept(BrokerRegistered{1, topic_id(1), {{"PLAINTEXT", "h", 9093, 0}}, "r", 6});
+  EXPECT_TRUE(image_->is_fenced(1)) << "only the leader knows whether it is there";
+  accept(BrokerFenced{1, false});
+  EXPECT_FALSE(image_->is_fenced(1));
+  refuse(BrokerFenced{2, true}, ErrorCode::broker_id_not_registered, "2");
+  accept(BrokerRegistered{2, topic_id(2), {}, std::nullopt, 5});
+  accept(BrokerFenced{2, true});
+  accept(BrokerRemoved{2});
+  EXPECT_FALSE(image_->is_fenced(2)) << "who comes again under this id begins anew";
   accept(FeatureLevelChanged{"group.version", 1});
   EXPECT_EQ(image_->feature_level("group.version"), 1);
   accept(FeatureLevelChanged{"group.version", 0});

@@ -143,6 +143,8 @@ MetadataEvent event_of(const std::string& command, Words words) {
     return event;
   }
   if (command == "remove-broker") return BrokerRemoved{number(words[0])};
+  if (command == "fence") return BrokerFenced{number(words[0]), true};
+  if (command == "unfence") return BrokerFenced{number(words[0]), false};
   if (command == "create") return create(words);
   if (command == "delete") return topic_deleted(id(), "");
   if (command == "add") return add(words);

@@ -192,7 +192,7 @@ MetadataEvent EventSource::group_event() {
 
 MetadataEvent EventSource::cluster_event() {
   const auto broker = static_cast<BrokerId>(below(5)) - 1;
-  switch (below(6)) {
+  switch (below(7)) {
     case 0:
       return ClusterCreated{one_in(5) ? "another" : "cluster", now_};
     case 1:
@@ -206,6 +206,8 @@ MetadataEvent EventSource::cluster_event() {
     }
     case 3:
       return BrokerRemoved{broker};
+    case 5:
+      return BrokerFenced{broker, one_in(2)};
     case 4:
       return ProducerIdsAllocated{broker, static_cast<std::int64_t>(below(1001))};
     default: {

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "base/types.h"
+#include "metadata/records/broker_fenced.h"
 #include "metadata/records/broker_registered.h"
 #include "metadata/records/broker_removed.h"
 #include "metadata/records/cluster_created.h"
@@ -27,9 +28,10 @@ namespace chronik::metadata {
 
 /// The order is of no meaning on disk; there each kind has its number (metadata/event_codec.h).
 using MetadataEvent =
-    std::variant<ClusterCreated, FeatureLevelChanged, BrokerRegistered, BrokerRemoved, TopicCreated,
-                 TopicDeleted, PartitionsAdded, TopicConfigChanged, ConfigChanged, GroupUpdated,
-                 GroupDeleted, OffsetsCommitted, OffsetsDeleted, ProducerIdsAllocated>;
+    std::variant<ClusterCreated, FeatureLevelChanged, BrokerRegistered, BrokerRemoved, BrokerFenced,
+                 TopicCreated, TopicDeleted, PartitionsAdded, TopicConfigChanged, ConfigChanged,
+                 GroupUpdated, GroupDeleted, OffsetsCommitted, OffsetsDeleted,
+                 ProducerIdsAllocated>;
 
 /// Kafka's ConfigResource.Type as ConfigChanged carries it; others may occur.
 enum class ConfigResourceType : std::int8_t { broker = 4, client_metrics = 16, group = 32 };

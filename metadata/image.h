@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -180,6 +181,8 @@ class Image {
 
   const BrokerRegistered* broker(BrokerId id) const;
   const std::map<BrokerId, std::shared_ptr<const BrokerRegistered>>& brokers() const;
+  /// The leader has lost it (BrokerFenced).
+  bool is_fenced(BrokerId id) const { return cluster_->fenced.contains(id); }
 
   /// 0 where the feature is not set.
   std::int16_t feature_level(std::string_view name) const;
@@ -248,6 +251,7 @@ class Image {
     Timestamp created_ms = 0;
     std::map<std::string, std::int16_t, std::less<>> features;
     std::map<BrokerId, std::shared_ptr<const BrokerRegistered>> brokers;
+    std::set<BrokerId> fenced;  // of these
   };
 
   PersistentTable<std::shared_ptr<const Topic>, TopicById> topics_by_id_;

@@ -65,7 +65,10 @@ void add_brokers(const Image& before, const Image& after, MetadataDelta& delta) 
   for (const BrokerId id : ids) {
     const BrokerRegistered* old = before.broker(id);
     const BrokerRegistered* now = after.broker(id);
-    if (old == nullptr || now == nullptr || !(*old == *now)) delta.brokers.push_back(id);
+    if (old == nullptr || now == nullptr || !(*old == *now) ||
+        before.is_fenced(id) != after.is_fenced(id)) {
+      delta.brokers.push_back(id);
+    }
   }
 }
 

@@ -18,6 +18,7 @@ ImageEvents::ImageEvents(std::shared_ptr<const Image> image)
     : image_(std::move(image)),
       feature_(image_->features().begin()),
       broker_(image_->brokers().begin()),
+      fenced_(image_->cluster_->fenced.begin()),
       configs_(image_->configs_),
       topics_(image_->topics_by_id_),
       groups_(image_->groups_) {}
@@ -38,6 +39,8 @@ std::optional<MetadataEvent> ImageEvents::next_of_stage() {
       return feature();
     case Stage::brokers:
       return broker();
+    case Stage::fenced:
+      return fenced();
     case Stage::producer_ids:
       return producer_ids();
     case Stage::configs:
@@ -67,6 +70,11 @@ std::optional<MetadataEvent> ImageEvents::feature() {
 std::optional<MetadataEvent> ImageEvents::broker() {
   if (broker_ == image_->brokers().end()) return std::nullopt;
   return *(broker_++)->second;
+}
+
+std::optional<MetadataEvent> ImageEvents::fenced() {
+  if (fenced_ == image_->cluster_->fenced.end()) return std::nullopt;
+  return BrokerFenced{*fenced_++, true};
 }
 
 std::optional<MetadataEvent> ImageEvents::producer_ids() {

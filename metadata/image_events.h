@@ -25,12 +25,23 @@ class ImageEvents {
   std::optional<MetadataEvent> next();
 
  private:
-  enum class Stage { cluster, features, brokers, producer_ids, configs, topics, groups, end };
+  enum class Stage {
+    cluster,
+    features,
+    brokers,
+    fenced,
+    producer_ids,
+    configs,
+    topics,
+    groups,
+    end
+  };
 
   std::optional<MetadataEvent> next_of_stage();
   std::optional<MetadataEvent> cluster();
   std::optional<MetadataEvent> feature();
   std::optional<MetadataEvent> broker();
+  std::optional<MetadataEvent> fenced();
   std::optional<MetadataEvent> producer_ids();
   std::optional<MetadataEvent> config();
   std::optional<MetadataEvent> topic();
@@ -41,6 +52,7 @@ class ImageEvents {
   Stage stage_ = Stage::cluster;
   std::map<std::string, std::int16_t, std::less<>>::const_iterator feature_;
   std::map<BrokerId, std::shared_ptr<const BrokerRegistered>>::const_iterator broker_;
+  std::set<BrokerId>::const_iterator fenced_;
   decltype(Image::configs_)::Cursor configs_;
   decltype(Image::topics_by_id_)::Cursor topics_;
   decltype(Image::groups_)::Cursor groups_;

@@ -35,12 +35,14 @@ Task<DescribeClusterResponse> describe_cluster(RequestContext& context,
   }
   response.cluster_id = context.broker().node.cluster_id;
   response.controller_id = context.broker().metadata->leadership().leader;
-  for (ReachableBroker& broker : reachable_brokers(context)) {
+  for (ReachableBroker& broker : registered_brokers(context)) {
+    if (broker.fenced && !request.include_fenced_brokers) continue;
     DescribeClusterResponse::DescribeClusterBroker& out = response.brokers.emplace_back();
     out.broker_id = broker.id;
     out.host = std::move(broker.host);
     out.port = broker.port;
     out.rack = std::move(broker.rack);
+    out.is_fenced = broker.fenced;
   }
   if (request.include_cluster_authorized_operations) {
     response.cluster_authorized_operations = all_cluster_operations;

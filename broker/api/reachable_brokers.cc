@@ -24,28 +24,36 @@ ReachableBroker this_broker(RequestContext& context) {
 }
 
 std::optional<ReachableBroker> other_broker(const metadata::BrokerRegistered& registered,
-                                            const std::string& listener) {
+                                            bool fenced, const std::string& listener) {
   for (const auto& endpoint : registered.endpoints) {
     if (endpoint.name != listener) continue;
-    return ReachableBroker{registered.broker_id, endpoint.host, endpoint.port, registered.rack};
+    return ReachableBroker{registered.broker_id, endpoint.host, endpoint.port, registered.rack,
+                           fenced};
   }
   return std::nullopt;
 }
 
 }  // namespace
 
-std::vector<ReachableBroker> reachable_brokers(RequestContext& context) {
+std::vector<ReachableBroker> registered_brokers(RequestContext& context) {
   std::vector<ReachableBroker> brokers{this_broker(context)};
   const BrokerId self = brokers.front().id;
-  const MetadataView& view = *context.broker().metadata;
-  for (const auto& [id, registered] : view.image()->brokers()) {
-    if (id == self || view.is_absent(id)) continue;
-    if (auto other = other_broker(*registered, context.connection().listener)) {
+  const metadata::Image& image = *context.broker().metadata->image();
+  for (const auto& [id, registered] : image.brokers()) {
+    if (id == self) continue;
+    if (auto other =
+            other_broker(*registered, image.is_fenced(id), context.connection().listener)) {
       brokers.push_back(std::move(*other));
     }
   }
   std::sort(brokers.begin(), brokers.end(),
             [](const ReachableBroker& a, const ReachableBroker& b) { return a.id < b.id; });
+  return brokers;
+}
+
+std::vector<ReachableBroker> reachable_brokers(RequestContext& context) {
+  std::vector<ReachableBroker> brokers = registered_brokers(context);
+  std::erase_if(brokers, [](const ReachableBroker& broker) { return broker.fenced; });
   return brokers;
 }
 

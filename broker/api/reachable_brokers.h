@@ -16,9 +16,13 @@ struct ReachableBroker {
   std::string host;
   std::uint16_t port = 0;
   std::optional<std::string> rack;
+  bool fenced = false;
 };
 
-/// In the order of their ids; this node is always among them.
+/// All on the listener, also those that are fenced, in the order of their ids; this node is always
+/// among them, and not fenced.
+std::vector<ReachableBroker> registered_brokers(RequestContext& context);
+/// Those that are not fenced.
 std::vector<ReachableBroker> reachable_brokers(RequestContext& context);
 /// Nothing: it is not registered, or not on this listener.
 std::optional<ReachableBroker> reachable_broker(RequestContext& context, BrokerId id);

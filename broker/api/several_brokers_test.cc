@@ -116,6 +116,20 @@ TEST_F(SeveralBrokersTest, AddedPartitionsGoWhereTheRequestSays) {
   EXPECT_EQ(leaders_of("news"), (std::multiset<BrokerId>{1, 2, 3, 3}));
 }
 
+TEST_F(SeveralBrokersTest, AFencedBrokerIsNotNamedToClientsAndGetsNoPartition) {
+  data_.propose(metadata::BrokerFenced{3, true});
+  EXPECT_EQ(broker_.call<metadata_request>(MetadataRequest{}).brokers.size(), 2u);
+  DescribeClusterRequest request;
+  EXPECT_EQ(broker_.call<describe_cluster>(request).brokers.size(), 2u);
+  request.include_fenced_brokers = true;
+  const DescribeClusterResponse all = broker_.call<describe_cluster>(request);
+  ASSERT_EQ(all.brokers.size(), 3u);
+  EXPECT_FALSE(all.brokers[1].is_fenced);
+  EXPECT_TRUE(all.brokers[2].is_fenced);
+  ASSERT_EQ(create("spread", 4, 1).error_code, 0);
+  EXPECT_EQ(leaders_of("spread"), (std::multiset<BrokerId>{1, 1, 2, 2}));
+}
+
 TEST_F(SeveralBrokersTest, ClientsAreToldOfAllBrokersOnTheirListener) {
   const MetadataResponse all = broker_.call<metadata_request>(MetadataRequest{});
   ASSERT_EQ(all.brokers.size(), 3u);

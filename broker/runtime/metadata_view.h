@@ -25,11 +25,6 @@ class MetadataView final : public metadata::MetadataObserver {
   /// Who decides, as the calling shard knows it.
   metadata::Leadership leadership() const;
 
-  /// Brokers that cannot be reached from this one at the moment: clients are not sent to them, and
-  /// they get no new partitions. On the first shard.
-  void set_absent(std::vector<BrokerId> brokers);
-  bool is_absent(BrokerId broker) const;
-
   /// MetadataStore::propose, from any shard: durable and applied, here too, on return.
   Task<Result<metadata::ApplyResults>> propose(std::vector<metadata::MetadataEvent> events);
 
@@ -43,7 +38,6 @@ class MetadataView final : public metadata::MetadataObserver {
   struct alignas(64) Seen {
     std::shared_ptr<const metadata::Image> image;
     metadata::Leadership leadership;
-    std::vector<BrokerId> absent;
   };
 
   Shards& shards_;
