@@ -161,7 +161,7 @@ Task<SyncResult> GroupCoordinator::sync(std::string group_id, SyncRequest reques
   CHECK(waiting_.try_emplace(token, Open{std::move(promise), group_id}).second);
   ++entry->busy;
   GroupEffects effects;
-  entry->group.sync(std::move(request), token, now(), effects);
+  entry->group.sync(request, token, now(), effects);
   run(entry, std::move(effects));
   release(entry);
   entry.reset();

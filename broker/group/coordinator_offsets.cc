@@ -229,7 +229,7 @@ void GroupCoordinator::on_expiry_timer() {
   std::weak_ptr<GroupCoordinator*> self = self_;
   store_.propose(
       std::move(events), {.only_in_term = term_},
-      [self, next](Result<metadata::ApplyResults> done) {
+      [self, next](const Result<metadata::ApplyResults>& done) {
         std::shared_ptr<GroupCoordinator*> coordinator = self.lock();
         if (coordinator == nullptr || !(*coordinator)->running_) return;
         GroupCoordinator& me = **coordinator;

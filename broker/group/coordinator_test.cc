@@ -133,7 +133,7 @@ class GroupCoordinatorTest : public testing::Test {
   }
 
   OffsetCommit commit_of(const std::string& group, const std::string& topic,
-                         std::vector<std::pair<PartitionId, Offset>> offsets) {
+                         const std::vector<std::pair<PartitionId, Offset>>& offsets) {
     OffsetCommit request;
     request.group_id = group;
     metadata::OffsetsCommitted::Topic& to = request.topics.emplace_back();
@@ -436,7 +436,7 @@ TEST_F(GroupCoordinatorTest, ADeletedTopicTakesItsOffsetsAlong) {
   await(groups_->commit(commit_of("g", "news", {{0, 1}})));
   await(groups_->commit(commit_of("g", "sports", {{0, 2}})));
   store_.propose({metadata::TopicDeleted{topic_ids_["news"], "news"}},
-                 [](Result<metadata::ApplyResults>) {});
+                 [](const Result<metadata::ApplyResults>&) {});
   EXPECT_EQ(committed("g", "news", 0), nullptr);
   EXPECT_EQ(committed("g", "sports", 0)->offset, 2);
   EXPECT_THAT(await(groups_->commit(commit_of("g", "news", {{0, 1}}))).partitions,

@@ -96,7 +96,7 @@ ErrorCode Group::validate_sync(const SyncRequest& request) const {
   return ErrorCode::none;
 }
 
-void Group::sync(SyncRequest request, GroupToken token, GroupTime, GroupEffects& effects) {
+void Group::sync(const SyncRequest& request, GroupToken token, GroupTime, GroupEffects& effects) {
   if (ErrorCode error = validate_sync(request); error != ErrorCode::none) {
     effects.push_back(SyncReply{token, SyncResult{error, {}, {}, {}}});
     return;

@@ -37,7 +37,7 @@ class Group {
   /// JoinGroup. Answered at once or when the rebalance ends.
   void join(JoinRequest request, GroupToken token, GroupTime now, GroupEffects& effects);
   /// SyncGroup. Answered at once, or when the leader's assignment is durable.
-  void sync(SyncRequest request, GroupToken token, GroupTime now, GroupEffects& effects);
+  void sync(const SyncRequest& request, GroupToken token, GroupTime now, GroupEffects& effects);
   /// Heartbeat. The answer is the error code.
   ErrorCode heartbeat(const std::string& member_id,
                       const std::optional<std::string>& group_instance_id, std::int32_t generation,

@@ -120,7 +120,7 @@ void Walk::sync(Client& client) {
   client.waiting = token;
   client.doing = Client::Doing::syncing;
   open_[token] = &client;
-  group_->sync(std::move(request), token, now(), effects_);
+  group_->sync(request, token, now(), effects_);
 }
 
 void Walk::heartbeat(Client& client) {

@@ -14,8 +14,10 @@ namespace chronik::broker {
 namespace detail {
 
 inline Detached fulfil(Task<void> task, std::promise<void>* done) {
-  co_await std::move(task);
-  { Task<void> ended = std::move(task); }
+  {
+    Task<void> running = std::move(task);
+    co_await std::move(running);
+  }
   done->set_value();
 }
 
