@@ -24,7 +24,7 @@ struct Founder {
   BrokerId node = 0;
   Uuid directory;
 
-  auto operator<=>(const Founder&) const = default;
+  auto operator<=>(const Founder&) const = default;  // NOLINT(modernize-use-nullptr): its slip
 };
 
 /// Kept in the file chronik.stamp.

@@ -18,7 +18,7 @@ class AbuseTest : public testing::Test {
   }
 
   /// A good request, then `bad`, then a good one: the first is answered, then it ends.
-  void expect_refused(ByteView bad, CloseReason reason, NetOptions options = {}) {
+  void expect_refused(ByteView bad, CloseReason reason, const NetOptions& options = {}) {
     TestServer server(1, options);
     TestClient client = server.connect();
     Bytes all = heartbeat_frame(1);
@@ -263,6 +263,7 @@ TEST_F(AbuseTest, TooManyConnectionsAreRefused) {
   options.connections.per_ip_max = 3;
   TestServer server(2, options);
   std::vector<TestClient> clients;
+  clients.reserve(3);
   for (int i = 0; i < 3; ++i) clients.push_back(server.connect());
   server.await_connections(3);
   TestClient refused = server.connect();
@@ -299,6 +300,7 @@ TEST_F(AbuseTest, NoFileDescriptorsLeft) {
     fillers.pop_back();
   }
   std::vector<TestClient> late;
+  late.reserve(4);
   for (int i = 0; i < 4; ++i) late.push_back(server.connect());
   int shed = 0;
   for (TestClient& client : late) {

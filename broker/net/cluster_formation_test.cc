@@ -58,7 +58,7 @@ struct Node {
 };
 
 /// All hear all, again and again, until nothing changes.
-void settle(std::vector<Node*> nodes) {
+void settle(const std::vector<Node*>& nodes) {
   for (int round = 0; round < 5; ++round) {
     for (Node* node : nodes) {
       for (Node* other : nodes) {

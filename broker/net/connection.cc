@@ -205,7 +205,7 @@ bool Connection::take_announced_frame() {
   }
   if (static_cast<std::size_t>(length) >= BufferPool::pooled_bytes_min) set_.memory_used();
   std::optional<SharedBytes> frame = reader_.accept(set_.pool());
-  if (frame) on_frame(std::move(*frame));
+  if (frame) on_frame(*frame);
   return true;
 }
 
@@ -214,7 +214,7 @@ void Connection::on_granted(Budget::Units units) {
   set_.mark(*this);
 }
 
-void Connection::on_frame(SharedBytes frame) {
+void Connection::on_frame(const SharedBytes& frame) {
   ++frames_;
   auto request = std::make_unique<Request>(set_.broker(), set_.shard(), info_);
   request->units = std::move(units_);
@@ -378,7 +378,7 @@ void Connection::send_reply(Request& request) {
     case Reply::Kind::response:
       output_.add_copy(ByteView(reply.header, reply.header_size));
       output_.add(std::move(reply.bytes));
-      output_.add(std::move(reply.chain));
+      output_.add(reply.chain);
       return;
     case Reply::Kind::nothing:
       return;

@@ -65,7 +65,7 @@ class Connection final : private Budget::Waiter {
   void on_end_of_stream();
   void process_input();
   bool take_announced_frame();
-  void on_frame(SharedBytes frame);
+  void on_frame(const SharedBytes& frame);
   bool check_request(const ApiEntry* entry, protocol::HeaderStatus status,
                      const protocol::RequestHeader& header, std::size_t size);
   void watch_frame();

@@ -102,6 +102,7 @@ TEST(BufferPoolTest, ReleasedMemoryIsUsedAgainAndTrimmed) {
   pool.trim();
   EXPECT_EQ(pool.free_bytes(), 0u);
   std::vector<SharedBytes> many;
+  many.reserve(20);
   for (int i = 0; i < 20; ++i) many.push_back(pool.take(1'000'000));
   many.clear();
   EXPECT_LE(pool.free_bytes(), 4u << 20);

@@ -34,7 +34,7 @@ void OutputQueue::add(Bytes bytes) {
   parts_.emplace_back(std::move(bytes));
 }
 
-void OutputQueue::add(ByteChain chain) {
+void OutputQueue::add(const ByteChain& chain) {
   for (const ByteChain::Part& part : chain.parts()) {
     if (const auto* bytes = std::get_if<SharedBytes>(&part)) {
       add(*bytes);

@@ -24,7 +24,7 @@ class OutputQueue {
   void add_copy(ByteView bytes);
   void add(Bytes bytes);
   void add(SharedBytes bytes);
-  void add(ByteChain chain);
+  void add(const ByteChain& chain);
 
   bool empty() const { return size_ == 0; }
   /// Bytes to send, those of file ranges included.

@@ -42,13 +42,13 @@ TEST(OutputQueueTest, BytesLeaveInOrderHoweverTheyAreTaken) {
         case 2: {
           ByteChain chain;
           chain.append(SharedBytes::adopt(std::move(piece)));
-          queue.add(std::move(chain));
+          queue.add(chain);
           break;
         }
         case 3: {
           ByteChain chain;
           chain.append(FileRange{file, 0, size});
-          queue.add(std::move(chain));
+          queue.add(chain);
           break;
         }
       }

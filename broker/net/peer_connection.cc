@@ -50,11 +50,12 @@ void PeerConnection::start(int fd) {
   }
 }
 
-bool PeerConnection::send(PeerFrameKind kind, ByteChain payload, std::uint64_t queued_bytes_max) {
+bool PeerConnection::send(PeerFrameKind kind, const ByteChain& payload,
+                          std::uint64_t queued_bytes_max) {
   if (closed_ || stage_ == Stage::refused) return false;
   if (output_.size() + peer_head_bytes + payload.size() > queued_bytes_max) return false;
   output_.add_copy(peer_frame_head(kind, payload));
-  output_.add(std::move(payload));
+  output_.add(payload);
   spoke_ = true;
   owner_.mark(*this);
   return true;

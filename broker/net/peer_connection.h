@@ -81,7 +81,7 @@ class PeerConnection {
   void start(int fd);
   /// Queues a frame; false, without effect, when more than `queued_bytes_max` would wait. It leaves
   /// at the end of the turn, with all others of it.
-  bool send(PeerFrameKind kind, ByteChain payload, std::uint64_t queued_bytes_max);
+  bool send(PeerFrameKind kind, const ByteChain& payload, std::uint64_t queued_bytes_max);
   std::uint64_t queued_bytes() const { return output_.size(); }
   /// Whether a frame was queued since this was last asked.
   bool take_spoke() { return std::exchange(spoke_, false); }

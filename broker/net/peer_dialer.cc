@@ -60,10 +60,11 @@ void PeerDialer::stop() {
 
 void PeerDialer::dial() {
   dialed_at_ = shard_.now();
-  resolver_.resolve(address_.host, address_.port,
-                    [this, life = std::weak_ptr<int>(life_)](PeerResolver::Addresses addresses) {
-                      if (!life.expired() && !stopped_) on_addresses(addresses);
-                    });
+  resolver_.resolve(
+      address_.host, address_.port,
+      [this, life = std::weak_ptr<int>(life_)](const PeerResolver::Addresses& addresses) {
+        if (!life.expired() && !stopped_) on_addresses(addresses);
+      });
 }
 
 void PeerDialer::on_addresses(const PeerResolver::Addresses& addresses) {

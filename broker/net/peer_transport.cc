@@ -126,7 +126,7 @@ void PeerTransport::send(NodeId to, ByteChain frame) {
     }
     return;
   }
-  if (connection->send(PeerFrameKind::message, std::move(frame), options_.queued_bytes_max)) {
+  if (connection->send(PeerFrameKind::message, frame, options_.queued_bytes_max)) {
     metrics_.messages_sent.add();
     return;
   }

@@ -33,7 +33,7 @@ class HeardOfPeers {
   PeerEvents hooks() {
     return {.node_up = [this](NodeId node) { add("up", node); },
             .node_down = [this](NodeId node) { add("down", node); },
-            .frame = [this](NodeId from, SharedBytes frame) { add_message(from, frame); },
+            .frame = [this](NodeId from, const SharedBytes& frame) { add_message(from, frame); },
             .node_changed = [this](NodeId node) { add("changed", node); }};
   }
   /// Waits until `condition` of this object holds; false when patience runs out.

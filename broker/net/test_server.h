@@ -156,7 +156,7 @@ inline Task<protocol::FetchResponse> test_fetch(RequestContext& context,
 
 class TestServer {
  public:
-  explicit TestServer(std::uint32_t shard_count = 1, NetOptions options = {})
+  explicit TestServer(std::uint32_t shard_count = 1, const NetOptions& options = {})
       : shards_(shard_count, clock_, 1),
         entries_{api_entry<test_produce>({.advertised_min = 0, .pipelined = true}),
                  api_entry<test_fetch>(), api_entry<test_heartbeat>(), api_versions_entry()},
