@@ -74,6 +74,20 @@ bool is_silent(std::string_view variable) {
                      [&](std::string_view prefix) { return variable.starts_with(prefix); });
 }
 
+/// Kubernetes tells a container of the services beside it; of one that is named chronik-0 with
+/// CHRONIK_0_SERVICE_HOST, CHRONIK_0_SERVICE_PORT_CLIENTS, CHRONIK_0_PORT=tcp://10.0.0.1:9092,
+/// CHRONIK_0_PORT_9092_TCP_ADDR and their like.
+bool tells_of_a_service(std::string_view variable, std::string_view value) {
+  constexpr std::string_view with_number = "_PORT_";
+  if (variable.ends_with("_SERVICE_HOST")) return true;
+  if (variable.find("_SERVICE_PORT") != std::string_view::npos) return true;
+  if (variable.ends_with("_PORT") && value.find("://") != std::string_view::npos) return true;
+  const std::size_t at = variable.find(with_number);
+  if (at == std::string_view::npos) return false;
+  const std::string_view number = variable.substr(at + with_number.size());
+  return !number.empty() && number.front() >= '0' && number.front() <= '9';
+}
+
 Error unknown(std::string_view variable, std::string_view value, std::string_view key) {
   const std::string_view nearest = broker_settings().nearest(key);
   return Error{Errc::invalid_argument,
@@ -112,6 +126,7 @@ class Scan {
   };
 
   Result<> take_own(const std::string& variable, const std::string& value) {
+    if (tells_of_a_service(variable, value)) return {};
     const std::string key = key_of(std::string_view(variable).substr(8));
     const std::string own_key = "chronik." + key;
     if (find_broker_setting(own_key) != nullptr) {

@@ -2,9 +2,10 @@
 // CHRONIK_SHARDS chronik.shards; KAFKA_CFG_* and KAFKA_* as the images of Kafka read them, so that
 // their compose files work. An underscore is a dot, two are an underscore, three a dash. Pure.
 //
-// A CHRONIK_ or KAFKA_CFG_ variable must name a setting. Among KAFKA_ variables many are for Java
-// and for start scripts (KAFKA_HEAP_OPTS), and Kubernetes adds its own (KAFKA_PORT_9092_TCP): those
-// that name no setting are left out with a warning, unless they look like one misspelt.
+// A CHRONIK_ or KAFKA_CFG_ variable must name a setting, unless it is one by which Kubernetes tells
+// of a service (CHRONIK_SERVICE_HOST). Among KAFKA_ variables many are for Java and for start
+// scripts (KAFKA_HEAP_OPTS), and Kubernetes adds its own (KAFKA_PORT_9092_TCP): those that name no
+// setting are left out with a warning, unless they look like one misspelt.
 #pragma once
 
 #include <string>

@@ -295,6 +295,26 @@ TEST(StartConfig, AMistakeInTheEnvironmentIsOneLine) {
             "KAFKA_NUM_PARTITIONS: num.partitions=x: Not a number of type INT");
 }
 
+// A service with the name of the program: each of these stopped the start.
+TEST(StartConfig, WhatKubernetesTellsOfAServiceNamedChronikIsNoSetting) {
+  StartSources sources;
+  sources.environment = {{"CHRONIK_SERVICE_HOST", "10.0.0.1"},
+                         {"CHRONIK_SERVICE_PORT", "9092"},
+                         {"CHRONIK_0_SERVICE_PORT_CLIENTS", "9092"},
+                         {"CHRONIK_PORT", "tcp://10.0.0.1:9092"},
+                         {"CHRONIK_PORT_9092_TCP", "tcp://10.0.0.1:9092"},
+                         {"CHRONIK_PORT_9092_TCP_PROTO", "tcp"},
+                         {"CHRONIK_PORT_9092_TCP_PORT", "9092"},
+                         {"CHRONIK_0_PORT_9092_TCP_ADDR", "10.0.0.1"}};
+  const auto config = read_start_config(sources);
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_THAT(config->warnings, IsEmpty());
+  sources.environment = {{"CHRONIK_PORT", "9092"}};
+  EXPECT_EQ(read_start_config(sources).value().warnings.size(), 1u) << "somebody's own";
+  sources.environment = {{"CHRONIK_SERVICE", "x"}};
+  EXPECT_FALSE(read_start_config(sources));
+}
+
 TEST(StartConfig, ForeignKafkaVariablesAreLeftOutWithAWarning) {
   StartSources sources;
   sources.environment = {{"KAFKA_SOMETHING_OF_OURS", "1"}, {"CLUSTER_ID", "production"}};
