@@ -13,6 +13,8 @@ namespace chronik::broker::cli {
 namespace {
 
 constexpr OptionSpec serve_options[] = {{"--config", "FILE", "A .properties file with settings"}};
+constexpr OptionSpec health_options[] = {
+    {"--config", "FILE", "The .properties file that the broker was started with"}};
 constexpr OperandSpec list_operands[] = {
     {"PART", "Only settings that have this in their name", false}};
 constexpr OptionSpec list_options[] = {
@@ -32,6 +34,11 @@ constexpr OptionSpec verify_options[] = {{"--records", "", "Decompress and read 
 constexpr Verb verbs[] = {
     {"serve", "Run a broker", {}, serve_options, true},
     {"dev", "Run a broker on 127.0.0.1:9092 with its data in your state directory", {}, {}, true},
+    {"health",
+     "Ask the broker that runs with these settings whether it answers; exit code 1: no",
+     {},
+     health_options,
+     true},
     {"config list", "Print every setting: its type, default and meaning", list_operands,
      list_options},
     {"log dump", "Print the batches that lie in a data directory; exit code 1 on damage",
@@ -82,11 +89,12 @@ Command log_command_of(const VerbArguments& arguments) {
 
 Command command_of(VerbArguments arguments) {
   const std::string_view name = arguments.verb->name;
-  if (name == "serve" || name == "dev") {
+  if (name == "serve" || name == "dev" || name == "health") {
     ServeCommand command{
         .config_file = {}, .flags = std::move(arguments.settings), .dev = name == "dev"};
     const auto config = arguments.options.find("--config");
     if (config != arguments.options.end()) command.config_file = config->second;
+    if (name == "health") return HealthCommand{std::move(command)};
     return command;
   }
   if (name.starts_with("log ")) return log_command_of(arguments);

@@ -25,6 +25,11 @@ struct ServeCommand {
   bool dev = false;
 };
 
+/// Asks the broker that `serve` would be with the same file and settings.
+struct HealthCommand {
+  ServeCommand broker;
+};
+
 struct ConfigListCommand {
   std::string part;  // names that contain it
   bool properties = false;
@@ -36,8 +41,8 @@ struct PrintCommand {
   int code = exit_fine;
 };
 
-using Command = std::variant<ServeCommand, ConfigListCommand, LogDumpCommand, LogVerifyCommand,
-                             LogRepairCommand, PrintCommand>;
+using Command = std::variant<ServeCommand, HealthCommand, ConfigListCommand, LogDumpCommand,
+                             LogVerifyCommand, LogRepairCommand, PrintCommand>;
 
 /// `arguments` without the program's name.
 Command parse_command_line(const std::vector<std::string>& arguments);

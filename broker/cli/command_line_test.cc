@@ -32,6 +32,13 @@ TEST(CommandLine, DevTakesSettings) {
   EXPECT_THAT(command.flags, ElementsAre("--listeners=PLAINTEXT://:1"));
 }
 
+TEST(CommandLine, HealthTakesWhatServeTakes) {
+  const auto command = std::get<HealthCommand>(
+      parse_command_line({"health", "--config", "a.properties", "--listeners=PLAINTEXT://:1"}));
+  EXPECT_EQ(command.broker.config_file, "a.properties");
+  EXPECT_THAT(command.broker.flags, ElementsAre("--listeners=PLAINTEXT://:1"));
+}
+
 TEST(CommandLine, ConfigListTakesAPartOfAName) {
   EXPECT_EQ(std::get<ConfigListCommand>(parse_command_line({"config", "list"})).part, "");
   const auto list = std::get<ConfigListCommand>(
@@ -63,6 +70,7 @@ TEST(CommandLine, HelpIsEverywhere) {
                                                     {"-h"},
                                                     {"serve", "--help"},
                                                     {"dev", "-h"},
+                                                    {"health", "--help"},
                                                     {"config", "--help"},
                                                     {"log", "--help"},
                                                     {"log", "dump", "--help"},

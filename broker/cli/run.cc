@@ -1,8 +1,11 @@
 #include "broker/cli/run.h"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <ostream>
 
 #include "base/log.h"
+#include "broker/cli/health.h"
 #include "broker/settings/reference.h"
 
 namespace chronik::broker::cli {
@@ -27,6 +30,25 @@ class Runner {
     set_log_level(start->settings.log_level);
     for (const std::string& warning : start->config.warnings) log_warn(warning);
     return world_.programs.serve(std::move(start).value(), command.dev);
+  }
+
+  int operator()(const HealthCommand& command) {
+    const Result<Start> start = read_start(command.broker, world_.environment, world_.disk);
+    if (!start) {
+      world_.console.err << "chronik: " << start.error().message << "\n";
+      return exit_misused;
+    }
+    const Listener& listener = start->settings.listeners.front();
+    const std::string host = local_host(listener);
+    const std::string address = fmt::format("{}:{}", host, listener.port);
+    const Result<void> answered = ask_health(host, listener.port, health_limit);
+    if (answered) {
+      world_.console.out << "the broker on " << address << " answers\n";
+      return exit_fine;
+    }
+    world_.console.err << "chronik: no broker answers on " << address << ": "
+                       << answered.error().message << "\n";
+    return exit_failed;
   }
 
   int operator()(const ConfigListCommand& command) {
