@@ -36,11 +36,16 @@ Errc code_of(int error) {
   }
 }
 
+/// What one has to know beside the system's words.
+std::string hint(int error) {
+  if (error == EMFILE || error == ENFILE) return "; raise the limit (ulimit -n, LimitNOFILE=)";
+  if (error == EACCES || error == EPERM) return fmt::format(" to user {}", ::geteuid());
+  return {};
+}
+
 Error failure(std::string_view what, const std::string& path, int error) {
-  const bool starved = error == EMFILE || error == ENFILE;
-  return {code_of(error),
-          fmt::format("cannot {} {}: {}{}", what, path, std::generic_category().message(error),
-                      starved ? "; raise the limit (ulimit -n, LimitNOFILE=)" : "")};
+  return {code_of(error), fmt::format("cannot {} {}: {}{}", what, path,
+                                      std::generic_category().message(error), hint(error))};
 }
 
 /// Of a sync: whatever the system calls it, what was written may be lost. Nothing that passes.
