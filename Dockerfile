@@ -19,7 +19,7 @@ RUN apt-get update && \
     apt-get install -y --no-install-recommends libisal2 libspdlog1.10 libfmt9 zlib1g libsnappy1v5 libzstd1 liblz4-1 \
       libxxhash0 libre2-9 libstdc++6 && \
     rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/apt /var/log/dpkg.log && \
-    useradd --system --uid 10001 --user-group --home-dir /var/lib/chronik --shell /usr/sbin/nologin chronik && \
+    useradd --no-log-init --uid 10001 --user-group --home-dir /var/lib/chronik --shell /usr/sbin/nologin chronik && \
     install -d -o chronik -g chronik /var/lib/chronik
 COPY configs/standalone.properties /etc/chronik/broker.properties
 COPY --from=build /chronik /usr/local/bin/chronik

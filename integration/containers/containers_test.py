@@ -80,7 +80,7 @@ class OneContainer(unittest.TestCase):
         self.assertLess(took, STOP_MAX)
         self.assertEqual(first.exit_code(), 0, first.log())
         self.assertIn("stopped", first.log().splitlines()[-1])
-        docker("rm", first.id)
+        first.remove()
 
         second = self.published("--volume", f"{volume}:{DATA}")
         self.start(second)
@@ -128,10 +128,24 @@ class OneContainer(unittest.TestCase):
         container.docker("kill", "--signal=CONT")
         container.wait_for_health("healthy")
 
-    def refused(self, *options):
+    def test_a_node_that_waits_for_the_others(self):
+        """It cannot serve without a majority; it is not healthy, and still ends when it is told to."""
+        nodes = "CHRONIK_CLUSTER_NODES=1@chronik-1:9192,2@chronik-2:9192,3@chronik-3:9192"
+        quick = ("--health-interval=300ms", "--health-retries=1", "--health-start-period=0s")
+        container = self.published("--hostname", "chronik-2", "--env", nodes, *quick)
+        container.docker("start")
+        container.wait_for_health("unhealthy")
+        self.assertLess(container.stop(), STOP_MAX)
+        self.assertEqual(container.exit_code(), 0, container.log())
+
+    def test_a_node_of_a_cluster_without_a_number(self):
+        line = self.refused("--env", "CHRONIK_CLUSTER_NODES=1@chronik-1:9192,2@chronik-2:9192", code=2)
+        self.assertTrue(line.startswith("chronik: node.id is not set, and the host name "), line)
+
+    def refused(self, *options, code=1):
         """What it says when it does not start."""
         done = engine.run("docker", "run", "--rm", *options, IMAGE, check=False)
-        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.returncode, code, done.stderr)
         lines = (done.stdout + done.stderr).splitlines()
         self.assertEqual(len(lines), 1, lines)
         return lines[0]

@@ -115,6 +115,7 @@ class Container:
 
     def __init__(self, made):
         self.id = made
+        self.removed = False
 
     def docker(self, verb, *arguments, **options):
         return docker(verb, *arguments, self.id, **options)
@@ -154,4 +155,6 @@ class Container:
         return whole.timestamp() + float("0." + fraction)
 
     def remove(self):
-        self.docker("rm", "--force", "--volumes")
+        if not self.removed:
+            self.docker("rm", "--force", "--volumes")
+            self.removed = True
