@@ -144,9 +144,11 @@ class OneContainer(unittest.TestCase):
 
     def refused(self, *options, code=1):
         """What it says when it does not start."""
-        done = engine.run("docker", "run", "--rm", *options, IMAGE, check=False)
-        self.assertEqual(done.returncode, code, done.stderr)
-        lines = (done.stdout + done.stderr).splitlines()
+        container = self.create(*options)
+        container.docker("start")
+        eventually(lambda: not container.inspect(".State.Running"), "its end", STOP_MAX)
+        self.assertEqual(container.exit_code(), code, container.log())
+        lines = container.log().splitlines()
         self.assertEqual(len(lines), 1, lines)
         return lines[0]
 
