@@ -31,6 +31,12 @@ constexpr OptionSpec dump_options[] = {
     {"--preview", "BYTES", "Print keys and values up to so many bytes (64)"}};
 constexpr OptionSpec verify_options[] = {{"--records", "", "Decompress and read each record too"}};
 
+constexpr OperandSpec metadata_operands[] = {
+    {"DIR", "The data directory of a node that does not run", true}};
+constexpr OptionSpec metadata_options[] = {
+    {"--at", "INDEX", "After this entry of the metadata log; else after the last committed one"},
+    {"--hash", "", "Only the line with the position and the hash"}};
+
 constexpr Verb verbs[] = {
     {"serve", "Run a broker", {}, serve_options, true},
     {"dev", "Run a broker on 127.0.0.1:9092 with its data in your state directory", {}, {}, true},
@@ -49,6 +55,9 @@ constexpr Verb verbs[] = {
      "Give up what lies behind the first damage of a partition, keeping a copy beside it",
      partition_operands,
      {}},
+    {"metadata dump",
+     "Print the metadata that a data directory holds, and a hash to compare nodes by",
+     metadata_operands, metadata_options},
 };
 
 PrintCommand print(std::string text, int code) {
@@ -87,6 +96,18 @@ Command log_command_of(const VerbArguments& arguments) {
                exit_misused);
 }
 
+Command metadata_command_of(const VerbArguments& arguments) {
+  MetadataDumpCommand command{arguments.operands[0], std::nullopt,
+                              arguments.options.contains("--hash")};
+  const auto at = arguments.options.find("--at");
+  if (at == arguments.options.end()) return command;
+  if (read_number(arguments, "--at", command.at)) return command;
+  return print(fmt::format("chronik: --at: {} is no number from 0 on; see `chronik metadata dump "
+                           "--help`",
+                           at->second),
+               exit_misused);
+}
+
 Command command_of(VerbArguments arguments) {
   const std::string_view name = arguments.verb->name;
   if (name == "serve" || name == "dev" || name == "health") {
@@ -98,6 +119,7 @@ Command command_of(VerbArguments arguments) {
     return command;
   }
   if (name.starts_with("log ")) return log_command_of(arguments);
+  if (name == "metadata dump") return metadata_command_of(arguments);
   CHECK(name == "config list");
   return ConfigListCommand{
       .part = arguments.operands.empty() ? std::string() : arguments.operands[0],

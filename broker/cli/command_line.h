@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/cli/log_commands.h"
+#include "broker/cli/metadata_commands.h"
 
 namespace chronik::broker::cli {
 
@@ -41,8 +42,9 @@ struct PrintCommand {
   int code = exit_fine;
 };
 
-using Command = std::variant<ServeCommand, HealthCommand, ConfigListCommand, LogDumpCommand,
-                             LogVerifyCommand, LogRepairCommand, PrintCommand>;
+using Command =
+    std::variant<ServeCommand, HealthCommand, ConfigListCommand, LogDumpCommand, LogVerifyCommand,
+                 LogRepairCommand, MetadataDumpCommand, PrintCommand>;
 
 /// `arguments` without the program's name.
 Command parse_command_line(const std::vector<std::string>& arguments);

@@ -65,6 +65,17 @@ TEST(CommandLine, LogCommandsTakeADirectory) {
   EXPECT_EQ(std::get<LogRepairCommand>(parse_command_line({"log", "repair", "d"})).directory, "d");
 }
 
+TEST(CommandLine, MetadataDumpTakesAPlaceInTheLog) {
+  const auto dump = std::get<MetadataDumpCommand>(
+      parse_command_line({"metadata", "dump", "--at=17", "--hash", "/data"}));
+  EXPECT_EQ(dump.directory, "/data");
+  EXPECT_EQ(dump.at, 17);
+  EXPECT_TRUE(dump.hash_only);
+  const auto plain = std::get<MetadataDumpCommand>(parse_command_line({"metadata", "dump", "d"}));
+  EXPECT_FALSE(plain.at.has_value());
+  EXPECT_FALSE(plain.hash_only);
+}
+
 TEST(CommandLine, HelpIsEverywhere) {
   for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--help"},
                                                     {"-h"},
@@ -76,6 +87,7 @@ TEST(CommandLine, HelpIsEverywhere) {
                                                     {"log", "dump", "--help"},
                                                     {"log", "verify", "--help"},
                                                     {"log", "repair", "--help"},
+                                                    {"metadata", "dump", "--help"},
                                                     {"config", "list", "--help"}}) {
     const PrintCommand help = printed(arguments);
     EXPECT_EQ(help.code, exit_fine);
@@ -129,6 +141,8 @@ TEST(CommandLine, AMistakeIsOneLineThatPointsToHelp) {
        "chronik: --from: x is no number from 0 on; see `chronik log dump --help`"},
       {{"log", "dump", "--preview", "-1", "d"},
        "chronik: --preview: -1 is no number from 0 on; see `chronik log dump --help`"},
+      {{"metadata", "dump", "--at=end", "d"},
+       "chronik: --at: end is no number from 0 on; see `chronik metadata dump --help`"},
       {{"config", "list", "--properties=1"},
        "chronik: --properties: takes no value; see `chronik config list --help`"},
   };

@@ -2,10 +2,10 @@
 // they find is decided in wal/log_dump.h, log_verify.h and log_repair.h; here is how it is told.
 #pragma once
 
-#include <iosfwd>
 #include <string>
 
 #include "base/file.h"
+#include "broker/cli/data_directory.h"
 #include "wal/log_dump.h"
 #include "wal/log_verify.h"
 
@@ -23,13 +23,6 @@ struct LogVerifyCommand {
 
 struct LogRepairCommand {
   std::string directory;
-};
-
-/// Where a command writes: findings to `out`; mistakes, notes and how far it is to `err`.
-struct Console {
-  std::ostream& out;
-  std::ostream& err;
-  bool err_is_terminal = false;  // then long work shows how far it is
 };
 
 /// Each gives the exit code: exit_failed when it met damage (repair: when it could not mend it).

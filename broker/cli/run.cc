@@ -74,6 +74,9 @@ class Runner {
   int operator()(const LogRepairCommand& command) {
     return repair_log(command, world_.disk, world_.console);
   }
+  int operator()(const MetadataDumpCommand& command) {
+    return dump_metadata(command, world_.disk, world_.console);
+  }
 
  private:
   const Surroundings& world_;

@@ -165,6 +165,18 @@ TEST_F(Run, LogCommandsSayThatABrokerIsRunning) {
   EXPECT_EQ(run({"log", "repair", "/data/t-0"}), exit_failed);
 }
 
+TEST_F(Run, MetadataDumpOfNoDataDirectoryFailsInOneLine) {
+  EXPECT_EQ(run({"metadata", "dump", "/nowhere"}), exit_failed);
+  EXPECT_EQ(err_, "chronik: /nowhere: no data directory of a broker: there is no __meta-0 in it\n");
+  ASSERT_TRUE(disk_.make_directories("/data/__meta-0"));
+  for (const char* path : {"/data", "/data/__meta-0"}) {
+    EXPECT_EQ(run({"metadata", "dump", path}), exit_fine);
+    EXPECT_THAT(out_, StartsWith("index=0 term=-1 committed=0 last_index=0 hash="));
+    EXPECT_EQ(run({"metadata", "dump", path, "--at", "1"}), exit_failed);
+    EXPECT_THAT(err_, HasSubstr("there is no image after entry 1"));
+  }
+}
+
 TEST_F(Run, HelpGoesToOutAndMistakesToErr) {
   EXPECT_EQ(run({"--help"}), exit_fine);
   EXPECT_THAT(out_, HasSubstr("Usage: "));

@@ -120,17 +120,18 @@ StateFile::StateFile(Disk& disk, std::string directory, GroupId group)
       path_(directory_ + "/" + state_file_name),
       group_(group) {}
 
-Result<std::optional<ReplicaState>> StateFile::load() {
-  Result<std::shared_ptr<File>> opened = disk_.open(path_, OpenMode::read_write);
-  if (!opened && opened.error().code == Errc::not_found) return std::optional<ReplicaState>{};
-  if (!opened) return std::move(opened).error();
-  file_ = std::move(*opened);
-  // What a process that died left in the page cache becomes a promise when it is read.
-  TRY(file_->sync_data());
-  Bytes bytes(file_bytes);
-  TRY_ASSIGN(const std::size_t size, file_->read_at(0, MutableByteView(bytes)));
-  std::optional<ReadCopy> newest;
+/// What the bytes of the file say.
+struct StateFile::Found {
+  std::uint64_t sequence = 0;
+  ReplicaState state;
   bool mend = false;  // something is not as a whole write leaves it
+};
+
+Result<StateFile::Found> StateFile::read(File& file) const {
+  Bytes bytes(file_bytes);
+  TRY_ASSIGN(const std::size_t size, file.read_at(0, MutableByteView(bytes)));
+  std::optional<ReadCopy> newest;
+  bool mend = false;
   for (std::size_t slot = 0; slot < 2; ++slot) {
     bool readable = false;
     std::uint64_t of_slot = 0;
@@ -168,9 +169,28 @@ Result<std::optional<ReplicaState>> StateFile::load() {
         fmt::format("{} belongs to group {}, not to {}: files of two directories were mixed", path_,
                     newest->group.to_string(), group_.to_string())};
   }
-  sequence_ = newest->sequence;
-  for (int slot = 0; mend && slot < 2; ++slot) TRY(save(newest->state));
-  return std::optional<ReplicaState>(std::move(newest->state));
+  return Found{newest->sequence, std::move(newest->state), mend};
+}
+
+Result<std::optional<ReplicaState>> StateFile::load() {
+  Result<std::shared_ptr<File>> opened = disk_.open(path_, OpenMode::read_write);
+  if (!opened && opened.error().code == Errc::not_found) return std::optional<ReplicaState>{};
+  if (!opened) return std::move(opened).error();
+  file_ = std::move(*opened);
+  // What a process that died left in the page cache becomes a promise when it is read.
+  TRY(file_->sync_data());
+  TRY_ASSIGN(Found found, read(*file_));
+  sequence_ = found.sequence;
+  for (int slot = 0; found.mend && slot < 2; ++slot) TRY(save(found.state));
+  return std::optional<ReplicaState>(std::move(found.state));
+}
+
+Result<std::optional<ReplicaState>> StateFile::look() const {
+  const Result<std::shared_ptr<File>> opened = disk_.open(path_, OpenMode::read);
+  if (!opened && opened.error().code == Errc::not_found) return std::optional<ReplicaState>{};
+  if (!opened) return opened.error();
+  TRY_ASSIGN(Found found, read(**opened));
+  return std::optional<ReplicaState>(std::move(found.state));
 }
 
 Result<void> StateFile::save(const ReplicaState& state) {

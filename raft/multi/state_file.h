@@ -47,6 +47,8 @@ class StateFile {
   /// are damaged: a vote may be lost; the message names the file and the ways out),
   /// invalid_argument (another group's), unsupported (a newer build's), io.
   Result<std::optional<ReplicaState>> load();
+  /// The same for those who look from outside: changes nothing, and promises nothing.
+  Result<std::optional<ReplicaState>> look() const;
   /// Makes directory, the name that says whose it is, and file as needed; all of it and the state
   /// are durable on return. Errors: io, no_space.
   Result<void> save(const ReplicaState& state);
@@ -59,6 +61,8 @@ class StateFile {
     std::uint64_t position = 0;
     Bytes copy;  // goes there twice
   };
+  struct Found;
+  Result<Found> read(File& file) const;
   Result<void> create(const ReplicaState& state);
   /// The next slot in turn.
   Slot next(const ReplicaState& state);
