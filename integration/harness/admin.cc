@@ -46,7 +46,7 @@ std::vector<T*> raw(std::vector<Owned<T>>& owned) {
 }  // namespace
 
 Admin::Admin(const std::string& bootstrap)
-    : handle_(make_client(RD_KAFKA_PRODUCER, make_conf(bootstrap, {}))) {}
+    : bootstrap_(bootstrap), handle_(make_client(RD_KAFKA_PRODUCER, make_conf(bootstrap, {}))) {}
 
 /// `call(options, queue)` starts the request; the result event is returned.
 template <class Call>
@@ -55,6 +55,7 @@ auto Admin::run(rd_kafka_admin_op_t operation, Call call) {
                                                &rd_kafka_AdminOptions_destroy);
   char text[256];
   rd_kafka_AdminOptions_set_request_timeout(options.get(), patience_ms, text, sizeof(text));
+  if (through_ >= 0) rd_kafka_AdminOptions_set_broker(options.get(), through_, text, sizeof(text));
   const Owned<rd_kafka_queue_t> queue(rd_kafka_queue_new(handle_.get()), &rd_kafka_queue_destroy);
   call(options.get(), queue.get());
   Owned<rd_kafka_event_t> event(rd_kafka_queue_poll(queue.get(), 2 * patience_ms),
@@ -292,6 +293,14 @@ Outcome Admin::delete_group(const std::string& group) {
 }
 
 std::vector<PartitionOffset> Admin::committed(const std::string& group) {
+  // Where the coordinator is another one meanwhile, librdkafka 2.0.2 crashes in a client that has
+  // no group.
+  Admin member(bootstrap_);
+  member.handle_ = make_client(RD_KAFKA_CONSUMER, make_conf(bootstrap_, {{"group.id", group}}));
+  return member.list_offsets(group);
+}
+
+std::vector<PartitionOffset> Admin::list_offsets(const std::string& group) {
   const Owned<rd_kafka_ListConsumerGroupOffsets_t> item(
       rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), nullptr),
       &rd_kafka_ListConsumerGroupOffsets_destroy);

@@ -52,6 +52,8 @@ struct GroupDescription {
 class Admin {
  public:
   explicit Admin(const std::string& bootstrap);
+  /// From now on requests go to this node; else to the controller, as it is usual.
+  void go_through(std::int32_t node) { through_ = node; }
 
   std::vector<Outcome> create_topics(const std::vector<NewTopic>& topics);
   Outcome create_topic(const NewTopic& topic) { return create_topics({topic}).front(); }
@@ -83,7 +85,11 @@ class Admin {
   std::map<std::string, ConfigEntry> describe_config(rd_kafka_ResourceType_t type,
                                                      const std::string& name);
 
+  std::vector<PartitionOffset> list_offsets(const std::string& group);
+
+  std::string bootstrap_;
   ClientHandle handle_;
+  std::int32_t through_ = -1;
 };
 
 }  // namespace chronik::integration

@@ -89,14 +89,14 @@ BrokerProcess::BrokerProcess(Settings settings) : BrokerProcess(NotStarted{}, st
   start();
 }
 
-BrokerProcess::BrokerProcess(NotStarted, Settings settings) : settings_(std::move(settings)) {
+BrokerProcess::BrokerProcess(NotStarted place, Settings settings) : settings_(std::move(settings)) {
   std::string folder = std::filesystem::temp_directory_path() / "chronik-test-XXXXXX";
   CHECK(mkdtemp(folder.data()) != nullptr);
   directory_ = folder;
   if (is_kafka()) {
     port_ = unused_port();
   } else {
-    host_ = own_address();
+    host_ = place.host.empty() ? own_address() : place.host;
   }
   bootstrap_ = host_ + ":" + std::to_string(port_);
   settings_.try_emplace("group.initial.rebalance.delay.ms", "0");

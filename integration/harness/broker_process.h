@@ -25,8 +25,10 @@ class BrokerProcess {
   /// it does not come up, with the tail of its log.
   explicit BrokerProcess(Settings settings = {});
   /// With an address and a directory, but not started.
-  struct NotStarted {};
-  BrokerProcess(NotStarted, Settings settings);
+  struct NotStarted {
+    std::string host = {};  // empty: one of 127.0.0.0/8 that nobody else has
+  };
+  BrokerProcess(NotStarted place, Settings settings);
   BrokerProcess(const BrokerProcess&) = delete;
   BrokerProcess& operator=(const BrokerProcess&) = delete;
   /// Kills the broker. The directory goes, unless a test has failed: then its place is printed.

@@ -40,23 +40,41 @@ bool eventually(const std::function<bool()>& is_so, std::chrono::milliseconds li
   return true;
 }
 
-ClusterProcesses::ClusterProcesses(Settings settings) {
+ClusterProcesses::ClusterProcesses(NotStarted, Settings settings, const NodeNetwork* network) {
   std::string list;
   for (int id = 1; id <= size; ++id) {
     Settings own = settings;
     own["node.id"] = std::to_string(id);
     auto& node = nodes_[static_cast<std::size_t>(id - 1)];
-    node = std::make_unique<BrokerProcess>(BrokerProcess::NotStarted{}, std::move(own));
+    const std::string host = network != nullptr ? network->host(id) : "";
+    node = std::make_unique<BrokerProcess>(BrokerProcess::NotStarted{host}, std::move(own));
+    if (network != nullptr) node->set_wrapper(network->wrapper(id));
     list += fmt::format("{}{}@{}:9192", id == 1 ? "" : ",", id, node->host());
   }
   for (auto& node : nodes_) {
     node->settings()["cluster.nodes"] = list;
     node->settings()["cluster.listeners"] = node->host() + ":9192";
-    node->launch();
   }
+}
+
+ClusterProcesses::ClusterProcesses(Settings settings)
+    : ClusterProcesses(NotStarted{}, std::move(settings)) {
+  launch();
   for (int id = 1; id <= size; ++id) {
     EXPECT_TRUE(knows(id, size)) << "node " << id << " says:\n" << node(id).log();
   }
+}
+
+void ClusterProcesses::launch() {
+  for (auto& node : nodes_) {
+    if (!node->running()) node->launch();
+  }
+}
+
+std::string ClusterProcesses::bootstrap() const {
+  std::string all;
+  for (const auto& node : nodes_) all += (all.empty() ? "" : ",") + node->bootstrap();
+  return all;
 }
 
 int ClusterProcesses::leader(int asked, int not_this) {

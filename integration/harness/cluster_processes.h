@@ -8,6 +8,7 @@
 #include <string>
 
 #include "integration/harness/broker_process.h"
+#include "integration/harness/node_network.h"
 
 namespace chronik::integration {
 
@@ -18,6 +19,13 @@ class ClusterProcesses {
   /// Starts all three and returns when a client finds all of them through each of them. A failure
   /// of the test when that does not come.
   explicit ClusterProcesses(Settings settings = {});
+  /// With addresses (those of `network`, if there is one) and directories, but not started.
+  struct NotStarted {};
+  ClusterProcesses(NotStarted, Settings settings, const NodeNetwork* network = nullptr);
+  /// Starts all that do not run, without waiting for an answer.
+  void launch();
+  /// For bootstrap.servers: all nodes.
+  std::string bootstrap() const;
 
   /// By id, from 1.
   BrokerProcess& node(int id) { return *nodes_[static_cast<std::size_t>(id - 1)]; }

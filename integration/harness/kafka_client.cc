@@ -260,8 +260,13 @@ rd_kafka_resp_err_t Consumer::commit(const std::vector<PartitionOffset>& offsets
 
 std::vector<PartitionOffset> Consumer::committed(const std::vector<PartitionOffset>& partitions) {
   const PartitionList list = to_list(partitions);
-  const rd_kafka_resp_err_t error = rd_kafka_committed(
-      handle_.get(), list.get(), static_cast<int>(client_patience / std::chrono::milliseconds(1)));
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+  // Where the coordinator is another one meanwhile, the client asks for it only after an error.
+  retry([&] {
+    error = rd_kafka_committed(handle_.get(), list.get(),
+                               static_cast<int>(client_patience / std::chrono::milliseconds(1)));
+    return error;
+  });
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return {};
   return from_list(*list);
 }

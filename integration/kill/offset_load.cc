@@ -5,11 +5,11 @@
 namespace chronik::integration {
 
 OffsetLoad::OffsetLoad(const std::string& bootstrap, std::string topic, int partitions,
-                       std::uint64_t seed)
+                       std::uint64_t seed, const ClientConfig& config)
     : topic_(std::move(topic)), random_(seed) {
   for (int g = 0; g < 3; ++g) {
     const std::string name = "offsets-" + std::to_string(g);
-    groups_.push_back({name, std::make_unique<Consumer>(bootstrap, name),
+    groups_.push_back({name, std::make_unique<Consumer>(bootstrap, name, config),
                        std::vector<Commit>(static_cast<std::size_t>(partitions))});
   }
 }

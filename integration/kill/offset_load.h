@@ -15,7 +15,8 @@ namespace chronik::integration {
 class OffsetLoad : public Load {
  public:
   /// The topic must exist with `partitions` partitions.
-  OffsetLoad(const std::string& bootstrap, std::string topic, int partitions, std::uint64_t seed);
+  OffsetLoad(const std::string& bootstrap, std::string topic, int partitions, std::uint64_t seed,
+             const ClientConfig& config = {});
 
   void step() override;
   void check(bool all, Problems& problems) override;

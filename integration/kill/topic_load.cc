@@ -5,12 +5,14 @@
 namespace chronik::integration {
 
 namespace {
-constexpr int names = 12;
+constexpr int topics_max = 12;
 }
 
-TopicLoad::TopicLoad(const std::string& bootstrap, std::uint64_t seed)
+TopicLoad::TopicLoad(const std::string& bootstrap, std::uint64_t seed, const std::string& names,
+                     std::int32_t through)
     : bootstrap_(bootstrap), admin_(bootstrap), random_(seed) {
-  for (int i = 0; i < names; ++i) topics_.push_back({.name = "churn-" + std::to_string(i)});
+  admin_.go_through(through);
+  for (int i = 0; i < topics_max; ++i) topics_.push_back({.name = fmt::format("{}-{}", names, i)});
 }
 
 void TopicLoad::step() { advance(topics_[random_.below(topics_.size())]); }

@@ -13,7 +13,10 @@ namespace chronik::integration {
 
 class TopicLoad : public Load {
  public:
-  TopicLoad(const std::string& bootstrap, std::uint64_t seed);
+  /// `names`: what its topics begin with. `through`: the node that takes its requests; -1: the
+  /// controller.
+  TopicLoad(const std::string& bootstrap, std::uint64_t seed, const std::string& names = "churn",
+            std::int32_t through = -1);
 
   void step() override;
   void check(bool all, Problems& problems) override;
