@@ -171,9 +171,17 @@ void Raft::on_node_down(NodeId node) {
   if (role_ == Role::leader || node != leader_ || options_.lease_reads) return;
   leader_ = no_node;
   lose_reads();
-  // Not all at once: two candidates of the same moment would only split the votes.
-  const auto spread = static_cast<int>(options_.random() % 3);
-  election_elapsed_ = std::max(election_elapsed_, election_timeout_ - 1 - spread);
+  // One after the other, whose turn is first by the term: two candidates of the same moment would
+  // split the votes, and then wait for whole timeouts.
+  int before = 0;
+  int others = 0;
+  for (const NodeId voter : membership().voters) {
+    if (voter == node) continue;
+    before += voter < options_.id ? 1 : 0;
+    ++others;
+  }
+  const int turn = others == 0 ? 0 : (before + hard_.term) % others;
+  election_elapsed_ = std::max(election_elapsed_, election_timeout_ - 1 - 2 * turn);
 }
 
 void Raft::become_follower(Term term, NodeId leader) {

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "base/random.h"
 #include "raft/core/describe.h"
@@ -64,6 +66,34 @@ TEST(RaftTest, TheReportOfAnOldWritingSaysNothingOfTheSameEntryWrittenAgain) {
   EXPECT_EQ(follower->log().durable(), 3);
   ASSERT_EQ(third.messages_when_durable.size(), 1u);
   EXPECT_EQ(to_string(third.messages_when_durable[0]), "3>1 t4 appended up to 3");
+}
+
+/// The ticks after which a follower of 1, 2, 3, 4 campaigns when the process of its leader, 1,
+/// ends.
+int ticks_until_it_campaigns(NodeId id, Term term) {
+  const MemoryStorage disk(Membership{{1, 2, 3, 4}, {}, {}, {}, false});
+  Raft raft(options_of(id), disk, Recovered{HardState{term, no_node, 0}, 0, 0, disk.memberships()});
+  EXPECT_TRUE(raft.step({1, id, term, Heartbeat{1, 0}}));
+  raft.on_node_down(1);
+  int ticks = 0;
+  for (; raft.role() == Role::follower; ++ticks) raft.tick();
+  return ticks;
+}
+
+// Two that campaigned in the same moment split the votes and waited for whole timeouts: the cluster
+// took no change for two seconds (seen by cluster_rounds, one kill in twenty).
+TEST(RaftTest, WhenTheProcessOfTheLeaderEndsTheOthersTakeTurns) {
+  std::set<NodeId> first;
+  for (Term term = 1; term <= 3; ++term) {
+    std::map<int, NodeId> turns;
+    for (const NodeId id : {2, 3, 4}) turns[ticks_until_it_campaigns(id, term)] = id;
+    ASSERT_EQ(turns.size(), 3u) << "two campaign in the same tick of term " << term;
+    EXPECT_EQ(turns.begin()->first, 1) << "ticks until the first one campaigns";
+    EXPECT_EQ(std::next(turns.begin())->first, 3);
+    EXPECT_EQ(turns.rbegin()->first, 5);
+    first.insert(turns.begin()->second);
+  }
+  EXPECT_EQ(first.size(), 3u) << "it is always the same node's turn first";
 }
 
 // The commit index is known before the entries that it speaks of are on disk in their new shape:
