@@ -123,7 +123,12 @@ std::optional<Proposals::Proposal> Proposals::take(std::uint64_t id) {
 }
 
 void Proposals::finish(std::uint64_t id, Result<Position> outcome) {
-  if (std::optional<Proposal> proposal = take(id)) proposal->done(std::move(outcome));
+  std::optional<Proposal> proposal = take(id);
+  if (!proposal) return;
+  if (!outcome && proposal->unsure && outcome.error().code != Errc::timeout) {
+    outcome = unknown_outcome(outcome.error().message.c_str());
+  }
+  proposal->done(std::move(outcome));
 }
 
 void Proposals::on_applied(std::span<const Entry> entries) {
@@ -160,9 +165,10 @@ void Proposals::on_node_down(NodeId node) {
     if (proposal.asked == node) ids.push_back(id);
   }
   for (const std::uint64_t id : ids) {
-    const Proposal* proposal = find(id);
-    if (proposal == nullptr || proposal->asked != node) continue;
-    if (proposal->idempotent) {
+    const auto found = all_.find(id);
+    if (found == all_.end() || found->second.asked != node) continue;
+    if (found->second.idempotent) {
+      found->second.unsure = true;
       again(id);
     } else {
       finish(id, unknown_outcome("the leader was lost"));
@@ -185,17 +191,19 @@ void Proposals::on_tick(std::int64_t now) {
   for (const std::uint64_t id : ids) {
     const Proposal* proposal = find(id);
     if (proposal == nullptr) continue;
-    const bool sent = proposal->asked != no_node || proposal->position.index != 0;
-    finish(id, sent ? unknown_outcome("it was not committed in time")
-                    : Error{Errc::timeout,
-                            "no leader was elected in time: the change was not made; a majority of "
-                            "the cluster's nodes must be up and reach each other"});
+    finish(id, may_be_made(*proposal)
+                   ? unknown_outcome("it was not committed in time")
+                   : Error{Errc::timeout,
+                           "no leader was elected in time: the change was not made; a majority of "
+                           "the cluster's nodes must be up and reach each other"});
   }
 }
 
 void Proposals::close() {
   while (!all_.empty()) {
-    finish(all_.begin()->first, Error{Errc::closed, "the broker is stopping"});
+    const auto& [id, proposal] = *all_.begin();
+    finish(id, may_be_made(proposal) ? unknown_outcome("the broker is stopping")
+                                     : Error{Errc::closed, "the broker is stopping"});
   }
 }
 

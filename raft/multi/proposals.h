@@ -32,6 +32,7 @@ class Proposals {
     std::uint64_t id = 0;
     SharedBytes payload;  // empty once it is placed and need not be sent again
     bool idempotent = false;
+    bool unsure = false;  // idempotent: an earlier try may have been appended
     std::int64_t deadline = 0;
     ProposeDone done;
     NodeId asked = no_node;
@@ -58,6 +59,7 @@ class Proposals {
   const Proposal* find(std::uint64_t id) const;
   /// The one that was asked by this request, if it is still waiting for the answer.
   const Proposal* find_asked(NodeId leader, std::uint64_t request) const;
+  /// An error of one that may have been appended becomes `timeout`: its outcome is unknown.
   void finish(std::uint64_t id, Result<Position> outcome);
 
   /// These entries were applied, in order.
@@ -69,6 +71,7 @@ class Proposals {
   /// `leader` leads now: the answers of those asked before are worth no longer wait than this.
   void on_leader(NodeId leader, std::int64_t deadline);
   void on_tick(std::int64_t now);
+  /// All get `closed`, but for those that may have been appended.
   void close();
 
   std::size_t count() const { return all_.size(); }
@@ -78,6 +81,9 @@ class Proposals {
   std::optional<Proposal> take(std::uint64_t id);
   void release_payload(Proposal& proposal);
   void forget_request(Proposal& proposal);
+  static bool may_be_made(const Proposal& proposal) {
+    return proposal.unsure || proposal.asked != no_node || proposal.position.index != 0;
+  }
 
   const std::uint64_t bytes_max_;
   std::uint64_t bytes_ = 0;

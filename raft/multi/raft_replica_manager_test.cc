@@ -232,6 +232,40 @@ TEST_F(ReplicatedRegister, AFollowerWhoseLeaderDiesIsToldThatItDoesNotKnow) {
   EXPECT_GE(std::ranges::count(values(other), "again"), 1);
 }
 
+// What waits when a node is stopped may be in the leader's log: "not taken" would be a lie, after
+// which a client makes its change a second time, or tells its user that there is none.
+TEST_F(ReplicatedRegister, ANodeThatStopsSaysOfWhatItAskedThatItDoesNotKnow) {
+  cluster_.start_all();
+  const NodeId first = await_leader();
+  const NodeId other = follower(first);
+  cluster_.network.block(first, other);
+  const auto asked = propose(other, "asked");
+  cluster_.run(milliseconds(50));
+  cluster_.node(other).manager->close();
+  ASSERT_TRUE(asked->result);
+  EXPECT_EQ(asked->result->error().code, Errc::timeout);
+  EXPECT_THAT(asked->result->error().message, HasSubstr("not known"));
+  EXPECT_THAT(values(first), ElementsAre("asked"));
+  EXPECT_EQ(propose(other, "refused")->result->error().code, Errc::closed);
+}
+
+// One that may be made twice is asked again when the leader is lost; if nobody leads then, the
+// first try may still have been appended.
+TEST_F(ReplicatedRegister, ARepeatedProposalThatFindsNoLeaderIsNotSaidToBeUndone) {
+  cluster_.start_all();
+  const NodeId first = await_leader();
+  const NodeId other = follower(first);
+  cluster_.network.block(first, other);
+  const auto unsure = propose(other, "made", {.idempotent = true, .timeout = milliseconds(1'000)});
+  cluster_.run(milliseconds(50));
+  EXPECT_THAT(values(first), ElementsAre("made"));
+  cluster_.network.isolate(other);
+  cluster_.node(other).manager->on_node_down(first);
+  EXPECT_TRUE(cluster_.run_until([&] { return unsure->result.has_value(); }));
+  EXPECT_EQ(unsure->result->error().code, Errc::timeout);
+  EXPECT_THAT(unsure->result->error().message, HasSubstr("not known"));
+}
+
 // Chronik 1.8 (14): who proposes while it is being answered waits for nobody.
 TEST_F(ReplicatedRegister, AnAnswerMayProposeAndReadAgain) {
   cluster_.start_all();
