@@ -507,6 +507,35 @@ TEST_F(ReplicatedRegister, ADamagedLogStaysDistrustedWhenTheNodeDiesBeforeItHasC
   }
 }
 
+// A node that joined knows of no membership at the begin of its log. It met the damage, ended, and
+// met it again with every start, for ever.
+TEST_F(ReplicatedRegister, ANodeThatJoinedCopiesItsLogAgainWhenItMeetsDamageWhileItRuns) {
+  setup_.segment_bytes = 2'000;
+  cluster_.start_all();
+  const NodeId first = await_leader();
+  for (int i = 0; i < 60; ++i) must_propose(first, std::string(100, 'x') + std::to_string(i));
+  cluster_.add_node(4);
+  setup_.bootstrap = {};
+  ASSERT_TRUE(cluster_.start(4));
+  replica(first).change_membership(std::vector<MemberChange>{{MemberChange::Kind::add_learner, 4}},
+                                   milliseconds(5000),
+                                   [](Result<Position> done) { EXPECT_TRUE(done); });
+  expect_agreement();
+  for (const int seconds : {1, 60}) {
+    cluster_.node(4).group_commit->tick(cluster_.now() + std::chrono::seconds(seconds));
+    cluster_.run(milliseconds(10));
+  }
+  cluster_.crash(4);
+  // Where no start looks: the checkpoint was made behind it.
+  cluster_.node(4).disk.flip_bit(RegisterSetup::directory() + "/00000000000000000000.log", 300, 1);
+  ASSERT_TRUE(cluster_.start(4));
+  EXPECT_TRUE(cluster_.run_until([&] { return !cluster_.node(4).fatal.empty(); }));
+  cluster_.crash(4);
+  ASSERT_TRUE(cluster_.start(4));
+  expect_agreement();
+  EXPECT_EQ(values(4).size(), 60u);
+}
+
 TEST_F(ReplicatedRegister, ALostStateFileOrAnOldOneIsRefused) {
   cluster_.start_all();
   const NodeId first = await_leader();

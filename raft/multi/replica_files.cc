@@ -17,11 +17,6 @@ bool is_log_file(const std::string& name) {
          name == wal::checkpoint_file || name == wal::new_checkpoint_file;
 }
 
-/// Nobody else has the entries.
-bool is_alone(const Membership& membership, NodeId node) {
-  return membership.voters == std::vector<NodeId>{node} && membership.outgoing.empty();
-}
-
 /// May be interrupted and repeated: until it is done the state file says that the log is damaged.
 Result<void> set_aside(Disk& disk, const std::string& directory) {
   TRY_ASSIGN(const std::vector<DirectoryEntry> entries, disk.list(directory));
@@ -118,6 +113,10 @@ void settle_base(ReplicaFiles& files) {
 }
 
 }  // namespace
+
+bool is_alone(const Membership& membership, NodeId node) {
+  return membership.voters == std::vector<NodeId>{node} && membership.outgoing.empty();
+}
 
 Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
                                         wal::GroupCommit& group_commit, const ReplicaPlace& place) {

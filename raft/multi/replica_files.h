@@ -37,6 +37,9 @@ struct ReplicaFiles {
   bool log_damaged = false;
 };
 
+/// Nobody else has the entries of the group: `node` votes alone.
+bool is_alone(const Membership& membership, NodeId node);
+
 /// Makes the state file when the directory has none: then a log without entries of Raft's own (none
 /// at all, or that of a node without a cluster) is taken over, and terms go on from its last epoch.
 /// A damaged log is set aside (files that end in .damaged) where other voters have its entries.

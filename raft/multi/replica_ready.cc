@@ -205,7 +205,9 @@ void Replica::read_log(const LogRead& read) {
 /// it aside and copies it from the other nodes.
 void Replica::meet_damage(const Error& error) {
   ReplicaState damaged = state_;
-  damaged.log_damaged = damaged.base.membership.voters.size() > 1;
+  // Where a change is not committed, those it adds may have nothing yet.
+  const Log& log = raft_.log();
+  damaged.log_damaged = !is_alone(log.membership_at(log.commit()), host_.node());
   log_error("a log is damaged", {{"group", group_.to_string()}, {"why", error.message}});
   // The process ends when that is on disk.
   StateWriter(host_.environment(), host_.executor())
