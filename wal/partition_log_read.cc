@@ -302,11 +302,21 @@ Result<EntrySlice> PartitionLog::read_entries(EntryIndex from, std::uint64_t max
                return base + entry.index_delta <= from;
              }));
   EntryIndex index = base + near.index_delta;
+  Offset offset = segment.facts.base_offset + near.offset_delta;
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
   std::vector<SharedBytes> memory;
   std::uint64_t size = 0;
+  std::optional<EntryIndex> wrong;
   TRY(walk(segment, near.position, [&](const EntryPlace& place) {
+    // No checksum of the batch covers these two, and other replicas would take them over.
+    const bool in_place = place.header.base_offset == offset &&
+                          place.header.leader_epoch == epoch_at(index).value_or(no_leader_epoch);
+    if (!in_place) {
+      wrong = index;
+      return false;
+    }
+    offset = place.header.next_offset();
     if (index++ < from) return true;
     if (size != 0 && size + place.header.size() > max_bytes) return false;
     if (place.position < segment.written_bytes) {
@@ -319,6 +329,9 @@ Result<EntrySlice> PartitionLog::read_entries(EntryIndex from, std::uint64_t max
     slice.next = index;
     return true;
   }));
+  if (wrong) {
+    return damaged(segment, fmt::format("the offset or epoch of entry {} is not its own", *wrong));
+  }
   if (end > begin) {
     TRY_ASSIGN(auto file, log_file(segment));
     slice.bytes.append(FileRange{std::move(file), begin, end - begin});

@@ -161,6 +161,26 @@ TEST_F(PartitionLogTest, AnOffsetInsideOfABatchGivesTheWholeBatch) {
   }
 }
 
+// Offset and epoch of a batch lie outside of its checksum. A replica that is sent another epoch
+// than the leader's would take it over, and the logs of the two would differ for ever.
+TEST_F(PartitionLogTest, EntriesWithAFlippedOffsetOrEpochAreNotReplicated) {
+  for (const std::uint64_t position : {7u, 15u}) {
+    LogOnFakeDisk t;
+    t.open();
+    for (int i = 0; i < 4; ++i) t.append();
+    const std::uint64_t third = t.log->size_bytes() / 2;
+    t.close();
+    t.disk.flip_bit(t.file(0), third + position, 1);
+    t.reopen();
+    EXPECT_TRUE(t.log->read_entries(1, 1)) << "the one behind it is good";
+    for (const EntryIndex from : {1, 3}) {
+      const auto read = t.log->read_entries(from, 1 << 20);
+      ASSERT_FALSE(read);
+      EXPECT_EQ(read.error().code, Errc::corrupt);
+    }
+  }
+}
+
 TEST_F(PartitionLogTest, ReadsStepOverEntriesOfRaftsOwn) {
   t_.append_raft(1);
   t_.append(1);
