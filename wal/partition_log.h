@@ -110,11 +110,10 @@ class PartitionLog {
   /// > end), io, corrupt.
   Result<LogSlice> read(Offset from, std::uint64_t max_bytes, Offset below, bool at_least_one);
   /// Entries from index `from` (written or not), for replication. At least one when there is one.
-  /// Each has the offset and epoch that it was given, which no checksum of the batch covers. Errors:
-  /// out_of_range (from < start_index() or > last_index() + 1), io, corrupt.
+  /// Each has the offset and epoch that it was given, which no checksum of the batch covers.
+  /// Errors: out_of_range (from < start_index() or > last_index() + 1), io, corrupt.
   Result<EntrySlice> read_entries(EntryIndex from, std::uint64_t max_bytes);
-  /// The epoch of an entry, or of the one in front of the first; nothing when the log does not have
-  /// it.
+  /// The epoch of an entry, or of the one in front of the first; nothing where there is none.
   std::optional<LeaderEpoch> epoch_at(EntryIndex index) const;
 
   /// The first record at or after log start with a timestamp >= target, below `below`; nothing when

@@ -42,9 +42,8 @@ struct PrintCommand {
   int code = exit_fine;
 };
 
-using Command =
-    std::variant<ServeCommand, HealthCommand, ConfigListCommand, LogDumpCommand, LogVerifyCommand,
-                 LogRepairCommand, MetadataDumpCommand, PrintCommand>;
+using Command = std::variant<ServeCommand, HealthCommand, ConfigListCommand, LogDumpCommand,
+                             LogVerifyCommand, LogRepairCommand, MetadataDumpCommand, PrintCommand>;
 
 /// `arguments` without the program's name.
 Command parse_command_line(const std::vector<std::string>& arguments);
