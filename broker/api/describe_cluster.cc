@@ -34,7 +34,7 @@ Task<DescribeClusterResponse> describe_cluster(RequestContext& context,
     co_return response;
   }
   response.cluster_id = context.broker().node.cluster_id;
-  response.controller_id = context.broker().metadata->leadership().leader;
+  response.controller_id = controller(context);
   for (ReachableBroker& broker : registered_brokers(context)) {
     if (broker.fenced && !request.include_fenced_brokers) continue;
     DescribeClusterResponse::DescribeClusterBroker& out = response.brokers.emplace_back();

@@ -112,7 +112,7 @@ MetadataResponse describe_cluster_part(RequestContext& context, const MetadataRe
     out.rack = std::move(broker.rack);
   }
   response.cluster_id = context.broker().node.cluster_id;
-  response.controller_id = context.broker().metadata->leadership().leader;
+  response.controller_id = controller(context);
   if (request.include_cluster_authorized_operations) {
     response.cluster_authorized_operations = all_cluster_operations;
   }

@@ -64,4 +64,9 @@ std::optional<ReachableBroker> reachable_broker(RequestContext& context, BrokerI
   return std::nullopt;
 }
 
+BrokerId controller(RequestContext& context) {
+  const BrokerId leader = context.broker().metadata->leadership().leader;
+  return reachable_broker(context, leader) ? leader : context.broker().node.id;
+}
+
 }  // namespace chronik::broker

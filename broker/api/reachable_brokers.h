@@ -24,6 +24,10 @@ struct ReachableBroker {
 std::vector<ReachableBroker> registered_brokers(RequestContext& context);
 /// Those that are not fenced.
 std::vector<ReachableBroker> reachable_brokers(RequestContext& context);
+/// Whom clients shall send administration to: who leads the metadata, or, where he is not among
+/// reachable_brokers(), this node, which passes it on. Clients (librdkafka) would wait for a broker
+/// that is not in the list, and not ask again.
+BrokerId controller(RequestContext& context);
 /// Nothing: it is not registered, or not on this listener.
 std::optional<ReachableBroker> reachable_broker(RequestContext& context, BrokerId id);
 

@@ -146,6 +146,21 @@ TEST_F(SeveralBrokersTest, ClientsAreToldOfAllBrokersOnTheirListener) {
   EXPECT_EQ(inside.brokers[1].host, "inside3");
 }
 
+// librdkafka waits for the controller that it was told of, and does not ask again.
+TEST_F(SeveralBrokersTest, AControllerThatIsGoneIsNotNamed) {
+  const auto named = [this] {
+    const BrokerId by_metadata = broker_.call<metadata_request>(MetadataRequest{}).controller_id;
+    EXPECT_EQ(broker_.call<describe_cluster>(DescribeClusterRequest{}).controller_id, by_metadata);
+    return by_metadata;
+  };
+  broker_.store().set_leadership({.leader = 3, .term = 2, .ready = false});
+  EXPECT_EQ(named(), 3);
+  data_.propose(metadata::BrokerFenced{3, true});
+  EXPECT_EQ(named(), 1) << "any broker takes what the controller is asked";
+  broker_.store().set_leadership({.leader = -1, .term = 3, .ready = false});
+  EXPECT_EQ(named(), 1);
+}
+
 TEST_F(SeveralBrokersTest, ProduceToAnothersPartitionNamesItsLeader) {
   ProduceRequest request;
   request.acks = -1;
