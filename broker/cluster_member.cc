@@ -22,20 +22,6 @@ Uuid random_uuid(Random& random) {
   return Uuid::from_random(high, random.next());
 }
 
-/// Waits for `ready` on the main thread; tells every few seconds what it waits for.
-Result<void> wait_for(std::future<void> ready, const Clock& clock,
-                      const ClusterMember::GiveUp& give_up,
-                      const std::function<std::string()>& what) {
-  SteadyTime said = clock.steady_now();
-  while (ready.wait_for(look_interval) != std::future_status::ready) {
-    if (give_up()) return Error{Errc::closed, "stopped while it waited for the other nodes"};
-    if (clock.steady_now() - said < say_interval) continue;
-    said = clock.steady_now();
-    log_info("waiting for the cluster", {{"for", what()}});
-  }
-  return {};
-}
-
 }  // namespace
 
 ClusterMember::ClusterMember(Place place, std::uint64_t seed) : place_(place), random_(seed) {}
@@ -43,6 +29,52 @@ ClusterMember::ClusterMember(Place place, std::uint64_t seed) : place_(place), r
 ClusterMember::~ClusterMember() {
   close();
   destroy();
+}
+
+/// Waits for `ready` on the main thread; tells every few seconds what it waits for.
+Result<void> ClusterMember::wait_for(std::future<void> ready, const GiveUp& give_up,
+                                     const std::function<std::string()>& what) {
+  SteadyTime said = place_.clock.steady_now();
+  while (ready.wait_for(look_interval) != std::future_status::ready) {
+    if (give_up()) return Error{Errc::closed, "stopped while it waited for the other nodes"};
+    TRY(call_on(place_.shard, [this] { return check_others(); }));
+    if (place_.clock.steady_now() - said < say_interval) continue;
+    said = place_.clock.steady_now();
+    log_info("waiting for the cluster", {{"for", call_on(place_.shard, what)}});
+  }
+  return {};
+}
+
+/// A directory that most of the other nodes take for one of another cluster is the wrong one.
+Result<void> ClusterMember::check_others() const {
+  if (2 * foreign_.size() < place_.settings.nodes.size()) return {};
+  return Error{Errc::invalid_argument,
+               fmt::format("the data directory {} is of another cluster than the other nodes: {}",
+                           place_.directory.path(), foreign_.begin()->second)};
+}
+
+/// A node that was alone until now leads at once, and would serve before it hears that the others
+/// are a cluster without it.
+Result<void> ClusterMember::meet_others(const GiveUp& give_up) {
+  auto met = std::make_shared<std::promise<void>>();
+  std::future<void> all = met->get_future();
+  call_on(place_.shard, [&] {
+    on_other_ = [this, met]() mutable {
+      const std::size_t others = place_.settings.nodes.size() - 1;
+      if (!met || others - absent().size() + foreign_.size() < others) return;
+      std::exchange(met, nullptr)->set_value();
+    };
+    on_other_();
+  });
+  const SteadyTime late = place_.clock.steady_now() + place_.settings.election_timeout;
+  while (all.wait_for(look_interval) != std::future_status::ready &&
+         place_.clock.steady_now() < late) {
+    if (give_up()) return Error{Errc::closed, "stopped while it waited for the other nodes"};
+  }
+  return call_on(place_.shard, [this] {
+    on_other_ = nullptr;
+    return check_others();
+  });
 }
 
 Result<std::unique_ptr<ClusterMember>> ClusterMember::open(Place place, Random& random,
@@ -64,6 +96,10 @@ Result<void> ClusterMember::bind(Random& random) {
   events.node_changed = [this](raft::NodeId node) {
     if (join_) join_->on_node_changed(node);
   };
+  events.refused = [this](raft::NodeId node, const PeerObjection& objection) {
+    if (objection.refusal == PeerRefusal::cluster) foreign_[node] = objection.text;
+    if (on_other_) on_other_();
+  };
   events.frame = [this](raft::NodeId from, SharedBytes frame) {
     if (!manager_) return;
     manager_->receive(from, std::move(frame));
@@ -77,11 +113,18 @@ Result<void> ClusterMember::bind(Random& random) {
 
 void ClusterMember::on_node_up(raft::NodeId node) {
   log_info("another node of the cluster is there", {{"node", node}});
+  foreign_.erase(node);
+  if (on_other_) on_other_();
   if (join_) join_->on_node_up(node);
   tell_absent();
   if (!manager_) return;
-  manager_->on_node_up(node);
+  manager_->on_node_up(node, directory_of(node));
   arm();
+  if (!store_) return;
+  if (const std::string lost = lost_voters(); !lost.empty()) {
+    log_warn("what such a node says counts for nothing until the leader has taken it in",
+             {{"why", lost}});
+  }
 }
 
 void ClusterMember::on_node_down(raft::NodeId node) {
@@ -109,10 +152,10 @@ Result<void> ClusterMember::join(const GiveUp& give_up) {
     }
     return false;
   });
+  if (founded && place_.directory.stamp()->founders.empty()) return meet_others(give_up);
   if (founded) return {};
-  const Result<void> waited = wait_for(decided.get_future(), place_.clock, give_up, [this] {
-    return call_on(place_.shard, [this] { return join_->waits_for(); });
-  });
+  const Result<void> waited =
+      wait_for(decided.get_future(), give_up, [this] { return join_->waits_for(); });
   call_on(place_.shard, [this] { join_.reset(); });
   TRY(waited);
   return make_durable(outcome);
@@ -121,22 +164,20 @@ Result<void> ClusterMember::join(const GiveUp& give_up) {
 /// Who belongs to the cluster is on disk before this node takes part in anything.
 Result<void> ClusterMember::make_durable(const ClusterJoin::Outcome& outcome) {
   wal::DirectoryStamp stamp = *place_.directory.stamp();
-  if (outcome.kind == ClusterJoin::Outcome::Kind::newcomer) {
-    return Error{
-        Errc::invalid_argument,
-        fmt::format(
-            "the data directory of node {} is empty, but its cluster {} was founded without "
-            "it: what the node had acknowledged is gone. Give it its old directory back; a "
-            "node with an empty one cannot join yet",
-            stamp.node_id, outcome.cluster_id.to_string())};
-  }
   stamp.cluster_id = outcome.cluster_id.to_string();
   stamp.founders = outcome.founders;
   TRY(place_.directory.write_stamp(stamp));
   call_on(place_.shard,
           [&] { transport_->set_identity(outcome.cluster_id, outcome.founders, Uuid()); });
-  log_info("the cluster is founded",
-           {{"cluster_id", stamp.cluster_id}, {"nodes", outcome.founders.size()}});
+  if (outcome.kind == ClusterJoin::Outcome::Kind::newcomer) {
+    log_warn(
+        "the cluster was founded without this data directory: the node joins as an empty one. It "
+        "copies the metadata, and has no vote before it holds them",
+        {{"cluster_id", stamp.cluster_id}, {"directory_id", stamp.directory_id.to_string()}});
+  } else {
+    log_info("the cluster is founded",
+             {{"cluster_id", stamp.cluster_id}, {"nodes", outcome.founders.size()}});
+  }
   return {};
 }
 
@@ -144,11 +185,25 @@ raft::RaftOptions ClusterMember::raft_options() {
   const ClusterSettings& settings = place_.settings;
   raft::RaftOptions options;
   options.node = place_.directory.stamp()->node_id;
+  options.directory = place_.directory.stamp()->directory_id;
   options.tick = settings.heartbeat_interval;
   options.election_ticks =
       std::max(static_cast<int>(settings.election_timeout / settings.heartbeat_interval), 3);
   options.random = [this] { return random_.next(); };
   return options;
+}
+
+/// Nobody, as far as a newcomer knows: its directory is not among those that founded.
+raft::Membership ClusterMember::founding_members() {
+  const wal::DirectoryStamp& stamp = *place_.directory.stamp();
+  const Founder self{stamp.node_id, stamp.directory_id};
+  raft::Membership members;
+  if (!std::ranges::binary_search(stamp.founders, self)) return members;
+  for (const Founder& founder : stamp.founders) {
+    members.voters.push_back(founder.node);
+    members.directories.push_back({founder.node, founder.directory});
+  }
+  return members;
 }
 
 Result<void> ClusterMember::open_store() {
@@ -165,7 +220,7 @@ Result<void> ClusterMember::open_store() {
   options.log.directory = place_.directory.partition_path(identity.topic, identity.partition);
   options.log.now = [&clock = place_.clock] { return clock.now_ms(); };
   options.propose_timeout_ms = place_.settings.propose_timeout.count();
-  for (const Founder& founder : founders) options.voters.voters.push_back(founder.node);
+  options.voters = founding_members();
   return call_on(place_.shard, [&]() -> Result<void> {
     ShardStorage& storage = place_.storage;
     tick_ = std::make_unique<Timer>(place_.shard.timers(), [this] { on_tick(); });
@@ -174,7 +229,7 @@ Result<void> ClusterMember::open_store() {
     TRY_ASSIGN(store_, metadata::RaftMetaLog::open(storage.environment(), storage.group(),
                                                    storage.io(), *manager_, std::move(options)));
     for (const ClusterNode& node : place_.settings.nodes) {
-      if (transport_->is_up(node.id)) manager_->on_node_up(node.id);
+      if (transport_->is_up(node.id)) manager_->on_node_up(node.id, directory_of(node.id));
     }
     on_tick();
     return {};
@@ -195,13 +250,81 @@ Result<void> ClusterMember::catch_up(const GiveUp& give_up) {
     arm();
   };
   call_on(place_.shard, [&] { (*ask)(); });
-  return wait_for(std::move(future), place_.clock, give_up, [this] {
-    return call_on(place_.shard, [this]() -> std::string {
-      const metadata::Leadership leadership = store_->leadership();
-      if (leadership.leader >= 0) return fmt::format("entries of node {}", leadership.leader);
-      return fmt::format("a leader; nodes that are not there: {}", fmt::join(absent(), ", "));
-    });
-  });
+  return wait_for(std::move(future), give_up, [this] { return waits_for(); });
+}
+
+/// For a person who wonders why the node does not serve.
+std::string ClusterMember::waits_for() const {
+  const metadata::Leadership leadership = store_->leadership();
+  if (leadership.leader >= 0) return fmt::format("entries of node {}", leadership.leader);
+  std::string text = "a leader";
+  const raft::Membership& members = store_->replica().raft().membership();
+  if (!members.contains(place_.directory.stamp()->node_id)) {
+    text += " that takes this node in, whose data directory is new";
+  }
+  if (const std::vector<BrokerId> missing = absent(); !missing.empty()) {
+    text += fmt::format("; nodes that are not there: {}", fmt::join(missing, ", "));
+  }
+  if (const std::string lost = lost_voters(); !lost.empty()) text += "; " + lost;
+  return text;
+}
+
+/// Voters that came with another data directory than the one they promised from; empty: none.
+std::string ClusterMember::lost_voters() const {
+  const raft::Membership& members = store_->replica().raft().membership();
+  std::vector<raft::NodeId> lost;
+  for (const auto& [node, directory] : present()) {
+    if (members.is_voter(node) && !members.is_member(node, directory)) lost.push_back(node);
+  }
+  if (lost.empty()) return {};
+  const std::size_t voters = members.voters.size();
+  const std::string text =
+      fmt::format("voters that came with another data directory: {}", fmt::join(lost, ", "));
+  if (2 * lost.size() < voters) return text;
+  return text + fmt::format(
+                    ", which is {} of {}: no majority is left that has what was "
+                    "acknowledged. Give as many of them their old directories back that "
+                    "more than half of the voters have theirs",
+                    lost.size(), voters);
+}
+
+// -- Nodes that come, and are no members, or not the members they were.
+
+Uuid ClusterMember::directory_of(raft::NodeId node) const {
+  const std::optional<PeerHello> hello = transport_->hello_of(node);
+  return hello ? hello->directory : Uuid();
+}
+
+std::vector<raft::MemberDirectory> ClusterMember::present() const {
+  std::vector<raft::MemberDirectory> present;
+  for (const ClusterNode& node : place_.settings.nodes) {
+    const std::optional<PeerHello> hello = transport_->hello_of(node.id);
+    // Without founders it does not know yet whose cluster it is in.
+    if (hello && !hello->founders.empty()) present.push_back({node.id, hello->directory});
+  }
+  return present;
+}
+
+void ClusterMember::take_in_newcomers() {
+  if (taking_in_ || closed_ || !store_->leadership().ready) return;
+  raft::Replica& replica = store_->replica();
+  const std::optional<raft::MemberChange> change = newcomers_.next(replica.raft(), present());
+  if (!change) return;
+  using Kind = raft::MemberChange::Kind;
+  const std::string_view what =
+      change->kind == Kind::add_learner ? "a node that is new becomes an observer of the metadata"
+      : change->kind == Kind::replace
+          ? "a node came with another data directory: it has no vote before it holds the metadata"
+          : "a node that came with another data directory holds the metadata, and votes again";
+  log_info(what, {{"node", change->node}, {"directory_id", change->directory.to_string()}});
+  taking_in_ = true;
+  replica.change_membership(std::span(&*change, 1), place_.settings.propose_timeout,
+                            [this, node = change->node](const Result<raft::Position>& done) {
+                              taking_in_ = false;
+                              if (done) return;
+                              log_warn("the membership could not be changed; it is tried again",
+                                       {{"node", node}, {"why", done.error().message}});
+                            });
 }
 
 std::vector<BrokerId> ClusterMember::absent() const {
@@ -225,6 +348,7 @@ void ClusterMember::tell_absent() {
 void ClusterMember::on_tick() {
   if (!manager_) return;
   manager_->tick(place_.shard.now());
+  if (store_) take_in_newcomers();
   arm();
 }
 

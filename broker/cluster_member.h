@@ -7,6 +7,8 @@
 #pragma once
 
 #include <functional>
+#include <future>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -18,6 +20,7 @@
 #include "broker/runtime/shard.h"
 #include "broker/settings/cluster.h"
 #include "metadata/raft_meta_log.h"
+#include "raft/multi/newcomers.h"
 #include "raft/multi/raft_replica_manager.h"
 #include "wal/log_directory.h"
 
@@ -38,8 +41,10 @@ class ClusterMember {
 
   /// Binds the cluster port, founds or finds the cluster (which makes its id durable in the stamp),
   /// opens the metadata log, and waits until the image has everything that was acknowledged
-  /// anywhere: so it needs a majority. Errors: a port in use; a damaged directory, or one that was
-  /// emptied; closed.
+  /// anywhere: so it needs a majority. A node with an empty directory whose cluster is there
+  /// already is a newcomer: the leader takes it in, without a vote (raft/multi/newcomers.h).
+  /// Errors: a port in use; a damaged directory, or one of another cluster than the other nodes;
+  /// closed.
   static Result<std::unique_ptr<ClusterMember>> open(Place place, Random& random,
                                                      const GiveUp& give_up);
   /// Closes and destroys where that was not done.
@@ -66,11 +71,22 @@ class ClusterMember {
   ClusterMember(Place place, std::uint64_t seed);
 
   Result<void> bind(Random& random);
+  Result<void> wait_for(std::future<void> ready, const GiveUp& give_up,
+                        const std::function<std::string()>& what);
+  Result<void> check_others() const;
+  Result<void> meet_others(const GiveUp& give_up);
   Result<void> join(const GiveUp& give_up);
   Result<void> make_durable(const ClusterJoin::Outcome& outcome);
   Result<void> open_store();
   Result<void> catch_up(const GiveUp& give_up);
   raft::RaftOptions raft_options();
+  raft::Membership founding_members();
+
+  Uuid directory_of(raft::NodeId node) const;
+  std::vector<raft::MemberDirectory> present() const;
+  void take_in_newcomers();
+  std::string waits_for() const;
+  std::string lost_voters() const;
 
   void on_node_up(raft::NodeId node);
   void on_node_down(raft::NodeId node);
@@ -85,6 +101,10 @@ class ClusterMember {
   std::unique_ptr<ClusterJoin> join_;
   std::unique_ptr<raft::RaftReplicaManager> manager_;
   std::unique_ptr<metadata::RaftMetaLog> store_;
+  std::map<raft::NodeId, std::string> foreign_;  // of another cluster, and how that was told
+  std::function<void()> on_other_;               // one of them was met, or is foreign
+  raft::Newcomers newcomers_;
+  bool taking_in_ = false;  // a change of the membership is under way
   std::unique_ptr<Timer> tick_;
   Watch watch_;
   bool closed_ = false;  // written on the shard

@@ -386,6 +386,7 @@ void PeerTransport::on_refusal(PeerConnection& connection, ByteView payload) {
                                                {"reason", to_string(objection->refusal)},
                                                {"why", objection->text}});
   }
+  if (connection.dialed() && events_.refused) events_.refused(node, *objection);
   drop(connection, Ending::refused, "it refuses this node");
 }
 
@@ -402,6 +403,7 @@ void PeerTransport::refuse(PeerConnection& connection, const PeerObjection& obje
               {"reason", to_string(objection.refusal)},
               {"why", objection.text}});
   }
+  if (connection.dialed() && events_.refused) events_.refused(connection.node(), objection);
   connection.refuse(objection);
   retire(connection, Ending::refused, to_string(objection.refusal));
 }

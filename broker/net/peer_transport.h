@@ -60,6 +60,8 @@ struct PeerEvents {
   std::function<void(NodeId from, SharedBytes frame)> frame;
   /// hello_of() of a node that is up is another one than before.
   std::function<void(NodeId)> node_changed;
+  /// This node and the one that was dialed do not fit, as one of them has told the other.
+  std::function<void(NodeId, const PeerObjection&)> refused = {};
 };
 
 /// Only grow; any thread reads them.

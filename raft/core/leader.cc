@@ -35,12 +35,14 @@ void Raft::renew_progress() {
   std::vector<Progress> renewed;
   for (NodeId node : membership().members()) {
     if (node == options_.id) continue;
-    if (Progress* known = find_progress(node)) {
+    const Uuid directory = membership().directory_of(node);
+    if (Progress* known = find_progress(node); known != nullptr && known->directory == directory) {
       renewed.push_back(std::move(*known));
       continue;
     }
     Progress peer;
     peer.id = node;
+    peer.directory = directory;
     peer.next = log_.last_index() + 1;
     peer.heard = ticks_;
     renewed.push_back(std::move(peer));

@@ -3,6 +3,11 @@
 //
 // An entry of the log carries the whole membership it leads to, not a difference: so a truncated
 // change is undone by looking at the entry before it, and no replica can compute another outcome.
+//
+// A member is a node with the data directory that its promises lie in. A node that comes with
+// another directory is not that member: its votes and acknowledgements are counted for nothing
+// (raft/multi/replica.h), until the leader has replaced the one directory by the other, which
+// takes its vote (MemberChange::replace), and has given the vote back once it holds the log.
 #pragma once
 
 #include <span>
@@ -12,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/types.h"
+#include "base/uuid.h"
 
 namespace chronik::raft {
 
@@ -21,6 +27,14 @@ inline constexpr NodeId no_node = -1;
 /// Voters of one half, and learners. Kafka users have 3 or 5 replicas; quorums are counted on the
 /// stack.
 inline constexpr std::size_t members_max = 32;
+/// Directories of all members together: so much is kept beside each vote on disk.
+inline constexpr std::size_t directories_max = 40;
+
+struct MemberDirectory {
+  NodeId node = no_node;
+  Uuid directory;
+  bool operator==(const MemberDirectory&) const = default;
+};
 
 struct Membership {
   std::vector<NodeId> voters;    // of the new half, when joint
@@ -30,6 +44,10 @@ struct Membership {
   std::vector<NodeId> demoted;
   /// The leader ends the joint change by itself as soon as it is committed.
   bool auto_leave = false;
+  /// Of members whose directory is known, by node.
+  std::vector<MemberDirectory> directories{};
+  /// Learners that were voters with a directory that is lost.
+  std::vector<NodeId> returning{};
 
   bool operator==(const Membership&) const = default;
 
@@ -37,6 +55,11 @@ struct Membership {
   /// Counts in a quorum, in either half.
   bool is_voter(NodeId node) const;
   bool contains(NodeId node) const;
+  /// Zero: not known.
+  Uuid directory_of(NodeId node) const;
+  /// Whether `node` with this directory is the member of that number; with any one where that
+  /// member's is not known.
+  bool is_member(NodeId node, const Uuid& directory) const;
   /// Everybody who gets the log.
   std::vector<NodeId> members() const;
 };
@@ -46,9 +69,11 @@ struct MemberChange {
     add_voter,    // a new node, or a learner that is promoted
     add_learner,  // a new node, or a voter that is demoted
     remove,
+    replace,  // a member by the same node with another directory: a learner, alone in its change
   };
   Kind kind = Kind::add_voter;
   NodeId node = no_node;
+  Uuid directory{};  // of add_voter, add_learner, replace; zero: not known
 };
 
 enum class Transition : std::uint8_t {
@@ -59,7 +84,8 @@ enum class Transition : std::uint8_t {
 };
 
 /// What `changes` make of `from`. Errors: invalid_argument (a joint change is under way, a node is
-/// named twice, nothing changes, nobody would vote, too many for a simple change), too_large.
+/// named twice, nothing changes, nobody would vote, too many for a simple change, a directory that
+/// is not the member's), too_large.
 Result<Membership> changed(const Membership& from, std::span<const MemberChange> changes,
                            Transition transition);
 

@@ -11,6 +11,7 @@ namespace chronik::raft {
 
 struct Options {
   NodeId id = no_node;
+  Uuid directory{};         // what the membership must know this node by, if it knows any
   int election_ticks = 10;  // a follower campaigns after [n, 2n) ticks without a leader
   int heartbeat_ticks = 1;
   bool lease_reads = false;  // raft.h, "Leases"

@@ -47,6 +47,7 @@ enum class ProgressState : std::uint8_t {
 
 struct Progress {
   NodeId id = no_node;
+  Uuid directory;  // with another one it is another member, of which nothing is known
   ProgressState state = ProgressState::probe;
   Index match = 0;  // the member holds the leader's log durably up to here
   Index next = 1;   // to be sent next

@@ -218,11 +218,15 @@ bool Raft::hears_leader() const {
   return leader_ != no_node && election_elapsed_ < options_.election_ticks;
 }
 
+bool Raft::votes_in(const Membership& membership) const {
+  return membership.is_voter(options_.id) && membership.is_member(options_.id, options_.directory);
+}
+
 bool Raft::may_campaign() const {
   if (is_withheld()) return false;
   const MembershipAt& last = log_.membership();
-  if (last.membership.is_voter(options_.id)) return true;
-  return last.index > log_.commit() && log_.membership_at(log_.commit()).is_voter(options_.id);
+  if (votes_in(last.membership)) return true;
+  return last.index > log_.commit() && votes_in(log_.membership_at(log_.commit()));
 }
 
 void Raft::send(NodeId to, MessageBody body, Term term) {

@@ -47,7 +47,7 @@
 // self, which may still be on their way, count no more, and neither votes nor campaigns until it
 // holds a committed entry of that term or a later one: a leader of such a term had every entry that
 // was committed before. What it acknowledges meanwhile is true, and counts. The hard state must be
-// intact; a node that lost it as well can only be removed and added under another id. Of two voters
+// intact; a node that lost it as well is another member (membership.h, "directory"). Of two voters
 // none can lead without the other's vote: there, only an administrator's unclean recovery helps.
 #pragma once
 
@@ -155,6 +155,7 @@ class Raft {
   void reset_for_term();
   void reset_election_timer();
   bool hears_leader() const;
+  bool votes_in(const Membership& membership) const;
   bool may_campaign() const;
   Result<void> validate(const Message& message) const;
   void on_older_term(const Message& message);

@@ -209,5 +209,38 @@ TEST(MembershipTest, AChangeEndsInWhatWasAskedFor) {
   EXPECT_GT(joint, 100);
 }
 
+TEST(MembershipTest, AVoterWhoseDirectoryIsReplacedLearnsUntilItIsAVoterAgain) {
+  using Kind = MemberChange::Kind;
+  const Uuid old = Uuid::from_random(1, 1);
+  const Uuid lost = Uuid::from_random(1, 2);
+  const Uuid fresh = Uuid::from_random(1, 3);
+  Membership from;
+  from.voters = {1, 2};
+  from.learners = {7};
+  from.directories = {{1, old}, {2, lost}};
+  EXPECT_TRUE(from.is_member(2, lost));
+  EXPECT_FALSE(from.is_member(2, fresh));
+  EXPECT_TRUE(from.is_member(7, fresh)) << "no directory is known that it should have";
+  const auto after = [](const Membership& before, MemberChange change) {
+    return changed(before, std::span(&change, 1), Transition::automatic);
+  };
+
+  EXPECT_FALSE(after(from, {Kind::add_voter, 2, fresh}));
+  EXPECT_FALSE(after(from, {Kind::replace, 2, lost}));
+  EXPECT_FALSE(after(from, {Kind::replace, 3, fresh}));
+  const Membership replaced = after(from, {Kind::replace, 2, fresh}).value();
+  EXPECT_EQ(to_string(replaced), "voters 1, learners 2 7, returning 2");
+  EXPECT_TRUE(replaced.is_member(2, fresh));
+  EXPECT_FALSE(after(replaced, {Kind::replace, 1, fresh})) << "nobody would vote";
+  EXPECT_EQ(decode_membership(encode_membership(replaced)).value(), replaced);
+
+  const Membership again = after(replaced, {Kind::replace, 2, old}).value();
+  EXPECT_EQ(again.returning, std::vector<NodeId>{2}) << "it was wiped once more meanwhile";
+  const Membership back = after(again, {Kind::add_voter, 2, old}).value();
+  EXPECT_EQ(to_string(back), "voters 1 2, learners 7");
+  EXPECT_EQ(back.directory_of(2), old);
+  EXPECT_TRUE(after(back, {Kind::remove, 2}).value().directory_of(2).is_zero());
+}
+
 }  // namespace
 }  // namespace chronik::raft

@@ -30,6 +30,7 @@ Replica& RaftReplicaManager::add(ReplicaPlace place, ReplicaFiles files, StateMa
                                  Index applied) {
   ReplicaOptions options;
   options.raft.id = options_.node;
+  options.raft.directory = options_.directory;
   options.raft.election_ticks = options_.election_ticks;
   options.raft.lease_reads = options_.lease_reads;
   options.raft.uncommitted_bytes_max = options_.uncommitted_bytes_max;
@@ -45,7 +46,8 @@ Replica& RaftReplicaManager::add(ReplicaPlace place, ReplicaFiles files, StateMa
   ticked_.push_back(&replica);
   touch(replica);
   const Membership& membership = replica.raft().membership();
-  if (membership.voters == std::vector<NodeId>{options_.node} && !membership.is_joint()) {
+  if (membership.voters == std::vector<NodeId>{options_.node} && !membership.is_joint() &&
+      membership.is_member(options_.node, options_.directory)) {
     replica.campaign_now();
   }
   settle();
@@ -103,12 +105,19 @@ void RaftReplicaManager::dispatch(NodeId from, Frame frame) {
   }
 }
 
-void RaftReplicaManager::on_node_up(NodeId node) {
+Uuid RaftReplicaManager::directory_of(NodeId node) const {
+  const auto found = directories_.find(node);
+  return found == directories_.end() ? Uuid() : found->second;
+}
+
+void RaftReplicaManager::on_node_up(NodeId node, const Uuid& directory) {
+  directories_[node] = directory;
   for (auto& [group, replica] : replicas_) replica->on_node_up(node);
   settle();
 }
 
 void RaftReplicaManager::on_node_down(NodeId node) {
+  directories_.erase(node);
   for (auto& [group, replica] : replicas_) replica->on_node_down(node);
   settle();
 }

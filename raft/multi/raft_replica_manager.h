@@ -22,6 +22,7 @@ namespace chronik::raft {
 
 struct RaftOptions {
   NodeId node = no_node;
+  Uuid directory{};          // of this node's data
   milliseconds tick{100};    // heartbeats are a tick apart
   int election_ticks = 10;   // a follower campaigns after [n, 2n) ticks without a leader
   bool lease_reads = false;  // raft/core/raft.h, "Leases"
@@ -59,7 +60,8 @@ class RaftReplicaManager final : private ReplicaHost {
 
   /// A frame of `from`, whom the transport has authenticated.
   void receive(NodeId from, SharedBytes frame);
-  void on_node_up(NodeId node);
+  /// `directory`: of its data; zero where members are known by their numbers alone.
+  void on_node_up(NodeId node, const Uuid& directory = {});
   /// The connection to `node` ended: what was sent and not answered may be lost.
   void on_node_down(NodeId node);
 
@@ -80,6 +82,7 @@ class RaftReplicaManager final : private ReplicaHost {
 
  private:
   std::uint64_t life() const override { return life_; }
+  Uuid directory_of(NodeId node) const override;
   std::int64_t now_ticks() const override { return ticks_; }
   std::int64_t ticks_of(milliseconds time) const override;
   wal::LogEnvironment& environment() override { return environment_; }
@@ -111,6 +114,7 @@ class RaftReplicaManager final : private ReplicaHost {
     std::vector<GroupMessage> answers;
   };
   std::map<NodeId, Beats> beats_;
+  std::map<NodeId, Uuid> directories_;  // of the nodes that are connected
   bool running_ = false;
   std::int64_t ticks_ = 0;
   std::optional<SteadyTime> last_tick_;

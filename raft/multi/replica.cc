@@ -201,7 +201,17 @@ bool Replica::hand_over() {
 
 // -- What comes from other nodes.
 
+/// Promises are those of the member only; all else may come from anybody.
+bool Replica::counts(const Message& message) const {
+  const bool promise = message.is<VoteAnswer>() || message.is<AppendAnswer>() ||
+                       message.is<HeartbeatAnswer>() || message.is<SnapshotAnswer>();
+  if (!promise) return true;
+  const Uuid known = raft_.membership().directory_of(message.from);
+  return known.is_zero() || known == host_.directory_of(message.from);
+}
+
 void Replica::step(Message message) {
+  if (!counts(message)) return;
   if (const auto* append = std::get_if<Append>(&message.body)) {
     for (const Entry& entry : append->entries) {
       if (entry.kind != EntryKind::data) continue;

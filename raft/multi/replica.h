@@ -3,6 +3,10 @@
 // once durable, applies, answers. Owned by a RaftReplicaManager, on its shard; it sees the rest of
 // the node through ReplicaHost.
 //
+// Who is connected under a member's number, but with another data directory than that member's, has
+// not what the member promised: what it answers, as a voter or a follower, is dropped. It gets
+// messages as the member would, which does no harm: it may copy the log, and is not counted.
+//
 // Order on disk: the state of a Ready is handed to the I/O thread before its entries are marked
 // dirty, and the I/O thread works in order; so a hard state is never later than what lies behind
 // it.
@@ -37,6 +41,8 @@ class ReplicaHost {
   virtual NodeId node() const = 0;
   /// Drawn anew with every start of the process.
   virtual std::uint64_t life() const = 0;
+  /// The data directory that `node` has told, while it is connected; else zero.
+  virtual Uuid directory_of(NodeId node) const = 0;
   virtual std::int64_t now_ticks() const = 0;
   virtual std::int64_t ticks_of(milliseconds time) const = 0;
   virtual wal::LogEnvironment& environment() = 0;
@@ -150,6 +156,7 @@ class Replica final : private wal::DurableListener {
 
   void on_durable(wal::PartitionLog& log) override;
   void touch() { host_.touch(*this); }
+  bool counts(const Message& message) const;
   void write_log(Ready& ready, Persisting& persisting);
   bool is_durable(Persisting& front);
   void publish(Persisting& front);

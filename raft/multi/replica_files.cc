@@ -67,8 +67,8 @@ Result<void> begin_state(ReplicaFiles& files, const ReplicaPlace& place) {
         Errc::corrupt,
         fmt::format(
             "{} is missing, and the log beside it is one of a cluster: the votes of this node "
-            "are lost. Put the file back; or remove the node from the cluster, remove its "
-            "data directory, and add it under another node id",
+            "are lost. Put the file back; or remove the whole data directory: the node comes "
+            "back as an empty one and copies what the others have",
             files.state_file->path())};
   }
   files.state.hard.term = std::max<Term>(log.last_epoch(), 0);
@@ -83,8 +83,8 @@ Result<void> check_state(const ReplicaFiles& files) {
       Errc::corrupt,
       fmt::format("{} says term {}, and the log beside it has entries of term {}: the file is "
                   "an old copy, and votes of this node are lost. Put back the newer one; or "
-                  "remove the node from the cluster, remove its data directory, and add it "
-                  "under another node id",
+                  "remove the whole data directory: the node comes back as an empty one and "
+                  "copies what the others have",
                   files.state_file->path(), files.state.hard.term, last)};
 }
 

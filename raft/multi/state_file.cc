@@ -22,7 +22,7 @@ constexpr std::uint16_t flag_install = 2;
 constexpr std::size_t sector_bytes = 512;
 constexpr std::size_t length_position = 12;
 constexpr std::size_t crc_bytes = 4;
-constexpr std::size_t copy_bytes = 2048;
+constexpr std::size_t copy_bytes = 4096;
 constexpr std::size_t slot_bytes = 2 * copy_bytes;
 constexpr std::size_t file_bytes = 2 * slot_bytes;
 
@@ -158,8 +158,8 @@ Result<StateFile::Found> StateFile::read(File& file) const {
           Errc::corrupt,
           fmt::format("{}: slot {} is damaged ({}): the last vote of this node may be lost, so it "
                       "must not vote again under this id. Put back a copy of this file that is not "
-                      "older than the last time the node ran; or remove the node from the cluster, "
-                      "remove its data directory, and add it under another node id",
+                      "older than the last time the node ran; or remove the whole data directory: "
+                      "the node comes back as an empty one and copies what the others have",
                       path_, slot + 1, problem)};
     }
   }

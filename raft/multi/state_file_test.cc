@@ -83,7 +83,9 @@ TEST_F(StateFileTest, AMembershipOfDozensOfNodesIsNeverTornEither) {
     large.base.membership.voters.push_back(id + 100'000'000);
     large.base.membership.outgoing.push_back(id + 200'000'000);
     large.base.membership.learners.push_back(id + 300'000'000);
+    large.base.membership.directories.push_back({id + 100'000'000, Uuid::from_random(7, 8)});
   }
+  large.install = MembershipAt{9, large.base.membership};
   for (std::uint64_t n = 0; n < 6; ++n) {
     for (std::uint64_t seed = 0; seed < 30; ++seed) {
       MemoryDisk disk;
@@ -122,7 +124,7 @@ TEST_F(StateFileTest, OneBadSectorLosesNoVote) {
   StateFile file = fresh();
   ASSERT_TRUE(file.save(state(1, 1)));
   ASSERT_TRUE(file.save(state(2, 2)));
-  for (const std::uint64_t position : {0u, 2048u, 4096u, 6144u}) {
+  for (const std::uint64_t position : {0u, 4096u, 8192u, 12288u}) {
     disk_.flip_bit(path, position + 30, 3);
     EXPECT_EQ(load(), state(2, 2)) << position;  // and mended
   }
@@ -133,13 +135,13 @@ TEST_F(StateFileTest, ASlotThatIsLostIsToldWithFileAndWayOut) {
   ASSERT_TRUE(file.save(state(1, 1)));
   ASSERT_TRUE(file.save(state(2, 2)));
   disk_.flip_bit(path, 30, 3);
-  disk_.flip_bit(path, 2048 + 30, 3);
+  disk_.flip_bit(path, 4096 + 30, 3);
   const auto refused = fresh().load();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::corrupt);
   EXPECT_THAT(refused.error().message, HasSubstr(path));
   EXPECT_THAT(refused.error().message, HasSubstr("vote"));
-  EXPECT_THAT(refused.error().message, HasSubstr("another node id"));
+  EXPECT_THAT(refused.error().message, HasSubstr("remove the whole data directory"));
 }
 
 TEST_F(StateFileTest, ATruncatedFileIsDamage) {

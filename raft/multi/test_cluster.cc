@@ -44,7 +44,7 @@ void FakeNetwork::drop(NodeId node) {
 }
 
 TestNode::TestNode(TestCluster& cluster, NodeId id, std::uint64_t seed)
-    : random(seed), cluster_(cluster), id_(id) {
+    : random(seed), cluster_(cluster), id_(id), directory_id_(Uuid::from_random(seed, 1)) {
   CHECK(disk.make_directories(directory));
 }
 
@@ -59,6 +59,7 @@ void TestNode::begin() {
   group_commit = std::make_unique<wal::GroupCommit>(*environment, executor);
   RaftOptions options = cluster_.options;
   options.node = id_;
+  options.directory = directory_id_;
   options.random = [this] { return random.next(); };
   Transport& transport = *this;
   manager = std::make_unique<RaftReplicaManager>(std::move(options), *environment, *group_commit,
@@ -108,7 +109,9 @@ Result<void> TestCluster::start(NodeId id) {
     return started;
   }
   for (auto& [other, at] : nodes_) {
-    if (other != id && at->up()) at->manager->on_node_up(id);
+    if (other == id || !at->up()) continue;
+    at->manager->on_node_up(id, node.directory_id_);
+    node.manager->on_node_up(other, at->directory_id_);
   }
   return {};
 }
@@ -144,6 +147,7 @@ void TestCluster::wipe(NodeId id) {
   for (const DirectoryEntry& entry : *left) {
     CHECK(node.disk.remove(node.directory + "/" + entry.name));
   }
+  node.directory_id_ = Uuid::from_random(node.random.next(), 2);
 }
 
 void TestCluster::step() {

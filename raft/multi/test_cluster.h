@@ -78,6 +78,8 @@ class TestNode final : private Transport {
   ~TestNode() override;
 
   NodeId id() const { return id_; }
+  /// Of its disk; another one after wipe(). Counts where memberships name directories.
+  const Uuid& directory_id() const { return directory_id_; }
   bool up() const { return manager != nullptr; }
   const std::string directory = "data";
 
@@ -98,6 +100,7 @@ class TestNode final : private Transport {
 
   TestCluster& cluster_;
   const NodeId id_;
+  Uuid directory_id_;
 };
 
 /// What lives on a node.

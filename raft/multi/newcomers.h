@@ -1,0 +1,35 @@
+// Newcomers: what the leader of a group does, one change at a time, with nodes that are connected
+// and are not members, or not with the data directory they have now:
+//
+//   a node that is no member          becomes a learner
+//   a member with another directory   is replaced by a learner: its disk was lost, and with it what
+//                                     it promised; so its vote goes first
+//   a learner that was a voter then   gets its vote back as soon as it holds the log
+//
+// All of that is safe by itself: a learner counts for nothing, and whoever got a vote back had the
+// committed log before. Nobody else gets a vote from here. Pure; owned by who drives the leader.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "raft/core/raft.h"
+
+namespace chronik::raft {
+
+/// Whether this follower holds what the leader had committed at `commit`, and gets the rest as it
+/// comes.
+bool has_caught_up(const Progress& follower, Index commit);
+
+class Newcomers {
+ public:
+  /// What to change now; nothing: nothing, or one is under way. `present`: the other nodes that are
+  /// connected, each with the directory it told. Called now and then.
+  std::optional<MemberChange> next(const Raft& raft, std::span<const MemberDirectory> present);
+
+ private:
+  Term term_ = 0;
+  Index commit_ = 0;  // as of the last call
+};
+
+}  // namespace chronik::raft
