@@ -277,8 +277,10 @@ Result<void> Server::State::open_metadata(const GiveUp& give_up) {
     broker.metadata = view.get();
     if (member) {
       fencing = std::make_unique<BrokerFencing>(*store, broker.node.id);
-      member->watch_absent(
-          [this](std::vector<BrokerId> absent) { fencing->set_absent(std::move(absent)); });
+      member->watch_absent([this](const std::vector<BrokerId>& absent) {
+        view->set_absent(absent);
+        fencing->set_absent(absent);
+      });
     }
     config_changes = std::make_unique<ConfigChanges>(shards->first(), *view, live, broker.node.id);
     broker.config_changes = config_changes.get();

@@ -130,6 +130,13 @@ TEST_F(SeveralBrokersTest, AFencedBrokerIsNotNamedToClientsAndGetsNoPartition) {
   EXPECT_EQ(leaders_of("spread"), (std::multiset<BrokerId>{1, 1, 2, 2}));
 }
 
+// In the moment after a broker has died: nobody leads who could fence it.
+TEST_F(SeveralBrokersTest, ABrokerThatThisOneCannotReachGetsNoPartition) {
+  broker_.shard().run([&] { broker_.broker().metadata->set_absent({2}); });
+  ASSERT_EQ(create("spread", 4, 1).error_code, 0);
+  EXPECT_EQ(leaders_of("spread"), (std::multiset<BrokerId>{1, 1, 3, 3}));
+}
+
 TEST_F(SeveralBrokersTest, ClientsAreToldOfAllBrokersOnTheirListener) {
   const MetadataResponse all = broker_.call<metadata_request>(MetadataRequest{});
   ASSERT_EQ(all.brokers.size(), 3u);

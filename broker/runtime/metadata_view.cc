@@ -1,5 +1,6 @@
 #include "broker/runtime/metadata_view.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -50,6 +51,20 @@ void MetadataView::on_leadership(const metadata::Leadership& leadership) {
   for (std::uint32_t id = 1; id < shards_.count(); ++id) {
     shards_.at(id).post([seen = seen_, id, leadership] { (*seen)[id].leadership = leadership; });
   }
+}
+
+bool MetadataView::is_absent(BrokerId broker) const {
+  const Shard* shard = Shard::current();
+  CHECK(shard != nullptr);
+  const std::vector<BrokerId>& absent = (*seen_)[shard->id()].absent;
+  return std::find(absent.begin(), absent.end(), broker) != absent.end();
+}
+
+void MetadataView::set_absent(std::vector<BrokerId> brokers) {
+  for (std::uint32_t id = 1; id < shards_.count(); ++id) {
+    shards_.at(id).post([seen = seen_, id, brokers] { (*seen)[id].absent = brokers; });
+  }
+  (*seen_)[0].absent = std::move(brokers);
 }
 
 namespace {

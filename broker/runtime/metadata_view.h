@@ -25,6 +25,11 @@ class MetadataView final : public metadata::MetadataObserver {
   /// Who decides, as the calling shard knows it.
   metadata::Leadership leadership() const;
 
+  /// Brokers that cannot be reached from this one at the moment: they get no new partition by it,
+  /// also before the leader has fenced them, or where there is none yet. On the first shard.
+  void set_absent(std::vector<BrokerId> brokers);
+  bool is_absent(BrokerId broker) const;
+
   /// MetadataStore::propose, from any shard: durable and applied, here too, on return.
   Task<Result<metadata::ApplyResults>> propose(std::vector<metadata::MetadataEvent> events);
 
@@ -38,6 +43,7 @@ class MetadataView final : public metadata::MetadataObserver {
   struct alignas(64) Seen {
     std::shared_ptr<const metadata::Image> image;
     metadata::Leadership leadership;
+    std::vector<BrokerId> absent;
   };
 
   Shards& shards_;
