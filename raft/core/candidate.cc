@@ -10,6 +10,7 @@ void Raft::campaign(bool pre, bool transfer) {
   lose_reads();
   votes_.clear();
   campaign_transfer_ = transfer;
+  if (pre && soon_ > 0) --soon_;
   reset_election_timer();
   CHECK(hard_.term < std::numeric_limits<Term>::max());
   if (pre) {

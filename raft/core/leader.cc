@@ -18,6 +18,7 @@ void Raft::become_leader() {
   CHECK(role_ == Role::candidate && durable_hard_.term == hard_.term);
   role_ = Role::leader;
   leader_ = options_.id;
+  soon_ = 0;
   votes_.clear();
   progress_.clear();
   read_queue_.clear();

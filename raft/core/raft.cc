@@ -171,17 +171,28 @@ void Raft::on_node_down(NodeId node) {
   if (role_ == Role::leader || node != leader_ || options_.lease_reads) return;
   leader_ = no_node;
   lose_reads();
-  // One after the other, whose turn is first by the term: two candidates of the same moment would
-  // split the votes, and then wait for whole timeouts.
+  campaign_soon(1, node);
+}
+
+void Raft::on_majority_up() {
+  if (role_ != Role::follower || leader_ != no_node || options_.lease_reads) return;
+  campaign_soon(3, no_node);
+}
+
+/// One after the other, whose turn is first by the term: two candidates of the same moment would
+/// split the votes, and then wait for whole timeouts. Who is too early, before the others know that
+/// there is no leader, or has a log that is too short, tries again after a round.
+void Raft::campaign_soon(int ticks, NodeId without) {
   int before = 0;
   int others = 0;
   for (const NodeId voter : membership().voters) {
-    if (voter == node) continue;
+    if (voter == without) continue;
     before += voter < options_.id ? 1 : 0;
     ++others;
   }
   const int turn = others == 0 ? 0 : (before + hard_.term) % others;
-  election_elapsed_ = std::max(election_elapsed_, election_timeout_ - 1 - 2 * turn);
+  election_elapsed_ = std::max(election_elapsed_, election_timeout_ - ticks - 2 * turn);
+  soon_ = 3;
 }
 
 void Raft::become_follower(Term term, NodeId leader) {
@@ -194,6 +205,7 @@ void Raft::become_follower(Term term, NodeId leader) {
     reset_for_term();
   }
   leader_ = leader;
+  if (leader != no_node) soon_ = 0;
   votes_.clear();
   progress_.clear();
   read_queue_.clear();
@@ -211,6 +223,9 @@ void Raft::reset_election_timer() {
   election_elapsed_ = 0;
   const auto range = static_cast<std::uint64_t>(options_.election_ticks);
   election_timeout_ = options_.election_ticks + static_cast<int>(options_.random() % range);
+  if (soon_ == 0) return;
+  const auto round_of_turns = 2 * (static_cast<int>(membership().voters.size()) - 1);
+  election_timeout_ = std::clamp(round_of_turns, 1, election_timeout_);
 }
 
 bool Raft::hears_leader() const {

@@ -83,6 +83,9 @@ class Raft {
   /// The connection to `node` broke because its process ended. When it led, a follower does not
   /// wait for its timeout any more (not with lease_reads: the leader may still be answering reads).
   void on_node_down(NodeId node);
+  /// The node is connected with a majority. One that knows no leader, as after a start, does not
+  /// wait for its timeout then, but for as long as a leader would take to be heard.
+  void on_majority_up();
 
   /// The leader appends; its first payload stands at the position returned, the others behind it.
   /// Whether they are committed shows in Ready::commit, unless another term's entries take their
@@ -154,6 +157,7 @@ class Raft {
   void become_follower(Term term, NodeId leader);
   void reset_for_term();
   void reset_election_timer();
+  void campaign_soon(int ticks, NodeId without);
   bool hears_leader() const;
   bool votes_in(const Membership& membership) const;
   bool may_campaign() const;
@@ -233,6 +237,7 @@ class Raft {
   std::int64_t ticks_ = 0;
   int election_elapsed_ = 0;
   int election_timeout_ = 0;
+  int soon_ = 0;          // so many campaigns that are lost are tried again before the timeout
   int silent_ticks_ = 0;  // after a start with leases: votes for nobody
 
   // Of a follower: the log is known to be the leader's of this term up to here.

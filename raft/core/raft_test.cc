@@ -96,6 +96,51 @@ TEST(RaftTest, WhenTheProcessOfTheLeaderEndsTheOthersTakeTurns) {
   EXPECT_EQ(first.size(), 3u) << "it is always the same node's turn first";
 }
 
+/// The ticks until it asks for votes, at most a hundred.
+int ticks_until_it_asks(Raft& raft) {
+  raft.ready();
+  for (int ticks = 1; ticks < 100; ++ticks) {
+    raft.tick();
+    for (const Message& message : raft.ready().messages) {
+      if (message.is<Vote>()) return ticks;
+    }
+  }
+  return 100;
+}
+
+// It asked before the others had seen the end of the leader, or with a log that is too short; then
+// it waited for a whole timeout (1.6 s, seen by cluster_rounds), although nobody else had to win.
+TEST(RaftTest, WhoAsksForVotesTooEarlyAsksAgainBeforeItsTimeout) {
+  const MemoryStorage disk(Membership{{1, 2, 3}, {}, {}, {}, false});
+  Raft raft(options_of(3), disk, Recovered{HardState{1, no_node, 0}, 0, 0, disk.memberships()});
+  EXPECT_TRUE(raft.step({1, 3, 1, Heartbeat{1, 0}}));
+  raft.on_node_down(1);
+  EXPECT_LE(ticks_until_it_asks(raft), 3);
+  for (int again = 1; again < 3; ++again) {
+    EXPECT_TRUE(raft.step({2, 3, 1, VoteAnswer{true, false}}));
+    EXPECT_EQ(ticks_until_it_asks(raft), 4) << "time " << again;
+  }
+  // A node that is alone does not go on like that.
+  EXPECT_TRUE(raft.step({2, 3, 1, VoteAnswer{true, false}}));
+  EXPECT_GE(ticks_until_it_asks(raft), options_of(3).election_ticks);
+}
+
+TEST(RaftTest, ANodeThatIsConnectedWithAMajorityWaitsNoTimeoutForALeader) {
+  const MemoryStorage disk(Membership{{1, 2, 3}, {}, {}, {}, false});
+  std::set<int> ticks;
+  for (const NodeId id : {1, 2, 3}) {
+    Raft raft(options_of(id), disk, Recovered{HardState{0, no_node, 0}, 0, 0, disk.memberships()});
+    raft.on_majority_up();
+    ticks.insert(ticks_until_it_asks(raft));
+    // A leader is heard: nothing is soon any more.
+    Raft other(options_of(id), disk, Recovered{HardState{0, no_node, 0}, 0, 0, disk.memberships()});
+    other.on_majority_up();
+    EXPECT_TRUE(other.step({id % 3 + 1, id, 1, Heartbeat{1, 0}}));
+    EXPECT_GE(ticks_until_it_asks(other), options_of(id).election_ticks);
+  }
+  EXPECT_EQ(ticks, (std::set<int>{3, 5, 7}));
+}
+
 // The commit index is known before the entries that it speaks of are on disk in their new shape:
 // kept alone it would make committed entries of what was there before (found by raft_sim, seed
 // 9568).

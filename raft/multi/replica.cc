@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "raft/core/quorum.h"
 #include "raft/multi/log_entry.h"
 
 namespace chronik::raft {
@@ -256,13 +257,24 @@ void Replica::campaign_now() {
   touch();
 }
 
+bool Replica::majority_is_up() const {
+  const Membership& membership = raft_.membership();
+  if (membership.voters.empty()) return false;
+  return quorum_vote(membership, [&](NodeId node) {
+           return node == host_.node() || up_.contains(node) ? Ballot::granted : Ballot::refused;
+         }) == VoteResult::won;
+}
+
 void Replica::on_node_up(NodeId node) {
+  up_.insert(node);
+  if (majority_is_up()) raft_.on_majority_up();
   if (raft_.leader() != node) return;
   drive();
   touch();
 }
 
 void Replica::on_node_down(NodeId node) {
+  up_.erase(node);
   raft_.on_node_down(node);
   proposals_.on_node_down(node);
   fetcher_.on_node_down(node);

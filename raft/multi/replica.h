@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -159,6 +160,7 @@ class Replica final : private wal::DurableListener {
   bool counts(const Message& message) const;
   void write_log(Ready& ready, Persisting& persisting);
   bool is_durable(Persisting& front);
+  bool majority_is_up() const;
   void publish(Persisting& front);
   void send(const Message& message);
   void apply(const std::vector<Entry>& entries);
@@ -196,6 +198,7 @@ class Replica final : private wal::DurableListener {
     std::uint64_t request = 0;
   };
   std::map<NodeId, Seen> seen_;
+  std::set<NodeId> up_;             // other nodes that are connected
   std::shared_ptr<Replica*> self_;  // null inside once it is gone
   bool closed_ = false;
   bool touched_ = false;  // the manager's: it is in its list
