@@ -217,7 +217,7 @@ class ThreeNodes(unittest.TestCase):
             self.assertEqual(stream.failures, [])
             self.assertEqual(stream.committed(), stream.read)
         survivors = self.project.bootstrap(*(n for n in compose.NODES if n != victim))
-        self.assertEqual(len(records.brokers_by(survivors)), 2)
+        eventually(lambda: len(records.brokers_by(survivors)) == 2, "that clients hear no more of it")
 
         self.project.node(victim).docker("start")
         self.wait_for_all()
