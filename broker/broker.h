@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/types.h"
+#include "base/uuid.h"
 #include "broker/partition/shard_data.h"
 #include "broker/runtime/shard.h"
 
@@ -23,6 +24,7 @@ class GroupCoordinator;
 class LiveSettings;
 class MetadataView;
 class ProducerIds;
+class Quorum;
 
 /// Where clients reach this node through one listener.
 struct AdvertisedListener {
@@ -34,6 +36,7 @@ struct AdvertisedListener {
 struct NodeInfo {
   BrokerId id = 1;
   std::string cluster_id;
+  Uuid directory_id;
   std::optional<std::string> rack;
   std::vector<AdvertisedListener> listeners;
 };
@@ -60,6 +63,7 @@ struct Broker {
   // On the metadata shard, the first one.
   ProducerIds* producer_ids = nullptr;
   GroupCoordinator* groups = nullptr;
+  Quorum* quorum = nullptr;  // null without a cluster
 };
 
 }  // namespace chronik::broker

@@ -101,12 +101,14 @@ Result<void> ClusterMember::bind(Random& random) {
     if (on_other_) on_other_();
   };
   events.frame = [this](raft::NodeId from, SharedBytes frame) {
+    if (is_node_frame(frame.view())) return requests_->receive(from, frame);
     if (!manager_) return;
     manager_->receive(from, std::move(frame));
     arm();
   };
   TRY_ASSIGN(transport_,
              PeerTransport::open(place_.shard, options, std::move(events), Random(random.next())));
+  requests_ = std::make_unique<NodeRequests>(place_.shard, *transport_);
   transport_->start();
   return {};
 }
@@ -120,8 +122,8 @@ void ClusterMember::on_node_up(raft::NodeId node) {
   if (!manager_) return;
   manager_->on_node_up(node, directory_of(node));
   arm();
-  if (!store_) return;
-  if (const std::string lost = lost_voters(); !lost.empty()) {
+  if (!quorum_) return;
+  if (const std::string lost = quorum_->lost_voters(); !lost.empty()) {
     log_warn("what such a node says counts for nothing until the leader has taken it in",
              {{"why", lost}});
   }
@@ -130,6 +132,7 @@ void ClusterMember::on_node_up(raft::NodeId node) {
 void ClusterMember::on_node_down(raft::NodeId node) {
   log_info("another node of the cluster is gone", {{"node", node}});
   if (join_) join_->on_node_down(node);
+  requests_->on_node_down(node);
   tell_absent();
   if (!manager_) return;
   manager_->on_node_down(node);
@@ -228,6 +231,8 @@ Result<void> ClusterMember::open_store() {
         raft_options(), storage.environment(), storage.group(), storage.io(), *transport_);
     TRY_ASSIGN(store_, metadata::RaftMetaLog::open(storage.environment(), storage.group(),
                                                    storage.io(), *manager_, std::move(options)));
+    quorum_ = std::make_unique<ClusterQuorum>(ClusterQuorum::Place{
+        place_.shard, place_.clock, place_.settings, *transport_, *store_, *requests_});
     for (const ClusterNode& node : place_.settings.nodes) {
       if (transport_->is_up(node.id)) manager_->on_node_up(node.id, directory_of(node.id));
     }
@@ -258,73 +263,19 @@ std::string ClusterMember::waits_for() const {
   const metadata::Leadership leadership = store_->leadership();
   if (leadership.leader >= 0) return fmt::format("entries of node {}", leadership.leader);
   std::string text = "a leader";
-  const raft::Membership& members = store_->replica().raft().membership();
-  if (!members.contains(place_.directory.stamp()->node_id)) {
+  if (!quorum_->is_member()) {
     text += " that takes this node in, whose data directory is new";
   }
   if (const std::vector<BrokerId> missing = absent(); !missing.empty()) {
     text += fmt::format("; nodes that are not there: {}", fmt::join(missing, ", "));
   }
-  if (const std::string lost = lost_voters(); !lost.empty()) text += "; " + lost;
+  if (const std::string lost = quorum_->lost_voters(); !lost.empty()) text += "; " + lost;
   return text;
 }
-
-/// Voters that came with another data directory than the one they promised from; empty: none.
-std::string ClusterMember::lost_voters() const {
-  const raft::Membership& members = store_->replica().raft().membership();
-  std::vector<raft::NodeId> lost;
-  for (const auto& [node, directory] : present()) {
-    if (members.is_voter(node) && !members.is_member(node, directory)) lost.push_back(node);
-  }
-  if (lost.empty()) return {};
-  const std::size_t voters = members.voters.size();
-  const std::string text =
-      fmt::format("voters that came with another data directory: {}", fmt::join(lost, ", "));
-  if (2 * lost.size() < voters) return text;
-  return text + fmt::format(
-                    ", which is {} of {}: no majority is left that has what was "
-                    "acknowledged. Give as many of them their old directories back that "
-                    "more than half of the voters have theirs",
-                    lost.size(), voters);
-}
-
-// -- Nodes that come, and are no members, or not the members they were.
 
 Uuid ClusterMember::directory_of(raft::NodeId node) const {
   const std::optional<PeerHello> hello = transport_->hello_of(node);
   return hello ? hello->directory : Uuid();
-}
-
-std::vector<raft::MemberDirectory> ClusterMember::present() const {
-  std::vector<raft::MemberDirectory> present;
-  for (const ClusterNode& node : place_.settings.nodes) {
-    const std::optional<PeerHello> hello = transport_->hello_of(node.id);
-    // Without founders it does not know yet whose cluster it is in.
-    if (hello && !hello->founders.empty()) present.push_back({node.id, hello->directory});
-  }
-  return present;
-}
-
-void ClusterMember::take_in_newcomers() {
-  if (taking_in_ || closed_ || !store_->leadership().ready) return;
-  raft::Replica& replica = store_->replica();
-  const std::optional<raft::MemberChange> change = newcomers_.next(replica.raft(), present());
-  if (!change) return;
-  using Kind = raft::MemberChange::Kind;
-  const std::string_view what =
-      change->kind == Kind::add_learner ? "a node that is new becomes an observer of the metadata"
-      : change->kind == Kind::replace
-          ? "a node came with another data directory: it has no vote before it holds the metadata"
-          : "a node that came with another data directory holds the metadata, and votes again";
-  log_info(what, {{"node", change->node}, {"directory_id", change->directory.to_string()}});
-  taking_in_ = true;
-  replica.change_membership(std::span(&*change, 1), place_.settings.propose_timeout,
-                            [this, node = change->node](const Result<raft::Position>& done) {
-                              taking_in_ = false;
-                              if (done) return;
-                              log_warn("the membership could not be changed; it is tried again",
-                                       {{"node", node}, {"why", done.error().message}});
-                            });
 }
 
 std::vector<BrokerId> ClusterMember::absent() const {
@@ -334,6 +285,10 @@ std::vector<BrokerId> ClusterMember::absent() const {
     if (!self && !transport_->is_up(node.id)) absent.push_back(node.id);
   }
   return absent;
+}
+
+void ClusterMember::serve(Broker& broker) {
+  call_on(place_.shard, [&] { requests_->serve(broker); });
 }
 
 void ClusterMember::watch_absent(Watch watch) {
@@ -348,7 +303,8 @@ void ClusterMember::tell_absent() {
 void ClusterMember::on_tick() {
   if (!manager_) return;
   manager_->tick(place_.shard.now());
-  if (store_) take_in_newcomers();
+  requests_->on_tick();
+  if (quorum_) quorum_->on_tick();
   arm();
 }
 
@@ -375,10 +331,12 @@ void ClusterMember::close() {
   if (closed_) return;
   call_on(place_.shard, [this] {
     closed_ = true;
+    if (quorum_) quorum_->close();
     if (store_) store_->close();
     if (manager_) manager_->close();
     if (tick_) tick_->cancel();
   });
+  if (requests_) call_on(place_.shard, [this] { return requests_->close(); });
   if (transport_) transport_->stop();
 }
 
@@ -386,6 +344,8 @@ void ClusterMember::destroy() {
   if (std::exchange(destroyed_, true)) return;
   call_on(place_.shard, [this] {
     join_.reset();
+    quorum_.reset();
+    requests_.reset();
     manager_.reset();
     store_.reset();
     tick_.reset();

@@ -14,13 +14,14 @@
 
 #include "base/random.h"
 #include "base/result.h"
+#include "broker/cluster_quorum.h"
 #include "broker/net/cluster_port.h"
 #include "broker/net/peer_transport.h"
+#include "broker/node_requests.h"
 #include "broker/partition/shard_storage.h"
 #include "broker/runtime/shard.h"
 #include "broker/settings/cluster.h"
 #include "metadata/raft_meta_log.h"
-#include "raft/multi/newcomers.h"
 #include "raft/multi/raft_replica_manager.h"
 #include "wal/log_directory.h"
 
@@ -53,6 +54,9 @@ class ClusterMember {
   ClusterMember& operator=(const ClusterMember&) = delete;
 
   metadata::RaftMetaLog& store() { return *store_; }
+  Quorum& quorum() { return *quorum_; }
+  /// From here on requests that other nodes pass on are answered. `broker` outlives close().
+  void serve(Broker& broker);
 
   /// Called on the shard with the nodes that are not connected, now and whenever that changes;
   /// nullptr: nobody.
@@ -83,10 +87,7 @@ class ClusterMember {
   raft::Membership founding_members();
 
   Uuid directory_of(raft::NodeId node) const;
-  std::vector<raft::MemberDirectory> present() const;
-  void take_in_newcomers();
   std::string waits_for() const;
-  std::string lost_voters() const;
 
   void on_node_up(raft::NodeId node);
   void on_node_down(raft::NodeId node);
@@ -101,10 +102,10 @@ class ClusterMember {
   std::unique_ptr<ClusterJoin> join_;
   std::unique_ptr<raft::RaftReplicaManager> manager_;
   std::unique_ptr<metadata::RaftMetaLog> store_;
+  std::unique_ptr<NodeRequests> requests_;
+  std::unique_ptr<ClusterQuorum> quorum_;
   std::map<raft::NodeId, std::string> foreign_;  // of another cluster, and how that was told
   std::function<void()> on_other_;               // one of them was met, or is foreign
-  raft::Newcomers newcomers_;
-  bool taking_in_ = false;  // a change of the membership is under way
   std::unique_ptr<Timer> tick_;
   Watch watch_;
   bool closed_ = false;  // written on the shard

@@ -205,6 +205,7 @@ Result<void> Server::State::open_directory() {
   TRY(directory->check_stamp(
       settings.cluster_id ? settings.cluster_id->to_string() : stamp.cluster_id, settings.node_id));
   broker.node.id = stamp.node_id;
+  broker.node.directory_id = stamp.directory_id;
   broker.node.rack = settings.rack;
   return {};
 }
@@ -249,6 +250,7 @@ Result<void> Server::State::open_store(const GiveUp& give_up) {
                                             *settings.cluster, settings.cluster_id},
                                            random, give_up));
     store = &member->store();
+    broker.quorum = &member->quorum();
     return {};
   }
   metadata::MetaLogOptions options;
@@ -548,6 +550,7 @@ Result<std::unique_ptr<Server>> Server::start(StartConfig config, Settings setti
   TRY(state.register_broker(give_up));
   TRY(state.open_partitions());
   state.start_services();
+  if (state.member) state.member->serve(state.broker);
   state.net->start();
   return server;
 }

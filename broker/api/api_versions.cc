@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "broker/api/api_table.h"
+#include "broker/api/features.h"
 #include "broker/broker.h"
 #include "protocol/errors.h"
 
@@ -16,10 +17,6 @@ namespace {
 
 constexpr std::int16_t software_since = 3;
 constexpr std::int16_t identity_since = 5;
-
-// The level of metadata.version that Kafka 4.4 finalizes (4.4-IV2); our own formats are versioned
-// by their schemas and have nothing to negotiate.
-constexpr std::int16_t metadata_version = 33;
 
 bool is_letter_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -55,13 +52,13 @@ ApiVersionsResponse::ApiVersion to_range(const ApiEntry& entry) {
 
 void add_features(ApiVersionsResponse& response) {
   ApiVersionsResponse::SupportedFeatureKey supported;
-  supported.name = "metadata.version";
-  supported.min_version = metadata_version;
-  supported.max_version = metadata_version;
+  supported.name = metadata_version_feature;
+  supported.min_version = metadata_version_level;
+  supported.max_version = metadata_version_level;
   ApiVersionsResponse::FinalizedFeatureKey finalized;
   finalized.name = supported.name;
-  finalized.min_version_level = metadata_version;
-  finalized.max_version_level = metadata_version;
+  finalized.min_version_level = metadata_version_level;
+  finalized.max_version_level = metadata_version_level;
   response.supported_features.push_back(std::move(supported));
   response.finalized_features.push_back(std::move(finalized));
   response.finalized_features_epoch = 0;

@@ -27,6 +27,7 @@ struct ConnectionInfo {
   std::string local_host;     // the address of this machine by which the client came
   std::string software_name;  // as its ApiVersions request said (KIP-511); empty before
   std::string software_version;
+  bool of_node = false;  // no connection of a client: another node asks for a client of its own
 };
 
 class RequestContext {

@@ -1,5 +1,5 @@
-// Handlers that table.cc lists, one per API, of topics and records. Each is in the file named as
-// its schema.
+// Handlers that table.cc lists, one per API, of the cluster, topics and records. Each is in the
+// file named as its schema.
 #pragma once
 
 #include "broker/api/context.h"
@@ -11,17 +11,22 @@ namespace chronik::protocol {
   struct Name##Request;                \
   struct Name##Response
 
+CHRONIK_DECLARE_MESSAGES(AddRaftVoter);
 CHRONIK_DECLARE_MESSAGES(CreatePartitions);
 CHRONIK_DECLARE_MESSAGES(DeleteRecords);
 CHRONIK_DECLARE_MESSAGES(DeleteTopics);
 CHRONIK_DECLARE_MESSAGES(DescribeLogDirs);
 CHRONIK_DECLARE_MESSAGES(DescribeProducers);
+CHRONIK_DECLARE_MESSAGES(DescribeQuorum);
 CHRONIK_DECLARE_MESSAGES(DescribeTopicPartitions);
 CHRONIK_DECLARE_MESSAGES(Fetch);
 CHRONIK_DECLARE_MESSAGES(InitProducerId);
 CHRONIK_DECLARE_MESSAGES(ListOffsets);
 CHRONIK_DECLARE_MESSAGES(OffsetForLeaderEpoch);
 CHRONIK_DECLARE_MESSAGES(Produce);
+CHRONIK_DECLARE_MESSAGES(RemoveRaftVoter);
+CHRONIK_DECLARE_MESSAGES(UnregisterBroker);
+CHRONIK_DECLARE_MESSAGES(UpdateFeatures);
 
 #undef CHRONIK_DECLARE_MESSAGES
 
@@ -37,6 +42,17 @@ Task<protocol::DescribeLogDirsResponse> describe_log_dirs(RequestContext&,
                                                           protocol::DescribeLogDirsRequest);
 Task<protocol::DescribeTopicPartitionsResponse> describe_topic_partitions(
     RequestContext&, protocol::DescribeTopicPartitionsRequest);
+
+// The nodes of the cluster, and who of them decides.
+Task<protocol::AddRaftVoterResponse> add_raft_voter(RequestContext&, protocol::AddRaftVoterRequest);
+Task<protocol::DescribeQuorumResponse> describe_quorum(RequestContext&,
+                                                       protocol::DescribeQuorumRequest);
+Task<protocol::RemoveRaftVoterResponse> remove_raft_voter(RequestContext&,
+                                                          protocol::RemoveRaftVoterRequest);
+Task<protocol::UnregisterBrokerResponse> unregister_broker(RequestContext&,
+                                                           protocol::UnregisterBrokerRequest);
+Task<protocol::UpdateFeaturesResponse> update_features(RequestContext&,
+                                                       protocol::UpdateFeaturesRequest);
 
 // Records.
 Task<protocol::DeleteRecordsResponse> delete_records(RequestContext&,

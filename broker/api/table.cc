@@ -13,17 +13,22 @@
 #include "broker/api/incremental_alter_configs.h"
 #include "broker/api/list_config_resources.h"
 #include "broker/api/metadata.h"
+#include "protocol/messages/add_raft_voter.h"
 #include "protocol/messages/create_partitions.h"
 #include "protocol/messages/delete_records.h"
 #include "protocol/messages/delete_topics.h"
 #include "protocol/messages/describe_log_dirs.h"
 #include "protocol/messages/describe_producers.h"
+#include "protocol/messages/describe_quorum.h"
 #include "protocol/messages/describe_topic_partitions.h"
 #include "protocol/messages/fetch.h"
 #include "protocol/messages/init_producer_id.h"
 #include "protocol/messages/list_offsets.h"
 #include "protocol/messages/offset_for_leader_epoch.h"
 #include "protocol/messages/produce.h"
+#include "protocol/messages/remove_raft_voter.h"
+#include "protocol/messages/unregister_broker.h"
+#include "protocol/messages/update_features.h"
 
 namespace chronik::broker {
 
@@ -59,10 +64,15 @@ const ApiTable& api_table() {
       api_entry<delete_groups>(),
       api_entry<incremental_alter_configs>(),
       api_entry<offset_delete>(),
+      api_entry<describe_quorum>(),
+      api_entry<update_features>(),
       api_entry<describe_cluster>(),
       api_entry<describe_producers>(),
+      api_entry<unregister_broker>(),
       api_entry<list_config_resources>(),
       api_entry<describe_topic_partitions>(),
+      api_entry<add_raft_voter>(),
+      api_entry<remove_raft_voter>(),
   };
   static const ApiTable table(entries);
   return table;

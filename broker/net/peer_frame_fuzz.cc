@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/coding.h"
 #include "base/crc32c.h"
+#include "broker/net/node_request.h"
 #include "broker/net/peer_frame.h"
 #include "broker/net/peer_handshake.h"
 
@@ -50,6 +51,14 @@ void check_refusal(ByteView payload) {
   CHECK(to_string(objection->refusal) != nullptr);
 }
 
+void check_node_frame(const SharedBytes& payload) {
+  const auto decoded = decode_node_frame(payload);
+  if (!decoded) return;
+  CHECK(is_node_frame(payload.view()));
+  const ByteChain again = std::visit([](const auto& frame) { return encode(frame); }, *decoded);
+  CHECK(again.size() == payload.size());
+}
+
 void check_frame(Bytes bytes, bool sound) {
   if (sound && bytes.size() >= peer_frame_overhead) {
     store_be(bytes.data(), crc32c(ByteView(bytes).subspan(4)));
@@ -64,6 +73,7 @@ void check_frame(Bytes bytes, bool sound) {
   CHECK(begins_with(bytes, ByteView(head).subspan(4)));
   if (frame->kind == PeerFrameKind::hello) check_hello(payload);
   if (frame->kind == PeerFrameKind::refusal) check_refusal(payload);
+  if (frame->kind == PeerFrameKind::message) check_node_frame(frame->payload);
 }
 
 }  // namespace

@@ -7,6 +7,10 @@
 #include "integration/harness/admin.h"
 #include "integration/harness/cluster_processes.h"
 #include "integration/harness/kafka_client.h"
+#include "integration/harness/protocol_client.h"
+#include "protocol/messages/add_raft_voter.h"
+#include "protocol/messages/describe_quorum.h"
+#include "protocol/messages/remove_raft_voter.h"
 
 namespace chronik::integration {
 namespace {
@@ -30,6 +34,52 @@ class ClusterMembers : public ::testing::Test {
     });
     EXPECT_TRUE(created) << rd_kafka_err2name(outcome.error) << " " << outcome.message;
     return created;
+  }
+  using Described = protocol::DescribeQuorumResponse::PartitionData;
+  /// As `node` tells it, whoever leads; nothing while nobody does.
+  static std::optional<Described> quorum(ClusterProcesses& cluster, int node) {
+    RawConnection connection(cluster.node(node).host(), cluster.node(node).port());
+    protocol::DescribeQuorumRequest request;
+    auto& topic = request.topics.emplace_back();
+    topic.topic_name = "__cluster_metadata";
+    topic.partitions.emplace_back();
+    const auto response = call(connection, request);
+    if (!response || response->error_code != 0) return std::nullopt;
+    return response->topics.at(0).partitions.at(0);
+  }
+  static std::vector<std::int32_t> ids(
+      const std::vector<protocol::DescribeQuorumResponse::ReplicaState>& replicas) {
+    std::vector<std::int32_t> ids;
+    for (const auto& replica : replicas) ids.push_back(replica.replica_id);
+    return ids;
+  }
+  using Ids = std::vector<std::int32_t>;
+  /// Waits until all nodes say so.
+  static void expect_members(ClusterProcesses& cluster, const Ids& voters, const Ids& observers) {
+    for (int id = 1; id <= ClusterProcesses::size; ++id) {
+      std::optional<Described> seen;
+      EXPECT_TRUE(eventually([&] {
+        seen = quorum(cluster, id);
+        return seen && ids(seen->current_voters) == voters && ids(seen->observers) == observers;
+      })) << "by node "
+          << id << ": "
+          << (seen ? testing::PrintToString(ids(seen->current_voters)) +
+                         testing::PrintToString(ids(seen->observers))
+                   : "nothing");
+    }
+  }
+  /// The error code of AddRaftVoter or RemoveRaftVoter; -1: no answer.
+  template <class Request>
+  static int change_voter(ClusterProcesses& cluster, int through, int voter) {
+    RawConnection connection(cluster.node(through).host(), cluster.node(through).port());
+    Request request;
+    request.cluster_id.reset();
+    request.voter_id = voter;
+    if constexpr (std::is_same_v<Request, protocol::AddRaftVoterRequest>) {
+      request.timeout_ms = 20'000;
+    }
+    const auto response = call(connection, request);
+    return response ? response->error_code : -1;
   }
   /// Waits until one of the nodes has said it.
   static bool says(ClusterProcesses& cluster, const std::string& text) {
@@ -60,13 +110,42 @@ TEST_F(ClusterMembers, AWipedNodeCatchesUpBeforeItVotes) {
       << "it serves when it has everything";
   EXPECT_EQ(Admin(cluster.node(wiped).bootstrap()).cluster_id(), cluster_id);
   EXPECT_TRUE(says(cluster, "it has no vote before it holds the metadata"));
-  EXPECT_TRUE(says(cluster, "holds the metadata, and votes again"));
+  expect_members(cluster, {1, 2, 3}, {});
 
   // Of three voters one may be missing again, and the one that was wiped is half of the rest.
   cluster.node(third).kill();
   EXPECT_TRUE(creates(cluster, wiped, "after"));
   cluster.node(third).start();
   EXPECT_TRUE(sees(cluster, third, "after"));
+}
+
+// Through any node, also through those that do not lead, and also when the leader goes.
+TEST_F(ClusterMembers, VotersComeAndGoByRequest) {
+  ClusterProcesses cluster;
+  expect_members(cluster, {1, 2, 3}, {});
+  const std::optional<Described> before = quorum(cluster, 1);
+  ASSERT_TRUE(before);
+  for (const auto& voter : before->current_voters) {
+    EXPECT_FALSE(voter.replica_directory_id.is_zero());
+    EXPECT_GT(voter.last_fetch_timestamp, 0);
+  }
+  const int led = before->leader_id;
+  const int other = ClusterProcesses::other_than(led);
+  EXPECT_EQ(change_voter<protocol::AddRaftVoterRequest>(cluster, other, led), 126)
+      << "DUPLICATE_VOTER";
+  ASSERT_EQ(change_voter<protocol::RemoveRaftVoterRequest>(cluster, other, led), 0);
+  Ids rest{1, 2, 3};
+  std::erase(rest, led);
+  expect_members(cluster, rest, {led});
+  EXPECT_TRUE(creates(cluster, led, "through-an-observer"));
+  EXPECT_NE(quorum(cluster, led)->leader_id, led);
+  EXPECT_EQ(change_voter<protocol::RemoveRaftVoterRequest>(cluster, other, led), 127)
+      << "VOTER_NOT_FOUND";
+
+  ASSERT_EQ(change_voter<protocol::AddRaftVoterRequest>(cluster, led, led), 0);
+  expect_members(cluster, {1, 2, 3}, {});
+  cluster.node(other).kill();
+  EXPECT_TRUE(creates(cluster, led, "with-two-of-three"));
 }
 
 // With two of three directories gone nobody may go on: what only those two had acknowledged would

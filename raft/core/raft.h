@@ -135,6 +135,8 @@ class Raft {
   }  // of a leader; without itself
   /// Whether the leader may read alone now.
   bool has_lease() const;
+  /// How often tick() was called.
+  std::int64_t ticks() const { return ticks_; }
   NodeId transfer_target() const { return transfer_to_; }
   std::uint64_t uncommitted_bytes() const { return uncommitted_bytes_; }
 

@@ -5,11 +5,12 @@
 
 namespace chronik::raft {
 
-namespace {
+bool has_caught_up(const Progress& follower, Index commit) {
+  return follower.state == ProgressState::replicate && follower.match >= commit;
+}
 
-/// Whether those of `voters` who are there would be a majority of them.
-bool is_quorum(const Raft& raft, const std::vector<NodeId>& voters,
-               std::span<const MemberDirectory> present) {
+bool could_decide(const Raft& raft, std::span<const NodeId> voters,
+                  std::span<const MemberDirectory> present) {
   const auto there = std::ranges::count_if(voters, [&](NodeId voter) {
     if (voter == raft.id()) return true;
     return std::ranges::any_of(present, [&](const MemberDirectory& node) {
@@ -17,12 +18,6 @@ bool is_quorum(const Raft& raft, const std::vector<NodeId>& voters,
     });
   });
   return static_cast<std::size_t>(there) > voters.size() / 2;
-}
-
-}  // namespace
-
-bool has_caught_up(const Progress& follower, Index commit) {
-  return follower.state == ProgressState::replicate && follower.match >= commit;
 }
 
 std::optional<MemberChange> Newcomers::next(const Raft& raft,
@@ -41,7 +36,7 @@ std::optional<MemberChange> Newcomers::next(const Raft& raft,
       // Without a majority of the others the change could not be committed.
       std::vector<NodeId> others = members.voters;
       std::erase(others, node);
-      if (!is_quorum(raft, others, present)) continue;
+      if (!could_decide(raft, others, present)) continue;
       return MemberChange{Kind::replace, node, directory};
     }
     if (!same_term || !std::ranges::binary_search(members.returning, node)) continue;

@@ -21,10 +21,14 @@ namespace chronik::raft {
 /// comes.
 bool has_caught_up(const Progress& follower, Index commit);
 
+/// Whether those of `voters` who are there, with the directories they vote by, are a majority of
+/// them. `present`: the other nodes that are connected, each with the directory it told.
+bool could_decide(const Raft& raft, std::span<const NodeId> voters,
+                  std::span<const MemberDirectory> present);
+
 class Newcomers {
  public:
-  /// What to change now; nothing: nothing, or one is under way. `present`: the other nodes that are
-  /// connected, each with the directory it told. Called now and then.
+  /// What to change now; nothing: nothing, or one is under way. Called now and then.
   std::optional<MemberChange> next(const Raft& raft, std::span<const MemberDirectory> present);
 
  private:
