@@ -168,18 +168,6 @@ TEST_F(SeveralBrokersTest, AControllerThatIsGoneIsNotNamed) {
   EXPECT_EQ(named(), 1);
 }
 
-TEST_F(SeveralBrokersTest, ABrokerThatIsGoneIsFencedForThoseWhoAskForSuch) {
-  broker_.shard().run([&] { broker_.broker().metadata->set_absent({2}); });
-  DescribeClusterRequest request;
-  EXPECT_EQ(broker_.call<describe_cluster>(request).brokers.size(), 2u);
-  request.include_fenced_brokers = true;
-  const DescribeClusterResponse all = broker_.call<describe_cluster>(request);
-  ASSERT_EQ(all.brokers.size(), 3u);
-  EXPECT_FALSE(all.brokers[0].is_fenced);
-  EXPECT_TRUE(all.brokers[1].is_fenced);
-  EXPECT_FALSE(all.brokers[2].is_fenced);
-}
-
 TEST_F(SeveralBrokersTest, ProduceToAnothersPartitionNamesItsLeader) {
   ProduceRequest request;
   request.acks = -1;
