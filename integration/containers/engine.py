@@ -94,7 +94,11 @@ def get_base():
         return
     script = brokers.SHARED / "peers/docker-engine"
     brokers.require(script.exists(), f"no registry has {BASE}, and {script} is not there")
-    done = run(script, "start", check=False)
+    # It makes this folder itself only where it starts an engine too.
+    cache = os.environ.get("XDG_CACHE_HOME", f"{pathlib.Path.home()}/.cache")
+    state = pathlib.Path(os.environ.get("DOCKER_STATE", f"{cache}/chronik-docker"))
+    state.mkdir(parents=True, exist_ok=True)
+    done = run(script, "start", check=False, env={**os.environ, "DOCKER_STATE": str(state)})
     brokers.require(done.returncode == 0, f"{script} start failed: {(done.stdout + done.stderr)[-1000:]}")
 
 
