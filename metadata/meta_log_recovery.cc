@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "metadata/meta_log_store.h"
 #include "protocol/record_batch.h"
+#include "raft/multi/state_file.h"
 
 namespace chronik::metadata {
 
@@ -26,6 +27,15 @@ Error with_way_out(Error error) {
 }
 
 Result<void> MetaLogStore::recover() {
+  const std::string state_file = options_.directory + "/" + raft::state_file_name;
+  TRY_ASSIGN(const bool of_a_cluster, environment_.disk.exists(state_file));
+  if (of_a_cluster) {
+    return Error{Errc::invalid_argument,
+                 fmt::format("{} is the metadata of a node of a cluster, and no cluster.nodes is "
+                             "set: alone, it would drop what the others know. Set cluster.nodes as "
+                             "it was, or start with another data directory",
+                             options_.directory)};
+  }
   TRY_ASSIGN(log_,
              wal::PartitionLog::open(environment_, options_.directory, metadata_log_identity(),
                                      metadata_log_settings(options_), nullptr));

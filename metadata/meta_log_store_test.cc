@@ -433,6 +433,14 @@ TEST_F(ReadPathOfLog, AFullDiskPutsTheSnapshotOffAndNothingElse) {
   disk_.set_hook({});
 }
 
+TEST_F(MetaLog, ADirectoryOfAClusterIsNotOpenedAlone) {
+  ASSERT_TRUE(disk_.make_directories(directory));
+  ASSERT_TRUE(disk_.open(std::string(directory) + "/raft-state", OpenMode::create));
+  const Error refused = refused_open();
+  EXPECT_EQ(refused.code, Errc::invalid_argument);
+  EXPECT_NE(refused.message.find("cluster.nodes"), std::string::npos) << refused.message;
+}
+
 // The program metadata_crash does the same for as long as one likes.
 TEST(MetaLogCrash, WhatWasAcknowledgedIsThereAfterAnyCrash) {
   set_log_level(LogLevel::error);
