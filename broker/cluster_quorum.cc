@@ -104,6 +104,10 @@ void ClusterQuorum::take_in_newcomers() {
   std::optional<MemberChange> change = newcomers_.next(raft(), present());
   if (!change) change = leaver();
   if (!change) return;
+  if (change->kind == Kind::add_voter && find_node(change->node)->observer) {
+    // It voted, lost its disk, and is to be an observer now. The others wait behind it.
+    change = MemberChange{Kind::add_learner, change->node, change->directory};
+  }
   log_info(what_happens(change->kind),
            {{"node", change->node}, {"directory_id", change->directory.to_string()}});
   taking_in_ = true;
@@ -268,8 +272,18 @@ Task<Result<void>> ClusterQuorum::change(MemberChange change) {
 Task<Result<SharedBytes>> ClusterQuorum::ask_leader(std::int16_t api_key, std::int16_t version,
                                                     SharedBytes body, milliseconds timeout,
                                                     GivenUp given_up) {
-  const BrokerId leader = place_.store.leadership().leader;
-  if (leader < 0 || leader == raft().id()) co_return not_leader(-1);
+  // While one is being elected, which takes a second or so, waiting is better than to be asked
+  // again.
+  const SteadyTime until = place_.shard.now() + std::min(timeout, place_.settings.propose_timeout);
+  BrokerId leader = place_.store.leadership().leader;
+  while (leader < 0 || leader == raft().id()) {
+    if (closed_) co_return stopping();
+    if (place_.shard.now() >= until || given_up->load()) co_return not_leader(-1);
+    Task<void> pause = delay(place_.settings.heartbeat_interval);
+    co_await std::move(pause);
+    leader = place_.store.leadership().leader;
+    if (leads()) co_return not_leader(leader);
+  }
   NodeRequest request;
   request.api_key = api_key;
   request.version = version;

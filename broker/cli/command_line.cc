@@ -36,6 +36,9 @@ constexpr OperandSpec metadata_operands[] = {
 constexpr OptionSpec metadata_options[] = {
     {"--at", "INDEX", "After this entry of the metadata log; else after the last committed one"},
     {"--hash", "", "Only the line with the position and the hash"}};
+constexpr OptionSpec cluster_options[] = {
+    {"--bootstrap-server", "HOST:PORT", "Any broker of the cluster (localhost:9092)"}};
+constexpr OperandSpec node_operands[] = {{"NODE", "The node.id of the node", true}};
 
 constexpr Verb verbs[] = {
     {"serve", "Run a broker", {}, serve_options, true},
@@ -58,6 +61,16 @@ constexpr Verb verbs[] = {
     {"metadata dump",
      "Print the metadata that a data directory holds, and a hash to compare nodes by",
      metadata_operands, metadata_options},
+    {"cluster status",
+     "Print the nodes of a cluster: who votes, who leads, how far each one is",
+     {},
+     cluster_options},
+    {"cluster add", "Give a node a vote that runs and stands in cluster.nodes of all nodes",
+     node_operands, cluster_options},
+    {"cluster remove", "Take a node's vote; it goes on as an observer until it is stopped",
+     node_operands, cluster_options},
+    {"cluster forget", "Forget a stopped broker that will not come back", node_operands,
+     cluster_options},
 };
 
 PrintCommand print(std::string text, int code) {
@@ -108,6 +121,25 @@ Command metadata_command_of(const VerbArguments& arguments) {
                exit_misused);
 }
 
+Command cluster_command_of(const VerbArguments& arguments) {
+  using What = ClusterCommand::What;
+  const std::string_view name = arguments.verb->name;
+  ClusterCommand command;
+  command.what = name == "cluster add"      ? What::add
+                 : name == "cluster remove" ? What::remove
+                 : name == "cluster forget" ? What::forget
+                                            : What::status;
+  const auto address = arguments.options.find("--bootstrap-server");
+  command.address = address == arguments.options.end() ? default_bootstrap : address->second;
+  if (command.what == What::status) return command;
+  const std::string& node = arguments.operands[0];
+  const auto [end, error] = std::from_chars(node.data(), node.data() + node.size(), command.node);
+  if (error == std::errc() && end == node.data() + node.size() && command.node >= 0) return command;
+  return print(
+      fmt::format("chronik: {}: NODE is a number from 0 on; see `chronik {} --help`", node, name),
+      exit_misused);
+}
+
 Command command_of(VerbArguments arguments) {
   const std::string_view name = arguments.verb->name;
   if (name == "serve" || name == "dev" || name == "health") {
@@ -120,6 +152,7 @@ Command command_of(VerbArguments arguments) {
   }
   if (name.starts_with("log ")) return log_command_of(arguments);
   if (name == "metadata dump") return metadata_command_of(arguments);
+  if (name.starts_with("cluster ")) return cluster_command_of(arguments);
   CHECK(name == "config list");
   return ConfigListCommand{
       .part = arguments.operands.empty() ? std::string() : arguments.operands[0],

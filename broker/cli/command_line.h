@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "broker/cli/cluster_commands.h"
 #include "broker/cli/log_commands.h"
 #include "broker/cli/metadata_commands.h"
 
@@ -42,8 +43,9 @@ struct PrintCommand {
   int code = exit_fine;
 };
 
-using Command = std::variant<ServeCommand, HealthCommand, ConfigListCommand, LogDumpCommand,
-                             LogVerifyCommand, LogRepairCommand, MetadataDumpCommand, PrintCommand>;
+using Command =
+    std::variant<ServeCommand, HealthCommand, ConfigListCommand, LogDumpCommand, LogVerifyCommand,
+                 LogRepairCommand, MetadataDumpCommand, ClusterCommand, PrintCommand>;
 
 /// `arguments` without the program's name.
 Command parse_command_line(const std::vector<std::string>& arguments);

@@ -76,6 +76,22 @@ TEST(CommandLine, MetadataDumpTakesAPlaceInTheLog) {
   EXPECT_FALSE(plain.hash_only);
 }
 
+TEST(CommandLine, ClusterCommandsTakeANodeAndABroker) {
+  using What = ClusterCommand::What;
+  const auto parsed = [](const std::vector<std::string>& arguments) {
+    return std::get<ClusterCommand>(parse_command_line(arguments));
+  };
+  EXPECT_EQ(parsed({"cluster", "status"}).address, "localhost:9092");
+  EXPECT_EQ(parsed({"cluster", "status", "--bootstrap-server=n1:9"}).address, "n1:9");
+  EXPECT_EQ(parsed({"cluster", "add", "4"}).node, 4);
+  EXPECT_EQ(parsed({"cluster", "add", "4"}).what, What::add);
+  EXPECT_EQ(parsed({"cluster", "remove", "0"}).what, What::remove);
+  EXPECT_EQ(parsed({"cluster", "forget", "7"}).what, What::forget);
+  EXPECT_EQ(printed({"cluster", "add", "x"}).text,
+            "chronik: x: NODE is a number from 0 on; see `chronik cluster add --help`");
+  EXPECT_EQ(printed({"cluster", "add"}).code, exit_misused);
+}
+
 TEST(CommandLine, HelpIsEverywhere) {
   for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--help"},
                                                     {"-h"},
@@ -88,6 +104,8 @@ TEST(CommandLine, HelpIsEverywhere) {
                                                     {"log", "verify", "--help"},
                                                     {"log", "repair", "--help"},
                                                     {"metadata", "dump", "--help"},
+                                                    {"cluster", "--help"},
+                                                    {"cluster", "status", "--help"},
                                                     {"config", "list", "--help"}}) {
     const PrintCommand help = printed(arguments);
     EXPECT_EQ(help.code, exit_fine);

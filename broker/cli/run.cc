@@ -77,6 +77,9 @@ class Runner {
   int operator()(const MetadataDumpCommand& command) {
     return dump_metadata(command, world_.disk, world_.console);
   }
+  int operator()(const ClusterCommand& command) {
+    return run_cluster_command(command, world_.console);
+  }
 
  private:
   const Surroundings& world_;

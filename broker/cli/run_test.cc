@@ -47,6 +47,15 @@ class Run : public testing::Test {
   std::string err_;
 };
 
+TEST_F(Run, ABrokerThatIsNotThereIsSaidWithTheWayOut) {
+  EXPECT_EQ(run({"cluster", "status", "--bootstrap-server", "127.0.0.1:1"}), exit_failed);
+  EXPECT_THAT(err_, AllOf(StartsWith("chronik: no broker answers at 127.0.0.1:1"),
+                          HasSubstr("--bootstrap-server")));
+  EXPECT_EQ(run({"cluster", "add", "4", "--bootstrap-server", "nonsense"}), exit_failed);
+  EXPECT_THAT(err_, HasSubstr("host:port"));
+  EXPECT_THAT(out_, IsEmpty());
+}
+
 TEST_F(Run, ServeReadsFileEnvironmentAndFlags) {
   write("/broker.properties", "num.partitions=3\nlog.dirs=/data\nzookeeper.connect=z:2181\n");
   environment_.emplace_back("CHRONIK_NODE_ID", "4");

@@ -25,7 +25,9 @@ constexpr std::string_view exit_help =
 constexpr std::size_t help_column = 26;
 
 std::string help_line(std::string_view what, std::string_view help) {
-  return fmt::format("  {:<{}}{}\n", what, help_column - 2, help);
+  // What is longer than its column keeps its distance.
+  const std::size_t width = std::max(help_column - 2, what.size() + 2);
+  return fmt::format("  {:<{}}{}\n", what, width, help);
 }
 
 bool is_help(std::string_view word) { return word == "--help" || word == "-h"; }

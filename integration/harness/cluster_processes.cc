@@ -40,7 +40,8 @@ bool eventually(const std::function<bool()>& is_so, std::chrono::milliseconds li
   return true;
 }
 
-ClusterProcesses::ClusterProcesses(NotStarted, Settings settings, const NodeNetwork* network) {
+ClusterProcesses::ClusterProcesses(NotStarted, Settings settings, const NodeNetwork* network,
+                                   int observers) {
   std::string list;
   for (int id = 1; id <= size; ++id) {
     Settings own = settings;
@@ -49,7 +50,8 @@ ClusterProcesses::ClusterProcesses(NotStarted, Settings settings, const NodeNetw
     const std::string host = network != nullptr ? network->host(id) : "";
     node = std::make_unique<BrokerProcess>(BrokerProcess::NotStarted{host}, std::move(own));
     if (network != nullptr) node->set_wrapper(network->wrapper(id));
-    list += fmt::format("{}{}@{}:9192", id == 1 ? "" : ",", id, node->host());
+    list += fmt::format("{}{}@{}:9192{}", id == 1 ? "" : ",", id, node->host(),
+                        id > size - observers ? "/observer" : "");
   }
   for (auto& node : nodes_) {
     node->settings()["cluster.nodes"] = list;

@@ -19,9 +19,11 @@ class ClusterProcesses {
   /// Starts all three and returns when a client finds all of them through each of them. A failure
   /// of the test when that does not come.
   explicit ClusterProcesses(Settings settings = {});
-  /// With addresses (those of `network`, if there is one) and directories, but not started.
+  /// With addresses (those of `network`, if there is one) and directories, the last `observers` of
+  /// them as observers, but not started.
   struct NotStarted {};
-  ClusterProcesses(NotStarted, Settings settings, const NodeNetwork* network = nullptr);
+  ClusterProcesses(NotStarted, Settings settings, const NodeNetwork* network = nullptr,
+                   int observers = 0);
   /// Starts all that do not run, without waiting for an answer.
   void launch();
   /// For bootstrap.servers: all nodes.

@@ -148,6 +148,77 @@ TEST_F(ClusterMembers, VotersComeAndGoByRequest) {
   EXPECT_TRUE(creates(cluster, led, "with-two-of-three"));
 }
 
+// An observer has everything and takes every request, and its loss or its vote never counts.
+TEST_F(ClusterMembers, AnObserverHasEverythingAndNoVote) {
+  ClusterProcesses cluster(ClusterProcesses::NotStarted{}, {}, nullptr, 1);
+  cluster.node(3).settings()["node.role"] = "observer";
+  for (int id = 1; id <= 3; ++id) cluster.node(id).launch();
+  for (int id = 1; id <= 3; ++id) ASSERT_TRUE(cluster.knows(id, 3));
+  expect_members(cluster, {1, 2}, {3});
+  EXPECT_TRUE(creates(cluster, 3, "by-the-observer"));
+  EXPECT_TRUE(sees(cluster, 1, "by-the-observer"));
+  EXPECT_EQ(change_voter<protocol::AddRaftVoterRequest>(cluster, 1, 3),
+            RD_KAFKA_RESP_ERR_INVALID_REQUEST);
+
+  cluster.node(3).kill();
+  EXPECT_TRUE(creates(cluster, 1, "without-the-observer"));
+  std::filesystem::remove_all(cluster.node(3).data_directory());
+  cluster.node(3).start();
+  EXPECT_TRUE(sees(cluster, 3, "without-the-observer"));
+  expect_members(cluster, {1, 2}, {3});
+}
+
+// A broker that was alone becomes the first node of a cluster, with all it had.
+TEST_F(ClusterMembers, AStandaloneDirectoryGrowsIntoACluster) {
+  ClusterProcesses cluster(ClusterProcesses::NotStarted{}, {});
+  BrokerProcess& first = cluster.node(1);
+  const Settings of_cluster = first.settings();
+  std::erase_if(first.settings(), [](const auto& at) { return at.first.starts_with("cluster."); });
+  first.start();
+  const std::string cluster_id = Admin(first.bootstrap()).cluster_id();
+  ASSERT_TRUE(creates(cluster, 1, "alone"));
+  {
+    Producer producer(first.bootstrap());
+    EXPECT_EQ(producer.send({.topic = "alone", .partition = 0, .value = "kept"}).error, no_error);
+    Consumer consumer(first.bootstrap(), "g");
+    consumer.subscribe({"alone"});
+    ASSERT_TRUE(consumer.wait_for_partitions(1));
+    EXPECT_EQ(consumer.commit({{"alone", 0, 1}}), no_error);
+  }
+  EXPECT_EQ(first.stop(), 0);
+
+  first.settings() = of_cluster;
+  for (int id = 1; id <= 3; ++id) cluster.node(id).launch();
+  for (int id = 1; id <= 3; ++id) EXPECT_TRUE(sees(cluster, id, "alone")) << "on node " << id;
+  expect_members(cluster, {1}, {2, 3});
+  const std::string output = first.directory() + "/commands";
+  for (const char* node : {"2", "3"}) {
+    EXPECT_EQ(run_program({BrokerProcess::program(), "cluster", "add", node, "--bootstrap-server",
+                           cluster.node(2).bootstrap()},
+                          output),
+              0);
+  }
+  expect_members(cluster, {1, 2, 3}, {});
+  EXPECT_EQ(run_program({BrokerProcess::program(), "cluster", "status", "--bootstrap-server",
+                         cluster.node(3).bootstrap()},
+                        output),
+            0);
+  Consumer consumer(cluster.node(3).bootstrap(), "");
+  consumer.assign({{"alone", 0, 0}});
+  EXPECT_EQ(*consumer.consume(1).at(0).value, "kept");
+
+  first.kill();
+  EXPECT_TRUE(creates(cluster, 2, "without-the-first"));
+  EXPECT_EQ(Admin(cluster.node(3).bootstrap()).cluster_id(), cluster_id);
+  EXPECT_EQ(Admin(cluster.node(3).bootstrap()).committed("g").size(), 1u);
+
+  // Alone again, it would drop what the others know since.
+  std::erase_if(first.settings(), [](const auto& at) { return at.first.starts_with("cluster."); });
+  first.launch();
+  EXPECT_GT(first.wait_for_end(), 0);
+  EXPECT_NE(first.log().find("no cluster.nodes is set"), std::string::npos) << first.log();
+}
+
 // With two of three directories gone nobody may go on: what only those two had acknowledged would
 // be lost in silence. Given one back, the cluster has everything.
 TEST_F(ClusterMembers, TwoLostDirectoriesStopTheClusterUntilOneIsGivenBack) {
