@@ -7,6 +7,7 @@ import datetime
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -54,7 +55,9 @@ def eventually(is_so, what, patience=PATIENCE):
 @contextlib.contextmanager
 def engine():
     """A running engine that has the base image; skips the test where none can be had."""
-    with contextlib.nullcontext() if answers_to_info() else own_engine():
+    with contextlib.ExitStack() as stack:
+        if not answers_to_info():
+            stack.enter_context(own_engine())
         if run("docker", "image", "inspect", BASE, check=False).returncode != 0:
             begin = time.monotonic()
             get_base()
@@ -62,12 +65,42 @@ def engine():
         yield
 
 
+def firewall():
+    """The rules of this machine's network, each with its table."""
+    lists = {table: run("iptables", "-t", table, "-S").stdout.splitlines() for table in ("filter", "nat")}
+    return [(table, shlex.split(line)) for table, lines in lists.items() for line in lines]
+
+
+@contextlib.contextmanager
+def network_kept():
+    """An engine that ends leaves its bridge, its rules, and a machine that forwards nothing."""
+    bridge = pathlib.Path("/sys/class/net/docker0")
+    before, had_bridge = firewall(), bridge.exists()
+    try:
+        yield
+    finally:
+        added = [rule for rule in firewall() if rule not in before]
+        for verb, undo in (("-A", "-D"), ("-N", "-X")):
+            for table, words in added:
+                if words[0] == verb:
+                    run("iptables", "-t", table, undo, *words[1:])
+        for table, words in before:
+            if words[0] == "-P":
+                run("iptables", "-t", table, *words)
+        if bridge.exists() and not had_bridge:
+            run("ip", "link", "delete", bridge.name)
+
+
 @contextlib.contextmanager
 def own_engine():
-    """One that nobody else sees, but for its bridge; nothing of it is kept."""
-    brokers.require_programs("docker", "dockerd")
+    """One that nobody else sees; nothing of it is kept."""
+    brokers.require_programs("docker", "dockerd", "iptables", "ip")
     brokers.require(os.geteuid() == 0, "no Docker engine answers, and only root may start one")
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="chronik-engine-"))
+    with network_kept(), tempfile.TemporaryDirectory(prefix="chronik-engine-", ignore_cleanup_errors=True) as folder:
+        yield from running_engine(pathlib.Path(folder))
+
+
+def running_engine(folder):
     os.environ["DOCKER_HOST"] = f"unix://{folder}/socket"
     brokers.BUILD.mkdir(parents=True, exist_ok=True)
     log_file = brokers.BUILD / "engine.log"
@@ -86,7 +119,6 @@ def own_engine():
     finally:
         process.terminate()
         process.wait(timeout=PATIENCE)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def get_base():
