@@ -17,7 +17,6 @@ using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using testing::LogOnFakeDisk;
 using testing::make_batch;
 using testing::small_segments;
@@ -66,7 +65,7 @@ class LogTools : public ::testing::Test {
   }
   std::vector<Offset> bases() {
     t_.reopen();
-    const std::vector<Offset> found = t_.read_all();
+    std::vector<Offset> found = t_.read_all();
     t_.log.reset();
     t_.start_process();
     return found;

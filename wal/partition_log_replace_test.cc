@@ -14,6 +14,7 @@ using testing::LogOnFakeDisk;
 std::vector<EntryIndex> own_indexes(PartitionLog& log) {
   const std::vector<OwnEntry> entries = log.own_entries().value();
   std::vector<EntryIndex> indexes;
+  indexes.reserve(entries.size());
   for (const OwnEntry& entry : entries) indexes.push_back(entry.index);
   return indexes;
 }

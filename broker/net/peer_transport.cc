@@ -45,7 +45,7 @@ Result<std::unique_ptr<PeerTransport>> PeerTransport::open(Shard& shard, PeerOpt
   auto transport =
       std::make_unique<PeerTransport>(shard, std::move(options), std::move(events), random);
   for (const Listener& listener : transport->options_.listeners) {
-    auto accept = [self = transport.get()](int fd, ConnectionInfo info, Admission::Ticket) {
+    auto accept = [self = transport.get()](int fd, const ConnectionInfo& info, Admission::Ticket) {
       self->on_accepted(fd, info);
     };
     TRY_ASSIGN(auto acceptor, Acceptor::open(shard, listener, transport->admission_,

@@ -26,7 +26,7 @@ struct FetchSessionTest : testing::Test {
     return sessions.plan(0, 0, false, std::move(partitions), {}, now);
   }
   FetchPlan next(std::int32_t id, std::int32_t epoch, std::vector<FetchPartition> changed = {},
-                 std::vector<ForgottenPartition> forgotten = {}) {
+                 const std::vector<ForgottenPartition>& forgotten = {}) {
     return sessions.plan(id, epoch, false, std::move(changed), forgotten, now);
   }
 };

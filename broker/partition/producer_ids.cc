@@ -24,7 +24,7 @@ void ProducerIds::take_block() {
   std::vector<metadata::MetadataEvent> events;
   events.emplace_back(event);
   store_.propose(std::move(events),
-                 [this](Result<metadata::ApplyResults> taken) { on_block(taken); });
+                 [this](const Result<metadata::ApplyResults>& taken) { on_block(taken); });
 }
 
 void ProducerIds::on_block(const Result<metadata::ApplyResults>& taken) {

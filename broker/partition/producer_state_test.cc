@@ -49,6 +49,7 @@ TEST(ProducerState, AnyOfTheLastFiveBatchesIsRecognisedWithItsOffset) {
 TEST(ProducerState, TheBatchesThatCompactionKeepsSayWhatComesNext) {
   ProducerState state;
   std::vector<BatchHeader> log;
+  log.reserve(12);
   for (int i = 0; i < 12; ++i) log.push_back(batch(i % 3, 0, i / 3 * 10, 10, i * 10));
   for (const BatchHeader& header : log) state.apply(header);
   std::vector<Offset> kept = state.batches_to_keep();

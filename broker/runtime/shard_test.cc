@@ -42,6 +42,7 @@ TEST(ShardTest, ManySendersLoseNothing) {
   Shard shard(0, clock);
   std::uint64_t sum = 0;
   std::vector<std::thread> senders;
+  senders.reserve(4);
   for (int t = 0; t < 4; ++t) {
     senders.emplace_back([&] {
       for (int i = 0; i < 20000; ++i) shard.post([&sum] { ++sum; });

@@ -52,6 +52,7 @@ TEST(TimerTest, CancelledAndMovedTimersAgreeWithASortedList) {
   TimerHeap heap;
   std::vector<int> fired;
   std::vector<std::unique_ptr<Timer>> timers;
+  timers.reserve(200);
   std::vector<int> deadlines(200, -1);
   for (int i = 0; i < 200; ++i) {
     timers.push_back(std::make_unique<Timer>(heap, [&fired, i] { fired.push_back(i); }));
