@@ -232,40 +232,6 @@ TEST_F(ReplicatedRegister, AFollowerWhoseLeaderDiesIsToldThatItDoesNotKnow) {
   EXPECT_GE(std::ranges::count(values(other), "again"), 1);
 }
 
-// What waits when a node is stopped may be in the leader's log: "not taken" would be a lie, after
-// which a client makes its change a second time, or tells its user that there is none.
-TEST_F(ReplicatedRegister, ANodeThatStopsSaysOfWhatItAskedThatItDoesNotKnow) {
-  cluster_.start_all();
-  const NodeId first = await_leader();
-  const NodeId other = follower(first);
-  cluster_.network.block(first, other);
-  const auto asked = propose(other, "asked");
-  cluster_.run(milliseconds(50));
-  cluster_.node(other).manager->close();
-  ASSERT_TRUE(asked->result);
-  EXPECT_EQ(asked->result->error().code, Errc::timeout);
-  EXPECT_THAT(asked->result->error().message, HasSubstr("not known"));
-  EXPECT_THAT(values(first), ElementsAre("asked"));
-  EXPECT_EQ(propose(other, "refused")->result->error().code, Errc::closed);
-}
-
-// One that may be made twice is asked again when the leader is lost; if nobody leads then, the
-// first try may still have been appended.
-TEST_F(ReplicatedRegister, ARepeatedProposalThatFindsNoLeaderIsNotSaidToBeUndone) {
-  cluster_.start_all();
-  const NodeId first = await_leader();
-  const NodeId other = follower(first);
-  cluster_.network.block(first, other);
-  const auto unsure = propose(other, "made", {.idempotent = true, .timeout = milliseconds(1'000)});
-  cluster_.run(milliseconds(50));
-  EXPECT_THAT(values(first), ElementsAre("made"));
-  cluster_.network.isolate(other);
-  cluster_.node(other).manager->on_node_down(first);
-  EXPECT_TRUE(cluster_.run_until([&] { return unsure->result.has_value(); }));
-  EXPECT_EQ(unsure->result->error().code, Errc::timeout);
-  EXPECT_THAT(unsure->result->error().message, HasSubstr("not known"));
-}
-
 // Chronik 1.8 (14): who proposes while it is being answered waits for nobody.
 TEST_F(ReplicatedRegister, AnAnswerMayProposeAndReadAgain) {
   cluster_.start_all();
@@ -505,35 +471,6 @@ TEST_F(ReplicatedRegister, ADamagedLogStaysDistrustedWhenTheNodeDiesBeforeItHasC
     EXPECT_TRUE(replica(other).raft().is_withheld());
     cluster_.crash(other, CrashModel::reordered);
   }
-}
-
-// A node that joined knows of no membership at the begin of its log. It met the damage, ended, and
-// met it again with every start, for ever.
-TEST_F(ReplicatedRegister, ANodeThatJoinedCopiesItsLogAgainWhenItMeetsDamageWhileItRuns) {
-  setup_.segment_bytes = 2'000;
-  cluster_.start_all();
-  const NodeId first = await_leader();
-  for (int i = 0; i < 60; ++i) must_propose(first, std::string(100, 'x') + std::to_string(i));
-  cluster_.add_node(4);
-  setup_.bootstrap = {};
-  ASSERT_TRUE(cluster_.start(4));
-  replica(first).change_membership(std::vector<MemberChange>{{MemberChange::Kind::add_learner, 4}},
-                                   milliseconds(5000),
-                                   [](Result<Position> done) { EXPECT_TRUE(done); });
-  expect_agreement();
-  for (const int seconds : {1, 60}) {
-    cluster_.node(4).group_commit->tick(cluster_.now() + std::chrono::seconds(seconds));
-    cluster_.run(milliseconds(10));
-  }
-  cluster_.crash(4);
-  // Where no start looks: the checkpoint was made behind it.
-  cluster_.node(4).disk.flip_bit(RegisterSetup::directory() + "/00000000000000000000.log", 300, 1);
-  ASSERT_TRUE(cluster_.start(4));
-  EXPECT_TRUE(cluster_.run_until([&] { return !cluster_.node(4).fatal.empty(); }));
-  cluster_.crash(4);
-  ASSERT_TRUE(cluster_.start(4));
-  expect_agreement();
-  EXPECT_EQ(values(4).size(), 60u);
 }
 
 TEST_F(ReplicatedRegister, ALostStateFileOrAnOldOneIsRefused) {

@@ -1,0 +1,121 @@
+// Stories that the simulator of whole nodes (integration/sim) has told, as tests of three replicas.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <spdlog/fmt/fmt.h>
+
+#include "raft/multi/test_register.h"
+
+namespace chronik::raft {
+namespace {
+
+using testing::batch_of;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::RegisterSetup;
+using testing::TestCluster;
+
+class ReplicaStory : public ::testing::Test {
+ protected:
+  using Outcome = std::shared_ptr<std::optional<Result<Position>>>;
+
+  Replica& replica(NodeId id) { return *setup_.replicas.at(id); }
+  std::vector<std::string>& values(NodeId id) { return setup_.machines.at(id)->state.values; }
+
+  NodeId await_leader() {
+    NodeId leader = no_node;
+    EXPECT_TRUE(cluster_.run_until([&] {
+      for (const auto& [id, replica] : setup_.replicas) {
+        if (replica->leadership().ready) leader = id;
+      }
+      return leader != no_node;
+    }));
+    return leader;
+  }
+  Outcome propose(NodeId id, const std::string& value, ProposeOptions options = {}) {
+    auto outcome = std::make_shared<std::optional<Result<Position>>>();
+    replica(id).propose(batch_of(value), options,
+                        [outcome](Result<Position> result) { *outcome = std::move(result); });
+    return outcome;
+  }
+  void must_propose(NodeId id, const std::string& value) {
+    const Outcome outcome = propose(id, value);
+    EXPECT_TRUE(cluster_.run_until([&] { return outcome->has_value(); }));
+    EXPECT_TRUE(outcome->value());
+  }
+  /// All nodes that are up come to have these many values.
+  void await_values(std::size_t count) {
+    EXPECT_TRUE(cluster_.run_until([&] {
+      return std::ranges::all_of(setup_.replicas,
+                                 [&](const auto& at) { return values(at.first).size() == count; });
+    }));
+  }
+
+  RegisterSetup setup_;
+  TestCluster cluster_{1, 3, setup_};
+};
+
+// What waits when a node is stopped may be in the leader's log: "not taken" would be a lie, after
+// which a client makes its change a second time, or tells its user that there is none.
+TEST_F(ReplicaStory, ANodeThatStopsSaysOfWhatItAskedThatItDoesNotKnow) {
+  cluster_.start_all();
+  const NodeId first = await_leader();
+  const NodeId other = first % 3 + 1;
+  cluster_.network.block(first, other);
+  const auto asked = propose(other, "asked");
+  cluster_.run(milliseconds(50));
+  cluster_.node(other).manager->close();
+  ASSERT_TRUE(*asked);
+  EXPECT_EQ((*asked)->error().code, Errc::timeout);
+  EXPECT_THAT((*asked)->error().message, HasSubstr("not known"));
+  EXPECT_THAT(values(first), ElementsAre("asked"));
+  EXPECT_EQ((*propose(other, "refused"))->error().code, Errc::closed);
+}
+
+// One that may be made twice is asked again when the leader is lost; if nobody leads then, the
+// first try may still have been appended.
+TEST_F(ReplicaStory, ARepeatedProposalThatFindsNoLeaderIsNotSaidToBeUndone) {
+  cluster_.start_all();
+  const NodeId first = await_leader();
+  const NodeId other = first % 3 + 1;
+  cluster_.network.block(first, other);
+  const auto unsure = propose(other, "made", {.idempotent = true, .timeout = milliseconds(1'000)});
+  cluster_.run(milliseconds(50));
+  EXPECT_THAT(values(first), ElementsAre("made"));
+  cluster_.network.isolate(other);
+  cluster_.node(other).manager->on_node_down(first);
+  EXPECT_TRUE(cluster_.run_until([&] { return unsure->has_value(); }));
+  EXPECT_EQ((*unsure)->error().code, Errc::timeout);
+  EXPECT_THAT((*unsure)->error().message, HasSubstr("not known"));
+}
+
+// A node that joined knows of no membership at the begin of its log. It met the damage, ended, and
+// met it again with every start, for ever.
+TEST_F(ReplicaStory, ANodeThatJoinedCopiesItsLogAgainWhenItMeetsDamageWhileItRuns) {
+  setup_.segment_bytes = 2'000;
+  cluster_.start_all();
+  const NodeId first = await_leader();
+  for (int i = 0; i < 60; ++i) must_propose(first, std::string(100, 'x') + std::to_string(i));
+  cluster_.add_node(4);
+  setup_.bootstrap = {};
+  ASSERT_TRUE(cluster_.start(4));
+  replica(first).change_membership(std::vector<MemberChange>{{MemberChange::Kind::add_learner, 4}},
+                                   milliseconds(5000),
+                                   [](Result<Position> done) { EXPECT_TRUE(done); });
+  await_values(60);
+  for (const int seconds : {1, 60}) {
+    cluster_.node(4).group_commit->tick(cluster_.now() + std::chrono::seconds(seconds));
+    cluster_.run(milliseconds(10));
+  }
+  cluster_.crash(4);
+  // Where no start looks: the checkpoint was made behind it.
+  cluster_.node(4).disk.flip_bit(RegisterSetup::directory() + "/00000000000000000000.log", 300, 1);
+  ASSERT_TRUE(cluster_.start(4));
+  EXPECT_TRUE(cluster_.run_until([&] { return !cluster_.node(4).fatal.empty(); }));
+  cluster_.crash(4);
+  ASSERT_TRUE(cluster_.start(4));
+  await_values(60);
+  EXPECT_EQ(values(4).size(), 60u);
+}
+
+}  // namespace
+}  // namespace chronik::raft
