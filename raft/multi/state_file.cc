@@ -201,8 +201,10 @@ Result<void> StateFile::save(const ReplicaState& state) {
 
 Result<void> StateFile::create(const ReplicaState& state) {
   TRY(disk_.make_directories(directory_));
-  // The log must know the directory as its own, or it would set aside what it takes for unfinished.
+  // The log must know the directory as its own, or it would set aside what it takes for unfinished,
+  // the state with it: so this name is there first.
   TRY(disk_.open(directory_ + "/" + wal::topic_file_name(group_.topic_id), OpenMode::create));
+  TRY(disk_.sync_directory(directory_));
   const std::string made = path_ + ".new";
   TRY_ASSIGN(std::shared_ptr<File> file, disk_.open(made, OpenMode::create));
   TRY(file->truncate(file_bytes));

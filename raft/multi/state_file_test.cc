@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/memory_disk.h"
+#include "wal/format.h"
 
 namespace chronik::raft {
 namespace {
@@ -118,6 +119,27 @@ TEST_F(StateFileTest, AFileThatWasBeingMadeIsNoneOrWhole) {
     ASSERT_TRUE(found) << n << " " << found.error().message;
     EXPECT_TRUE(!saved || *found == state(1, 1));
   }
+}
+
+// Without the name that says whose it is the log takes the directory for unfinished and sets it
+// aside, with the votes in it.
+TEST_F(StateFileTest, AFileThatIsThereAfterAPowerCutIsInADirectoryOfItsOwn) {
+  const std::string name = std::string(directory) + "/" + wal::topic_file_name(group.topic_id);
+  int there = 0;
+  for (std::uint64_t n = 0; n < 15; ++n) {
+    for (std::uint64_t seed = 0; seed < 30; ++seed) {
+      MemoryDisk disk;
+      ASSERT_TRUE(disk.make_directories("data"));
+      disk.power_off_after(n);
+      (void)StateFile(disk, directory, group).save(state(1, 1));
+      Random random(seed);
+      disk.crash(random, CrashModel::reordered);
+      if (!disk.exists(path).value()) continue;
+      ++there;
+      EXPECT_TRUE(disk.exists(name).value()) << n << ' ' << seed;
+    }
+  }
+  EXPECT_GT(there, 0);
 }
 
 TEST_F(StateFileTest, OneBadSectorLosesNoVote) {
