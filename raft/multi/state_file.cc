@@ -177,8 +177,10 @@ Result<std::optional<ReplicaState>> StateFile::load() {
   if (!opened && opened.error().code == Errc::not_found) return std::optional<ReplicaState>{};
   if (!opened) return std::move(opened).error();
   file_ = std::move(*opened);
-  // What a process that died left in the page cache becomes a promise when it is read.
+  // What a process that died left in the page cache becomes a promise when it is read. Where its
+  // sync had failed the cache shows what the disk does not have, and no sync says so again.
   TRY(file_->sync_data());
+  file_->drop_cache(0, file_bytes);
   TRY_ASSIGN(Found found, read(*file_));
   sequence_ = found.sequence;
   for (int slot = 0; found.mend && slot < 2; ++slot) TRY(save(found.state));

@@ -142,6 +142,27 @@ TEST_F(StateFileTest, AFileThatIsThereAfterAPowerCutIsInADirectoryOfItsOwn) {
   EXPECT_GT(there, 0);
 }
 
+// The process ends when its sync fails; the next one must not stand by a vote that the disk never
+// got, or a power cut makes it vote again.
+TEST_F(StateFileTest, WhatAFailedSyncLostIsNotReadFromTheCacheByTheNextProcess) {
+  int lost = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    MemoryDisk disk;
+    ASSERT_TRUE(disk.make_directories("data"));
+    StateFile file(disk, directory, group);
+    ASSERT_TRUE(file.save(state(1, 1)));
+    disk.fail_operation(1, seed);
+    ASSERT_FALSE(file.save(state(2, 2)));
+    Random random(seed);
+    disk.crash(random, CrashModel::kill);
+    const std::optional<ReplicaState> read = StateFile(disk, directory, group).load().value();
+    lost += read == state(1, 1) ? 1 : 0;
+    disk.crash(random, CrashModel::reordered);
+    EXPECT_EQ(StateFile(disk, directory, group).load().value(), read) << seed;
+  }
+  EXPECT_GT(lost, 0);
+}
+
 TEST_F(StateFileTest, OneBadSectorLosesNoVote) {
   StateFile file = fresh();
   ASSERT_TRUE(file.save(state(1, 1)));
