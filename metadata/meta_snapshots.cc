@@ -1,10 +1,13 @@
 #include "metadata/meta_snapshots.h"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "wal/format.h"
 
 namespace chronik::metadata {
 
@@ -70,6 +73,26 @@ Result<MetaSnapshots::Loaded> MetaSnapshots::load(Offset log_start) {
     names_.push_back(name);
   }
   return result;
+}
+
+Result<void> MetaSnapshots::set_aside() {
+  Disk& disk = environment_.disk;
+  TRY_ASSIGN(const FoundSnapshots found, find_snapshots(disk, directory_));
+  for (const SnapshotName& name : found.snapshots) {
+    std::string aside;
+    for (int n = 0;; ++n) {
+      aside = fmt::format("{}.{}{}", name.path, n, wal::damaged_suffix);
+      TRY_ASSIGN(const bool taken, disk.exists(aside));
+      if (!taken) break;
+    }
+    TRY(disk.rename(name.path, aside));
+  }
+  names_.clear();
+  superfluous_.clear();
+  newest_index_ = 0;
+  file_bytes_ = 0;
+  wanted_ = false;
+  return disk.sync_directory(directory_);
 }
 
 void MetaSnapshots::maybe_write(const std::shared_ptr<const Image>& image, LeaderEpoch epoch) {

@@ -41,6 +41,10 @@ class MetaSnapshots {
   /// damaged one none is taken that ends before `log_start`. Errors: io, unsupported.
   Result<Loaded> load(Offset log_start);
 
+  /// At the start, here and now: none of them counts any more; their files are renamed, for people.
+  /// Errors: io.
+  Result<void> set_aside();
+
   /// The log behind the newest snapshot has grown.
   void add_log_bytes(std::uint64_t bytes) { log_bytes_since_ += bytes; }
   /// Begins one if that is due; `epoch` is that of the image's last entry.

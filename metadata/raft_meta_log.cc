@@ -171,10 +171,12 @@ Result<void> RaftMetaLog::settle_log(raft::ReplicaFiles& files, const raft::Repl
   if (voters.size() == 1 && voters.front() == place.node) return with_way_out(std::move(error));
   log_error("the metadata log is damaged: it is copied from the other nodes again",
             {{"why", error.message}});
-  if (begins_behind) TRY(raft::give_up_log(files, environment_, group_commit, place));
-  if (applied > 0) {
-    TRY(raft::restart_log(files, {snapshot.epoch, applied}, state_.applied_offset()));
-  }
+  // Not even from the snapshot on: who belonged to the cluster at its end, the log has said.
+  TRY(raft::give_up_log(files, environment_, group_commit, place));
+  TRY(snapshots_.set_aside());
+  state_ = MetadataStateMachine();
+  applied_epoch_ = no_leader_epoch;
+  recovery_.snapshot.clear();
   return {};
 }
 

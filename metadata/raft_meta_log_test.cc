@@ -348,6 +348,40 @@ TEST_F(ReadPathInCluster, ADamagedDirectoryIsRefetchedFromTheOthers) {
   EXPECT_FALSE(store(other).replica().raft().is_withheld());
 }
 
+// A snapshot does not say who belonged to the cluster at its end. A node whose log was damaged went
+// on behind its own one, with the members from before, and led with a majority that was none.
+TEST_F(ReadPathInCluster, ANodeWithADamagedLogDoesNotForgetAChangeOfMembership) {
+  setup_.options.snapshot_log_bytes_min = 2'000;
+  setup_.options.segment_bytes = 4'000;
+  cluster_.start_all();
+  const NodeId first = await_leader();
+  const NodeId other = follower();
+  make_history(first, 6, 100);
+  cluster_.add_node(4);
+  setup_.voters = {};
+  ASSERT_TRUE(cluster_.start(4));
+  bool changed = false;
+  store(first).replica().change_membership(
+      std::vector<raft::MemberChange>{{raft::MemberChange::Kind::add_learner, 4}},
+      milliseconds(3000), [&](Result<raft::Position> result) { changed = result.has_value(); });
+  EXPECT_TRUE(cluster_.run_until([&] { return changed; }));
+  expect_equal_images();
+  const EntryIndex change = store(first).replica().raft().log().membership().index;
+  // Until the newest snapshot is behind the change, and the log begins before it.
+  const Offset before = store(other).snapshots().front().offset;
+  for (std::uint64_t i = 0; store(other).snapshots().front().offset == before; ++i) {
+    make_history(first, 100 + i, 1);
+    cluster_.run(milliseconds(20));
+  }
+  ASSERT_LT(store(other).replica().store().first_index(), change);
+  cluster_.crash(other);
+  cluster_.node(other).disk.flip_bit(std::string(directory) + "/checkpoint", 100, 1);
+  ASSERT_TRUE(cluster_.start(other));
+  EXPECT_TRUE(store(other).recovery().log_lost);
+  expect_equal_images();
+  EXPECT_EQ(store(other).replica().raft().membership(), store(first).replica().raft().membership());
+}
+
 TEST_F(ReadPathInCluster, AStandaloneDirectoryBecomesTheFirstNodeAndOthersJoin) {
   std::uint64_t hash = 0;
   {

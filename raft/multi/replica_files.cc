@@ -151,16 +151,6 @@ Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
   return files;
 }
 
-Result<void> restart_log(ReplicaFiles& files, Position at, Offset end_offset) {
-  TRY(begin_repair(files));
-  files.store->log().restart_at(end_offset, at.index, at.term);
-  TRY(files.store->log().flush());
-  files.state.hard.term = std::max(files.state.hard.term, at.term);
-  files.state.commit = std::min(files.state.commit, at.index);
-  settle_base(files);
-  return end_repair(files);
-}
-
 Result<void> give_up_log(ReplicaFiles& files, wal::LogEnvironment& environment,
                          wal::GroupCommit& group_commit, const ReplicaPlace& place) {
   TRY(begin_repair(files));

@@ -48,12 +48,10 @@ bool is_alone(const Membership& membership, NodeId node);
 Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
                                         wal::GroupCommit& group_commit, const ReplicaPlace& place);
 
-/// The log does not reach the snapshot at `at`, which is good: it goes on behind it. The replica
-/// counts as one that lost entries. Durable on return. Errors: io, no_space.
-Result<void> restart_log(ReplicaFiles& files, Position at, Offset end_offset);
-
-/// The log begins behind all that is known of the time before: its files are set aside, and it
-/// begins anew with nothing. As restart_log() else. Errors: as open_replica_files().
+/// The log and what is known of the time before it do not meet: its files are set aside, and it
+/// begins anew with nothing. The replica counts as one that lost entries. It must not go on behind
+/// a snapshot of its own: the changes of membership before that were entries of the log. Durable on
+/// return. Errors: as open_replica_files().
 Result<void> give_up_log(ReplicaFiles& files, wal::LogEnvironment& environment,
                          wal::GroupCommit& group_commit, const ReplicaPlace& place);
 

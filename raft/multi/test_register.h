@@ -64,6 +64,14 @@ class TestRegister final : public StateMachine {
       if (found.applied.index > state.applied.index) state = std::move(found);
     }
   }
+  /// Its snapshots count no more.
+  void forget() {
+    const std::vector<DirectoryEntry> entries = disk_.list(directory_).value();
+    for (const DirectoryEntry& entry : entries) {
+      if (entry.name.ends_with(".values")) CHECK(disk_.remove(directory_ + "/" + entry.name));
+    }
+    state = {};
+  }
   /// Here and now.
   Index write_snapshot() {
     const std::shared_ptr<File> file =
@@ -192,7 +200,8 @@ class RegisterSetup final : public NodeSetup {
     const wal::PartitionLog& log = files.store->log();
     machine->load(log.start_index() - 1);
     if (machine->state.applied.index > log.last_index()) {
-      TRY(restart_log(files, machine->state.applied, machine->state.offset));
+      TRY(give_up_log(files, *node.environment, *node.group_commit, place));
+      machine->forget();
     }
     const Index applied = machine->state.applied.index;
     machines[node.id()] = std::move(machine);
