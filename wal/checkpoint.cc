@@ -156,13 +156,13 @@ Result<Checkpoint> decode_checkpoint(ByteView bytes, const std::string& file) {
   const std::uint16_t flags = reader.u16();
   const std::uint32_t crc = reader.u32();
   if (!reader.ok()) return damaged("it is too short");
+  if (crc != checksum(bytes)) return damaged("it does not match its checksum");
   if (version > compacted_checkpoint_version) {
     return Error{Errc::unsupported,
                  fmt::format("{}: written by a newer chronik (log format {}, this one knows {}): "
                              "use that version",
                              file, version, compacted_checkpoint_version)};
   }
-  if (crc != checksum(bytes)) return damaged("it does not match its checksum");
 
   Checkpoint checkpoint;
   checkpoint.has_derived = (flags & flag_derived) != 0;

@@ -181,6 +181,17 @@ TEST_F(PartitionLogTest, EntriesWithAFlippedOffsetOrEpochAreNotReplicated) {
   }
 }
 
+// In a cluster damage is mended from other nodes, a newer format is not.
+TEST_F(PartitionLogTest, ACheckpointWithAFlippedVersionIsDamagedAndNotOfANewerBuild) {
+  t_.append(3);
+  t_.close();
+  t_.disk.flip_bit(t_.directory + "/checkpoint", 8, 4);
+  t_.start_process();
+  const Result<void> refused = t_.try_open();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::corrupt);
+}
+
 TEST_F(PartitionLogTest, ReadsStepOverEntriesOfRaftsOwn) {
   t_.append_raft(1);
   t_.append(1);
