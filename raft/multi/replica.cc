@@ -21,9 +21,7 @@ Recovered recovered_of(ReplicaFiles& files, Index applied) {
   recovered.hard_state = files.state.hard;
   recovered.commit = files.state.commit;
   recovered.applied = applied;
-  Result<std::vector<MembershipAt>> memberships = files.store->memberships(files.state.base);
-  CHECK_MSG(memberships.has_value(), memberships.error().message);
-  recovered.memberships = std::move(*memberships);
+  recovered.memberships = std::move(files.memberships);
   return recovered;
 }
 
@@ -38,13 +36,7 @@ Replica::Replica(ReplicaHost& host, ReplicaPlace place, ReplicaFiles files, Stat
       state_file_(std::move(files.state_file)),
       state_(files.state),
       store_(std::move(files.store)),
-      raft_(options.raft, *store_,
-            [&] {
-              files.store = std::move(store_);
-              Recovered recovered = recovered_of(files, applied);
-              store_ = std::move(files.store);
-              return recovered;
-            }()),
+      raft_(options.raft, *store_, recovered_of(files, applied)),
       proposals_(options.waiting_bytes_max),
       fetcher_(door(), machine, snapshot_retry_ticks,
                [this](const SnapshotMeta& meta, bool fetched) { on_fetched(meta, fetched); }),

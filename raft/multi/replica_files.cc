@@ -52,7 +52,6 @@ Result<std::unique_ptr<LogStore>> open_store(wal::LogEnvironment& environment,
                  fmt::format("{}: the log ends with entry {}, entries up to {} were committed",
                              place.directory, store->last_index(), committed)};
   }
-  // They are read once more when the replica starts, and must not fail then.
   TRY(store->memberships({}));
   return store;
 }
@@ -103,13 +102,15 @@ Result<void> end_repair(ReplicaFiles& files) {
   return files.state_file->save(files.state);
 }
 
-/// What the log's begin says about which membership counts there.
-void settle_base(ReplicaFiles& files) {
+/// What the log's begin says about which membership counts there, and the log about later ones.
+Result<void> settle_memberships(ReplicaFiles& files) {
   ReplicaState& state = files.state;
   const wal::PartitionLog& log = files.store->log();
   if (state.install && log.start_index() > state.install->index) state.base = *state.install;
   state.install.reset();
   state.base.index = std::min(state.base.index, log.last_index());
+  TRY_ASSIGN(files.memberships, files.store->memberships(state.base));
+  return {};
 }
 
 }  // namespace
@@ -147,7 +148,7 @@ Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
     TRY_ASSIGN(files.store, open_store(environment, group_commit, place, 0));
   }
   TRY(check_state(files));
-  settle_base(files);
+  TRY(settle_memberships(files));
   return files;
 }
 
@@ -158,7 +159,7 @@ Result<void> give_up_log(ReplicaFiles& files, wal::LogEnvironment& environment,
   TRY(set_aside(environment.disk, place.directory));
   files.state.commit = 0;
   TRY_ASSIGN(files.store, open_store(environment, group_commit, place, 0));
-  settle_base(files);
+  TRY(settle_memberships(files));
   return end_repair(files);
 }
 

@@ -32,6 +32,8 @@ struct ReplicaFiles {
   std::unique_ptr<StateFile> state_file;
   ReplicaState state;
   std::unique_ptr<LogStore> store;
+  /// In force at the log's begin, then that of every membership entry of the log.
+  std::vector<MembershipAt> memberships;
   /// Entries that may have been acknowledged are gone: the replica is withheld until it has caught
   /// up (raft/core/raft.h).
   bool log_damaged = false;
