@@ -49,6 +49,8 @@ void append_value(std::string& line, std::string_view value) {
 
 void set_log_level(LogLevel level) { logger().set_level(to_spdlog(level)); }
 
+void silence_log() { logger().set_level(spdlog::level::off); }
+
 bool log_enabled(LogLevel level) { return logger().should_log(to_spdlog(level)); }
 
 void log_line(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {

@@ -22,6 +22,8 @@ struct LogField {
 };
 
 void set_log_level(LogLevel level);
+/// No line is written any more: for programs that make failures by the thousand.
+void silence_log();
 bool log_enabled(LogLevel level);
 void log_line(LogLevel level, std::string_view message, std::initializer_list<LogField> fields);
 

@@ -38,6 +38,18 @@ std::optional<FakeNetwork::Frame> FakeNetwork::next(SteadyTime now) {
   return std::nullopt;
 }
 
+std::optional<SteadyTime> FakeNetwork::next_due() const {
+  if (queue_.empty()) return std::nullopt;
+  return queue_.begin()->first;
+}
+
+void FakeNetwork::drop_between(NodeId one, NodeId other) {
+  std::erase_if(queue_, [&](const auto& at) {
+    const Frame& frame = at.second;
+    return (frame.from == one && frame.to == other) || (frame.from == other && frame.to == one);
+  });
+}
+
 void FakeNetwork::drop(NodeId node) {
   std::erase_if(queue_,
                 [&](const auto& at) { return at.second.from == node || at.second.to == node; });

@@ -41,8 +41,12 @@ class FakeNetwork {
   void send(NodeId from, NodeId to, const ByteChain& chain, SteadyTime now);
   /// The next one that is due; nothing: none.
   std::optional<Frame> next(SteadyTime now);
+  /// When the next one is due; nothing: none is on its way.
+  std::optional<SteadyTime> next_due() const;
   /// What is on its way from or to the node is lost.
   void drop(NodeId node);
+  /// What is on its way between the two, in either direction.
+  void drop_between(NodeId one, NodeId other);
   /// One direction.
   void block(NodeId from, NodeId to) { blocked_.insert({from, to}); }
   void isolate(NodeId node) { isolated_.insert(node); }
