@@ -1,0 +1,67 @@
+// LyingDisk: a disk that says a file is synced when it is not: a bug to be planted. Everything else
+// goes to the disk below, which outlives it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/file.h"
+
+namespace chronik::sim {
+
+class LyingFile final : public File {
+ public:
+  explicit LyingFile(std::shared_ptr<File> file) : file_(std::move(file)) {}
+
+  Result<std::size_t> read_at(std::uint64_t position, MutableByteView out) const override {
+    return file_->read_at(position, out);
+  }
+  Result<void> write_at(std::uint64_t position, std::span<const ByteView> parts) override {
+    return file_->write_at(position, parts);
+  }
+  Result<void> sync_data() override { return {}; }
+  Result<std::uint64_t> size() const override { return file_->size(); }
+  Result<void> truncate(std::uint64_t size) override { return file_->truncate(size); }
+  Result<void> allocate(std::uint64_t size) override { return file_->allocate(size); }
+
+ private:
+  const std::shared_ptr<File> file_;
+};
+
+class LyingDisk final : public Disk {
+ public:
+  explicit LyingDisk(Disk& disk) : disk_(disk) {}
+
+  Result<std::shared_ptr<File>> open(const std::string& path, OpenMode mode) override {
+    TRY_ASSIGN(std::shared_ptr<File> file, disk_.open(path, mode));
+    return std::shared_ptr<File>(std::make_shared<LyingFile>(std::move(file)));
+  }
+  Result<std::vector<DirectoryEntry>> list(const std::string& directory) override {
+    return disk_.list(directory);
+  }
+  Result<void> make_directories(const std::string& directory) override {
+    return disk_.make_directories(directory);
+  }
+  Result<void> make_directory(const std::string& directory) override {
+    return disk_.make_directory(directory);
+  }
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    return disk_.rename(from, to);
+  }
+  Result<void> remove(const std::string& path) override { return disk_.remove(path); }
+  Result<bool> exists(const std::string& path) override { return disk_.exists(path); }
+  Result<void> sync_directory(const std::string& directory) override {
+    return disk_.sync_directory(directory);
+  }
+  Result<DiskSpace> space(const std::string& path) override { return disk_.space(path); }
+  Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override {
+    return disk_.lock(path);
+  }
+
+ private:
+  Disk& disk_;
+};
+
+}  // namespace chronik::sim

@@ -1,0 +1,56 @@
+// Plan: what a seed decides about one simulated cluster before its first event. Swarm testing:
+// every run has some kinds of trouble and not others, since a run that has all of them gets
+// nowhere. A value.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/clock.h"
+#include "raft/multi/test_cluster.h"
+
+namespace chronik::sim {
+
+using raft::NodeId;
+
+struct Plan {
+  explicit Plan(std::uint64_t seed);
+  std::string describe() const;
+
+  std::uint64_t seed;
+  int voters = 3;  // nodes 1 to `voters` found the cluster
+  int pool = 3;    // nodes that may ever belong to it
+  milliseconds trouble{30'000};
+  milliseconds trouble_interval{400};  // about one trial of each kind of trouble
+  milliseconds client_interval{150};   // about one proposal or read
+
+  raft::testing::NetworkFaults network;
+  bool partitions = false;
+  bool one_way_cuts = false;
+  bool resets = false;  // connections end, and are made again
+
+  bool kills = false;
+  bool power_cuts = false;
+  bool cuts_in_work = false;  // the power goes between two operations of the disk, starts included
+  bool clean_stops = false;
+  bool pauses = false;
+
+  milliseconds disk_delay_max{2};
+  bool stalls = false;      // an operation takes seconds now and then
+  bool full_disks = false;  // for some seconds
+  bool lost_syncs = false;  // a sync fails, once, and its pages are lost
+  bool flips = false;       // bits of the files of one node
+  bool wipes = false;       // a directory is deleted; the node comes back as a learner
+
+  bool skew = false;        // clocks run at different rates
+  bool wall_jumps = false;  // of the clock that stamps entries
+
+  bool changes = false;     // of the membership
+  bool hand_overs = false;  // of the leadership
+
+  std::uint64_t segment_bytes = 16u << 20;
+  std::uint64_t snapshot_log_bytes_min = 4u << 20;
+  milliseconds propose_timeout{5'000};
+};
+
+}  // namespace chronik::sim

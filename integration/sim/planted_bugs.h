@@ -1,0 +1,65 @@
+// Planted bugs: what the code under simulation could do wrong, made by the simulator from outside
+// (frames are changed, a disk lies, an answer is told otherwise), so that each checker is seen to
+// catch what it is for. None of them exists in the product.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/memory_disk.h"
+#include "base/random.h"
+#include "integration/sim/plan.h"
+#include "integration/sim/verdict.h"
+
+namespace chronik::sim {
+
+enum class PlantedBug {
+  none,
+  grants_every_vote,
+  forgets_its_vote,
+  alters_an_entry,
+  boasts_of_its_log,
+  acknowledges_too_early,
+  disk_ignores_sync,
+  commits_too_far,
+  wiped_node_votes,
+  image_of_its_own,
+  snapshot_of_its_own,
+  ready_too_early,
+  answers_of_another,
+  unknown_is_made,
+  takes_any_term,
+  retries_what_is_unknown,
+  repeats_what_is_forwarded,
+  unknown_is_refused,
+  reads_without_asking,
+  lease_by_a_slow_clock,
+  loses_the_state_file,
+  drops_votes,
+};
+
+struct BugInfo {
+  PlantedBug bug = PlantedBug::none;
+  const char* name = "";
+  const char* what = "";
+  Promise promise = Promise::liveness;  // that is broken
+};
+
+/// Without `none`.
+std::span<const BugInfo> planted_bugs();
+std::optional<PlantedBug> bug_of(std::string_view name);
+
+/// What makes the bug likely to show within few seeds.
+void suit_plan(PlantedBug bug, Plan& plan);
+
+/// What leaves a node in place of this frame.
+std::vector<ByteChain> frames_of(PlantedBug bug, NodeId from, NodeId to, ByteChain frame,
+                                 Random& random);
+
+/// What the bug makes of a disk between two lives of its node.
+void alter_disk(PlantedBug bug, MemoryDisk& disk, const std::string& directory);
+
+}  // namespace chronik::sim
