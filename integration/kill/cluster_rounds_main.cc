@@ -13,6 +13,7 @@
 #include "integration/harness/admin.h"
 #include "integration/harness/cluster_processes.h"
 #include "integration/harness/protocol_client.h"
+#include "integration/kill/connections.h"
 #include "integration/kill/gap_figures.h"
 #include "integration/kill/member_load.h"
 #include "integration/kill/metadata_probe.h"
@@ -50,7 +51,8 @@ class ClusterRounds {
       : options_(options),
         random_(options.seed),
         network_(network),
-        cluster_(ClusterProcesses::NotStarted{}, {}, network) {}
+        cluster_(ClusterProcesses::NotStarted{}, {}, network),
+        connections_(cluster_) {}
 
   /// The exit status.
   int run() {
@@ -173,6 +175,7 @@ class ClusterRounds {
     undo(fault, victim);
     const auto returned = Clock::now();
     for (int id = 1; id <= nodes; ++id) await_change(id, returned, "return after " + fault, victim);
+    await_connections(well.front());
     const auto settled = Clock::now();
     for (const int id : well) {
       gaps.healing = std::max(gaps.healing, probe(id).longest_gap(undone, settled));
@@ -183,6 +186,18 @@ class ClusterRounds {
                gaps.healing.count() / 1000,
                std::chrono::duration_cast<milliseconds>(settled - returned).count());
     std::fflush(stdout);
+  }
+
+  /// The next fault shall meet a whole cluster.
+  void await_connections(int watched) {
+    const auto deadline = Clock::now() + comes_back_within;
+    bool complete = connections_.complete();
+    while (!complete && problems_.empty() && !interrupted && Clock::now() < deadline) {
+      let_pass(milliseconds(10), watched);
+      complete = connections_.complete();
+    }
+    if (complete || !problems_.empty() || interrupted) return;
+    problems_.push_back("nodes do not find each other again");
   }
 
   void await_change(int id, Clock::time_point since, const std::string& after, int victim) {
@@ -230,6 +245,7 @@ class ClusterRounds {
     } else if (fault == "cut") {
       network_->heal();
     } else {
+      connections_.forget(victim);
       node(victim).start();
     }
   }
@@ -247,10 +263,12 @@ class ClusterRounds {
     std::string compared;
     if (problems_.empty()) {
       for (int id = 1; id <= nodes; ++id) node(id).kill();
+      for (int id = 1; id <= nodes; ++id) connections_.forget(id);
       compared = compare_stored_metadata(cluster_, problems_);
     }
     if (problems_.empty()) start_all(later_starts_);
     if (problems_.empty()) check_probes(before);
+    await_connections(1);
     gate_.open();
     fmt::print("check after round {}: {}; {} problems\n", std::min(round_, options_.rounds),
                compared, problems_.size());
@@ -321,6 +339,7 @@ class ClusterRounds {
   Random random_;
   NodeNetwork* const network_;
   ClusterProcesses cluster_;
+  Connections connections_;
   StepGate gate_;
   std::vector<std::unique_ptr<MetadataProbe>> probes_;
   std::vector<std::unique_ptr<Load>> loads_;

@@ -88,7 +88,8 @@ void MemberLoad::check(bool, Problems& problems) {
   for (std::size_t p = 0; p < commits_.size(); ++p) {
     wanted.push_back({topic_, static_cast<std::int32_t>(p)});
   }
-  const std::vector<PartitionOffset> committed = members_.front()->committed(wanted);
+  const std::vector<PartitionOffset> committed =
+      Consumer(bootstraps_.front(), group).committed(wanted);
   if (committed.size() != wanted.size()) {
     problems.push_back(fmt::format("{}: the committed offsets cannot be read", group));
     return;

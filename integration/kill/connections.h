@@ -1,0 +1,35 @@
+// Connections: which other nodes each node of a cluster is connected with, by what its log says.
+// For those who must not make a second fault before the first one is over.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <set>
+#include <string>
+
+#include "integration/harness/cluster_processes.h"
+
+namespace chronik::integration {
+
+class Connections {
+ public:
+  explicit Connections(ClusterProcesses& cluster) : cluster_(cluster) {}
+
+  /// The node's process has ended: what its log said until now counts no more.
+  void forget(int node);
+  /// Whether each node is connected with all others.
+  bool complete();
+
+ private:
+  struct View {
+    std::size_t read = 0;  // bytes of the log
+    std::set<std::string> connected;
+  };
+  View& view(int node) { return views_[static_cast<std::size_t>(node - 1)]; }
+  std::string unread(int node);
+
+  ClusterProcesses& cluster_;
+  std::array<View, ClusterProcesses::size> views_;
+};
+
+}  // namespace chronik::integration
