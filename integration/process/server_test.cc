@@ -9,6 +9,7 @@
 #include <iterator>
 #include <sstream>
 
+#include "base/crc32c.h"
 #include "integration/harness/admin.h"
 #include "integration/harness/broker_process.h"
 #include "integration/harness/kafka_client.h"
@@ -150,9 +151,13 @@ TEST_F(Server, ALogOfANewerFormatIsRefusedAndLeftAsItIs) {
 
   const std::string checkpoint = broker.data_directory() + "/t-0/checkpoint";
   const std::string good_checkpoint = content(checkpoint);
+  constexpr std::size_t version_at = 8, crc_at = 12, body_at = 16;  // wal/format.md
   std::string newer = good_checkpoint;
-  ASSERT_GT(newer.size(), 10u);
-  newer[8] = 0x7f;
+  ASSERT_GT(newer.size(), body_at);
+  newer[version_at] = 0x7f;
+  const ByteView bytes = as_bytes(newer);
+  const std::uint32_t crc = crc32c_extend(crc32c(bytes.first(crc_at)), bytes.subspan(body_at));
+  for (std::size_t i = 0; i < 4; ++i) newer[crc_at + i] = static_cast<char>(crc >> (24 - 8 * i));
   write(checkpoint, newer);
   expect_said(refusal(broker), {checkpoint, "newer chronik", "use that version"});
   EXPECT_EQ(content(checkpoint), newer);
