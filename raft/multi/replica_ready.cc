@@ -201,9 +201,12 @@ void Replica::read_log(const LogRead& read) {
                        });
 }
 
-/// The log cannot be read. Nothing that it says is to be trusted from here on: the next start sets
-/// it aside and copies it from the other nodes.
+/// The log cannot be read. Where it is damaged, nothing that it says is to be trusted from here on:
+/// the next start sets it aside and copies it from the other nodes. A disk that fails says nothing
+/// of what is on it; the next start will see. Too few descriptors pass: Raft asks again.
 void Replica::meet_damage(const Error& error) {
+  if (error.code == Errc::busy) return;
+  if (error.code == Errc::io) return host_.environment().on_fatal(error);
   ReplicaState damaged = state_;
   // Where a change is not committed, those it adds may have nothing yet.
   const Log& log = raft_.log();

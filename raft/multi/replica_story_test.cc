@@ -50,6 +50,14 @@ class ReplicaStory : public ::testing::Test {
     }));
   }
 
+  /// The next start scans nothing before the log's end.
+  void make_checkpoint(NodeId id) {
+    for (const int seconds : {1, 60}) {
+      cluster_.node(id).group_commit->tick(cluster_.now() + std::chrono::seconds(seconds));
+      cluster_.run(milliseconds(10));
+    }
+  }
+
   RegisterSetup setup_;
   TestCluster cluster_{1, 3, setup_};
 };
@@ -102,12 +110,9 @@ TEST_F(ReplicaStory, ANodeThatJoinedCopiesItsLogAgainWhenItMeetsDamageWhileItRun
                                    milliseconds(5000),
                                    [](Result<Position> done) { EXPECT_TRUE(done); });
   await_values(60);
-  for (const int seconds : {1, 60}) {
-    cluster_.node(4).group_commit->tick(cluster_.now() + std::chrono::seconds(seconds));
-    cluster_.run(milliseconds(10));
-  }
+  make_checkpoint(4);
   cluster_.crash(4);
-  // Where no start looks: the checkpoint was made behind it.
+  // Where no start looks.
   cluster_.node(4).disk.flip_bit(RegisterSetup::directory() + "/00000000000000000000.log", 300, 1);
   ASSERT_TRUE(cluster_.start(4));
   EXPECT_TRUE(cluster_.run_until([&] { return !cluster_.node(4).fatal.empty(); }));
@@ -115,6 +120,26 @@ TEST_F(ReplicaStory, ANodeThatJoinedCopiesItsLogAgainWhenItMeetsDamageWhileItRun
   ASSERT_TRUE(cluster_.start(4));
   await_values(60);
   EXPECT_EQ(values(4).size(), 60u);
+}
+
+// A read that fails is no damage. The node gave up a good log, with what only it and one other node
+// had.
+TEST_F(ReplicaStory, ADiskThatFailsToReadEndsTheNodeAndItsLogIsKept) {
+  cluster_.start_all();
+  const NodeId first = await_leader();
+  for (int i = 0; i < 60; ++i) must_propose(first, std::string(100, 'x') + std::to_string(i));
+  await_values(60);
+  const NodeId other = first % 3 + 1;
+  cluster_.crash(other);
+  ASSERT_TRUE(cluster_.start(other));
+  MemoryDisk& disk = cluster_.node(other).disk;
+  disk.power_off_after(0);
+  EXPECT_FALSE(disk.make_directory("data/anything"));
+  EXPECT_TRUE(cluster_.run_until([&] { return !cluster_.node(other).fatal.empty(); }));
+  cluster_.crash(other);
+  ASSERT_TRUE(cluster_.start(other));
+  EXPECT_FALSE(replica(other).raft().is_withheld());
+  await_values(60);
 }
 
 }  // namespace
