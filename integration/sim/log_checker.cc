@@ -112,7 +112,7 @@ void LogChecker::read_log(NodeId id, Watched& node) {
   if (last == log.last() && base <= log.last() && (last == log.base() || same(last))) return;
   Index keep = std::min(last, log.last());
   while (keep > std::max(base, log.base()) && !same(keep)) --keep;
-  if (keep < std::max(base, log.base())) {
+  if (keep < std::max(base, log.base()) || !same(keep)) {
     // A snapshot took the place of the log.
     if (base > committed()) {
       return verdict_.fail(

@@ -3,6 +3,7 @@
 // Owned by its Node; time is handed in.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <optional>

@@ -12,7 +12,7 @@ namespace {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::uint64_t seeds = 8;
 #else
-constexpr std::uint64_t seeds = 75;
+constexpr std::uint64_t seeds = 100;
 #endif
 
 // In parts, so that several run at a time.
@@ -37,7 +37,7 @@ TEST_P(ClusterSimulation, KeepsEveryPromise) {
   EXPECT_GT(counts.kills + counts.power_cuts, seeds);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, ClusterSimulation, ::testing::Values(1, 1'001, 2'001),
+INSTANTIATE_TEST_SUITE_P(Seeds, ClusterSimulation, ::testing::Values(1, 1'001, 2'001, 3'001),
                          [](const auto& info) { return "From" + std::to_string(info.param); });
 
 // One seed is one run: else no failure could be seen again.
