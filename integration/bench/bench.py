@@ -14,6 +14,8 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "peers"))
 import brokers  # noqa: E402
+import cluster_loads  # noqa: E402
+import clusters  # noqa: E402
 import loads  # noqa: E402
 import machine  # noqa: E402
 
@@ -37,6 +39,16 @@ STARTING = {
     "many-topics": (loads.many_topics, {"create_s": ("<=", 2), "start_s": ("<=", 1), "rss_mb": ("<=", 100)}),
     "start-after-kill": (loads.start_after_kill, {"start_s": ("<=", 2)}),
 }
+# Of three nodes. What a commit costs the disk, and what idle nodes say, is the same in every run.
+CLUSTER = {
+    "cluster-create-topics-one": (cluster_loads.create_topics_one, {"per_s": (">= x", 1.0)}),
+    "cluster-create-topics-all": (cluster_loads.create_topics_all, {"per_s": (">= x", 1.0)}),
+    "cluster-offset-commit-one": (cluster_loads.offset_commit_one, {"per_s": (">= x", 1.0)}),
+    "cluster-offset-commit-all": (cluster_loads.offset_commit_all, {"per_s": (">= x", 1.0)}),
+    "cluster-syncs": (cluster_loads.syncs, {}),
+    "cluster-idle": (cluster_loads.idle, {"cpu_percent_max": ("<=", 0.3)}),
+}
+LOADS = {**RUNNING, **STARTING, **CLUSTER}
 
 
 class Chronik(brokers.Chronik):
@@ -98,16 +110,32 @@ def summary(load, targets, runs):
 
 
 def run_load(name, makers, options, started):
-    work, targets = {**RUNNING, **STARTING}[name]
+    work, targets = LOADS[name]
     runs = {broker: [] for broker in makers}
-    for number, broker in turns(list(makers), options.rounds + (1 if name in RUNNING else 0)):
-        subject = started[broker] if name in RUNNING else makers[broker]
+    for number, broker in turns(list(makers), options.rounds + (0 if name in STARTING else 1)):
+        subject = makers[broker] if name in STARTING else started[broker]
         figures = work(subject, options.scale)
-        warm_up = name in RUNNING and number == 1
+        warm_up = name not in STARTING and number == 1
         say(load=name, broker=broker, durability=makers[broker].durability, run=number, warm_up=warm_up, **figures)
         if not warm_up:
             runs[broker].append(figures)
     return summary(name, targets, runs)
+
+
+def run_started(table, names, makers, options):
+    """The loads of `table`, on brokers or clusters that all of them share."""
+    names = [name for name in names if name in table]
+    started, reached = {}, []
+    try:
+        for broker, maker in makers.items() if names else ():
+            started[broker] = maker()
+            started[broker].start()
+        for name in names:
+            reached.append(run_load(name, makers, options, started))
+    finally:
+        for broker in started.values():
+            broker.remove()
+    return reached
 
 
 def main():
@@ -115,7 +143,7 @@ def main():
         prog="./dev bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument(
-        "loads", nargs="*", metavar="load", help=f"of {', '.join([*RUNNING, *STARTING])}; all by default"
+        "loads", nargs="*", metavar="load", help=f"of {', '.join(LOADS)}; all by default"
     )
     parser.add_argument(
         "--rounds", type=int, default=5, help="runs of each load on each broker (and one to warm up); 5"
@@ -127,26 +155,18 @@ def main():
     )
     options = parser.parse_args()
     tempfile.tempdir = options.directory
-    names = options.loads or [*RUNNING, *STARTING]
+    names = options.loads or list(LOADS)
     for name in names:
-        if name not in RUNNING and name not in STARTING:
+        if name not in LOADS:
             parser.error(f"no load {name}")
-    makers = {"chronik": Chronik}
+    makers, cluster_makers = {"chronik": Chronik}, {"chronik": clusters.ChronikCluster}
     if not options.without_kafka:
         brokers.require_peers()
         makers["kafka"] = Kafka
+        cluster_makers["kafka"] = clusters.KafkaCluster
     say(machine=machine.describe(options.directory), rounds=options.rounds, scale=options.scale)
-    started, reached = {}, []
-    try:
-        if any(name in RUNNING for name in names):
-            for broker, maker in makers.items():
-                started[broker] = maker()
-                started[broker].start()
-        for name in (n for n in names if n in RUNNING):
-            reached.append(run_load(name, makers, options, started))
-    finally:
-        for broker in started.values():
-            broker.remove()
+    reached = run_started(RUNNING, names, makers, options)
+    reached += run_started(CLUSTER, names, cluster_makers, options)
     for name in (n for n in names if n in STARTING):
         reached.append(run_load(name, makers, options, {}))
     say(targets_reached=all(reached))

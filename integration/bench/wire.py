@@ -5,7 +5,7 @@ import socket
 import struct
 import time
 
-PRODUCE, METADATA, API_VERSIONS, CREATE_TOPICS, DELETE_TOPICS = 0, 3, 18, 19, 20
+PRODUCE, METADATA, OFFSET_COMMIT, FIND_COORDINATOR, API_VERSIONS, CREATE_TOPICS, DELETE_TOPICS = 0, 3, 8, 10, 18, 19, 20
 
 
 def crc32c(data, table=[]):
@@ -53,8 +53,14 @@ class Connection:
 
     def call(self, key, version, body):
         """The response body, behind the correlation id."""
+        self.send(key, version, body)
+        return self.receive()
+
+    def send(self, key, version, body):
         frame = struct.pack(">hhi", key, version, 1) + text("bench") + body
         self.socket.sendall(struct.pack(">i", len(frame)) + frame)
+
+    def receive(self):
         size = struct.unpack(">i", self._receive(4))[0]
         return self._receive(size)[4:]
 
@@ -72,15 +78,17 @@ class Connection:
 
     def create_topics(self, topics, timeout_ms=120000):
         """`topics`: {name: partitions}. The error codes that are not 0, by topic."""
-        body = struct.pack(">i", len(topics))
-        for name, partitions in topics.items():
-            body += text(name) + struct.pack(">ihii", partitions, 1, 0, 0)
-        answer = self.call(CREATE_TOPICS, 4, body + struct.pack(">ib", timeout_ms, 0))
-        return _errors(answer[4:], message=True)
+        return create_topics_errors(self.call(CREATE_TOPICS, 4, create_topics_body(topics, timeout_ms)))
 
     def delete_topics(self, names, timeout_ms=120000):
         body = struct.pack(">i", len(names)) + b"".join(map(text, names)) + struct.pack(">i", timeout_ms)
         return _errors(self.call(DELETE_TOPICS, 3, body)[4:], message=False)
+
+    def find_coordinator(self, group):
+        """(error code, host, port)."""
+        answer = self.call(FIND_COORDINATOR, 0, text(group))
+        error, _, size = struct.unpack_from(">hih", answer)
+        return error, answer[8 : 8 + size].decode(), struct.unpack_from(">i", answer, 8 + size)[0]
 
     def produce(self, topic, partition, value, acks=-1):
         """The error code of one record."""
@@ -90,6 +98,35 @@ class Connection:
         )
         answer = self.call(PRODUCE, 3, body + records)
         return struct.unpack_from(">h", answer, 4 + 2 + len(topic) + 4 + 4)[0]
+
+
+def create_topics_body(topics, timeout_ms=120000):
+    body = struct.pack(">i", len(topics))
+    for name, partitions in topics.items():
+        body += text(name) + struct.pack(">ihii", partitions, 1, 0, 0)
+    return body + struct.pack(">ib", timeout_ms, 0)
+
+
+def create_topics_errors(answer):
+    return _errors(answer[4:], message=True)
+
+
+def offset_commit_body(group, topic, partition, offset):
+    """Of nobody's member: without a generation."""
+    return (
+        text(group)
+        + struct.pack(">i", -1)
+        + text("")
+        + struct.pack(">qi", -1, 1)
+        + text(topic)
+        + struct.pack(">iiq", 1, partition, offset)
+        + text("")
+    )
+
+
+def offset_commit_error(answer):
+    """Of one partition of one topic, which come last."""
+    return struct.unpack(">h", answer[-2:])[0]
 
 
 def _errors(answer, message):
