@@ -63,11 +63,11 @@ class ClusterRounds {
       for (auto& load : loads_) threads.push_back(std::make_unique<LoadThread>(*load, gate_));
       for (round_ = 1; goes_on(); ++round_) {
         round();
-        if (round_ % options_.check_every == 0 && problems_.empty()) check(false);
+        if (round_ % options_.check_every == 0 && goes_well()) check(false);
       }
       if (!problems_.empty()) give_up();
     }
-    if (problems_.empty()) {
+    if (goes_well()) {
       for (auto& load : loads_) load->finish();
       check(true);
     }
@@ -75,7 +75,9 @@ class ClusterRounds {
   }
 
  private:
-  bool goes_on() const { return round_ <= options_.rounds && problems_.empty() && !interrupted; }
+  // What was interrupted is not judged: nobody waited for it to settle.
+  bool goes_well() const { return problems_.empty() && !interrupted; }
+  bool goes_on() const { return round_ <= options_.rounds && goes_well(); }
   BrokerProcess& node(int id) { return cluster_.node(id); }
   MetadataProbe& probe(int id) { return *probes_[static_cast<std::size_t>(id - 1)]; }
 
@@ -321,8 +323,9 @@ class ClusterRounds {
     print_starts("all three killed and started", later_starts_);
     fmt::print("{} rounds{}, seed {}; {}\n", round_ - 1, interrupted ? " (interrupted)" : "",
                options_.seed,
-               problems_.empty() ? "nothing lost, images equal"
-                                 : fmt::format("{} problems", problems_.size()));
+               goes_well()         ? "nothing lost, images equal"
+               : problems_.empty() ? "not judged"
+                                   : fmt::format("{} problems", problems_.size()));
     if (problems_.empty()) return interrupted ? 130 : 0;
     fmt::print("again: cluster_rounds --rounds {} --seed {} --faults {}{}; logs and data are in",
                options_.rounds, options_.seed, fmt::join(options_.faults, " "),

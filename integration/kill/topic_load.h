@@ -13,8 +13,9 @@ namespace chronik::integration {
 
 class TopicLoad : public Load {
  public:
-  /// `names`: what its topics begin with. `through`: the node that takes its requests; -1: the
-  /// controller.
+  /// `names`: what its topics begin with. `through`: the node of a cluster that takes its requests;
+  /// no records then: a node that is cut off still takes them for the topic's former life, which is
+  /// deleted. -1: the controller.
   TopicLoad(const std::string& bootstrap, std::uint64_t seed, const std::string& names = "churn",
             std::int32_t through = -1);
 
@@ -41,6 +42,7 @@ class TopicLoad : public Load {
   void check_records(const Topic& topic, Problems& problems) const;
 
   const std::string bootstrap_;
+  const bool with_records_;
   Admin admin_;
   Random random_;
   std::vector<Topic> topics_;
