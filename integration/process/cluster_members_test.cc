@@ -2,13 +2,17 @@
 // some lose their data directories.
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "integration/harness/admin.h"
 #include "integration/harness/cluster_processes.h"
 #include "integration/harness/kafka_client.h"
 #include "integration/harness/protocol_client.h"
 #include "protocol/messages/add_raft_voter.h"
+#include "protocol/messages/create_topics.h"
 #include "protocol/messages/describe_quorum.h"
 #include "protocol/messages/remove_raft_voter.h"
 
@@ -217,6 +221,84 @@ TEST_F(ClusterMembers, AStandaloneDirectoryGrowsIntoACluster) {
   first.launch();
   EXPECT_GT(first.wait_for_end(), 0);
   EXPECT_NE(first.log().find("no cluster.nodes is set"), std::string::npos) << first.log();
+}
+
+/// The largest memory that the process ever had.
+std::uint64_t peak_kib(pid_t process) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stoull(line.substr(6));
+  }
+  return 0;
+}
+
+/// Of the metadata log: the bytes of its snapshots, and whether entries before them are gone.
+struct Snapshots {
+  std::uintmax_t bytes = 0;
+  bool log_begins_behind = true;
+};
+Snapshots snapshots_in(const std::string& data) {
+  Snapshots found;
+  for (const auto& file : std::filesystem::directory_iterator(data + "/__meta-0")) {
+    const std::string name = file.path().filename();
+    if (file.path().extension() == ".snapshot") found.bytes += file.file_size();
+    if (name == "00000000000000000000.log") found.log_begins_behind = false;
+  }
+  return found;
+}
+
+TEST_F(ClusterMembers, ANewNodeCatchesUpFromTheSnapshotOfAHundredThousandTopics) {
+  if (std::getenv("TEST_PROGRAM") != nullptr) {
+    GTEST_SKIP() << "skipped: memory and time are those of the program of this build";
+  }
+  constexpr int topics = 100'000;
+  constexpr int at_once = 5'000;
+  const Settings configs{{"cleanup.policy", "compact,delete"},
+                         {"compression.type", "producer"},
+                         {"delete.retention.ms", "86400000"},
+                         {"max.message.bytes", "1048588"},
+                         {"message.timestamp.type", "CreateTime"},
+                         {"min.cleanable.dirty.ratio", "0.5"},
+                         {"retention.ms", "604800000"},
+                         {"segment.bytes", "1073741824"}};
+  ClusterProcesses cluster;
+  RawConnection connection(cluster.node(1).host(), cluster.node(1).port());
+  for (int made = 0; made < topics; made += at_once) {
+    protocol::CreateTopicsRequest request;
+    request.timeout_ms = 30'000;
+    for (int i = made; i < made + at_once; ++i) {
+      auto& topic = request.topics.emplace_back();
+      topic.name = "topic-" + std::to_string(i);
+      topic.num_partitions = topic.replication_factor = 1;
+      // So that the log is long enough to be cut behind a snapshot.
+      for (const auto& [name, value] : configs) topic.configs.push_back({name, value});
+    }
+    const auto response = call(connection, request);
+    ASSERT_TRUE(response);
+    for (const auto& topic : response->topics) ASSERT_EQ(topic.error_code, 0);
+  }
+  const std::string last = "topic-" + std::to_string(topics - 1);
+  BrokerProcess& node = cluster.node(3);
+  ASSERT_TRUE(sees(cluster, 3, last));
+  const std::uint64_t peak_before = peak_kib(node.id());
+  node.kill();
+  std::filesystem::remove_all(node.data_directory());
+
+  const auto begin = std::chrono::steady_clock::now();
+  node.start();
+  EXPECT_EQ(Admin(node.bootstrap()).topic(last).error, no_error);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  const Snapshots got = snapshots_in(node.data_directory());
+  EXPECT_GT(got.bytes, 0u);
+  EXPECT_TRUE(got.log_begins_behind) << "it was to come from the snapshot, not from the log";
+  const std::uint64_t peak = peak_kib(node.id());
+  std::printf(
+      "%d topics: snapshot %.1f MB, caught up and serving after %.2f s, peak memory %.0f MB, "
+      "%.0f MB where they were created\n",
+      topics, static_cast<double>(got.bytes) / 1e6, took.count(), static_cast<double>(peak) / 1024,
+      static_cast<double>(peak_before) / 1024);
+  EXPECT_LT(peak, peak_before + peak_before / 4) << "it holds the image once, and little beside it";
+  expect_members(cluster, {1, 2, 3}, {});
 }
 
 // With two of three directories gone nobody may go on: what only those two had acknowledged would
