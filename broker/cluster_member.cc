@@ -209,6 +209,28 @@ raft::Membership ClusterMember::founding_members() {
   return members;
 }
 
+/// Who removes the metadata log alone would make a node that votes again without what it promised.
+Result<void> ClusterMember::check_votes() const {
+  if (!place_.directory.stamp()->has_votes) return {};
+  const wal::LogIdentity log = metadata::metadata_log_identity();
+  const std::string directory = place_.directory.partition_path(log.topic, log.partition);
+  const std::string file = directory + "/" + raft::state_file_name;
+  TRY_ASSIGN(const bool there, place_.storage.environment().disk.exists(file));
+  if (there) return {};
+  return Error{Errc::corrupt,
+               fmt::format("{} is missing, and with it the votes of this node. Put {} back; or "
+                           "remove the whole data directory {}: the node comes back as an empty "
+                           "one and copies what the others have",
+                           file, directory, place_.directory.path())};
+}
+
+/// Before the first vote leaves.
+Result<void> ClusterMember::note_votes() {
+  wal::DirectoryStamp stamp = *place_.directory.stamp();
+  if (std::exchange(stamp.has_votes, true)) return {};
+  return place_.directory.write_stamp(std::move(stamp));
+}
+
 Result<void> ClusterMember::open_store() {
   std::vector<wal::Founder> founders =
       call_on(place_.shard, [&] { return transport_->self().founders; });
@@ -218,6 +240,7 @@ Result<void> ClusterMember::open_store() {
     stamp.founders = founders;
     TRY(place_.directory.write_stamp(stamp));
   }
+  TRY(check_votes());
   metadata::RaftMetaLogOptions options;
   const wal::LogIdentity identity = metadata::metadata_log_identity();
   options.log.directory = place_.directory.partition_path(identity.topic, identity.partition);
@@ -231,6 +254,7 @@ Result<void> ClusterMember::open_store() {
         raft_options(), storage.environment(), storage.group(), storage.io(), *transport_);
     TRY_ASSIGN(store_, metadata::RaftMetaLog::open(storage.environment(), storage.group(),
                                                    storage.io(), *manager_, std::move(options)));
+    TRY(note_votes());
     quorum_ = std::make_unique<ClusterQuorum>(ClusterQuorum::Place{
         place_.shard, place_.clock, place_.settings, *transport_, *store_, *requests_});
     for (const ClusterNode& node : place_.settings.nodes) {
@@ -255,7 +279,14 @@ Result<void> ClusterMember::catch_up(const GiveUp& give_up) {
     arm();
   };
   call_on(place_.shard, [&] { (*ask)(); });
-  return wait_for(std::move(future), give_up, [this] { return waits_for(); });
+  TRY(wait_for(std::move(future), give_up, [this] { return waits_for(); }));
+  call_on(place_.shard, [this] {
+    const raft::NodeId self = place_.directory.stamp()->node_id;
+    if (!place_.settings.observer || !store_->replica().raft().membership().is_voter(self)) return;
+    log_warn("this node votes, although cluster.nodes calls it an observer",
+             {{"what_to_do", fmt::format("chronik cluster remove {}", self)}});
+  });
+  return {};
 }
 
 /// For a person who wonders why the node does not serve.

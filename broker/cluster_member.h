@@ -81,6 +81,8 @@ class ClusterMember {
   Result<void> meet_others(const GiveUp& give_up);
   Result<void> join(const GiveUp& give_up);
   Result<void> make_durable(const ClusterJoin::Outcome& outcome);
+  Result<void> check_votes() const;
+  Result<void> note_votes();
   Result<void> open_store();
   Result<void> catch_up(const GiveUp& give_up);
   raft::RaftOptions raft_options();

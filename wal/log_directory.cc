@@ -31,6 +31,7 @@ std::string encode_stamp(const DirectoryStamp& stamp) {
       fmt::format("format={}\ncluster.id={}\nnode.id={}\ndirectory.id={}\n", stamp.format,
                   stamp.cluster_id, stamp.node_id, stamp.directory_id.to_string());
   if (!stamp.founders.empty()) text += fmt::format("founders={}\n", founders_text(stamp.founders));
+  if (stamp.has_votes) text += "votes=yes\n";
   text += fmt::format("crc={:08x}\n", crc32c(as_bytes(text)));
   return text;
 }
@@ -88,6 +89,7 @@ Result<DirectoryStamp> decode_stamp(std::string_view text, const std::string& fi
     stamp.node_id = *node;
     stamp.directory_id = *directory;
     stamp.founders = founders_of(value_of(text, "founders").value_or(""));
+    stamp.has_votes = value_of(text, "votes") == "yes";
     if (encode_stamp(stamp) == text) return stamp;
   }
   return Error{

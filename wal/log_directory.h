@@ -36,6 +36,9 @@ struct DirectoryStamp {
   /// Who founded the cluster, sorted; empty where a node did so alone. A directory that is not
   /// among them came later, or in the place of one that was lost.
   std::vector<Founder> founders{};
+  /// It has the metadata log of a cluster, with the votes of the node: when that is not there, it
+  /// was lost.
+  bool has_votes = false;
 
   bool operator==(const DirectoryStamp&) const = default;
 };

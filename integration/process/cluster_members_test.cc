@@ -105,6 +105,10 @@ TEST_F(ClusterMembers, AWipedNodeCatchesUpBeforeItVotes) {
   ASSERT_TRUE(creates(cluster, third, "before"));
   const std::string cluster_id = Admin(cluster.node(third).bootstrap()).cluster_id();
   cluster.node(wiped).kill();
+  std::filesystem::remove_all(cluster.node(wiped).data_directory() + "/__meta-0");
+  cluster.node(wiped).launch();
+  EXPECT_GT(cluster.node(wiped).wait_for_end(), 0) << "half a directory would vote anew";
+  EXPECT_NE(cluster.node(wiped).log().find("remove the whole data directory"), std::string::npos);
   std::filesystem::remove_all(cluster.node(wiped).data_directory());
   ASSERT_TRUE(creates(cluster, third, "meanwhile"));
 
