@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs one client program of this folder against a broker of its own: run.py LANGUAGE; run.py prepare fetches and
-compiles what all of them need.
+"""Runs one client program of this folder against a broker of its own: run.py LANGUAGE, or against three nodes that are
+one cluster: run.py LANGUAGE cluster. run.py prepare fetches and compiles what all of them need.
 
 Every program does the same with its own library (see scenario.md): makes a topic, produces with every codec it has,
 consumes in a group whose members come and go, commits, lives through a kill -9 of the broker, and at last reads
@@ -10,6 +10,7 @@ started again, and goes on when it reads a line; its last line is `OK <records>`
 
 import os
 import pathlib
+import random
 import re
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "peers"))
 import brokers  # noqa: E402
+import clusters  # noqa: E402
 
 LIMIT = 240  # seconds for the program, without its installation
 
@@ -94,6 +96,32 @@ def kcat():
     return [sys.executable, str(HERE / "kcat/scenario.py")]
 
 
+class OneOfThree:
+    """A cluster of which the programs know one node, and another one is killed."""
+
+    def __init__(self, settings):
+        self.cluster = clusters.ChronikCluster()
+        for node in self.cluster.nodes:
+            node.settings |= settings
+        self.victim = random.choice(self.cluster.nodes[:2])
+        self.bootstrap = self.cluster.nodes[2].bootstrap
+
+    def kill(self):
+        print(f"node {self.victim.settings['node.id']} is killed", flush=True)
+        self.victim.kill()
+
+    def start(self):
+        self.victim.start()
+
+    def __enter__(self):
+        self.cluster.start()
+        return self
+
+    def __exit__(self, kind, value, trace):
+        for node in self.cluster.nodes:
+            node.remove(keep=kind is not None)
+
+
 CLIENTS = {f.__name__: f for f in (java, go, confluent, aiokafka, kafkajs, kcat)}
 
 
@@ -134,8 +162,8 @@ def run(command, broker):
 
 
 def main():
-    if len(sys.argv) != 2 or sys.argv[1] not in (*CLIENTS, "prepare"):
-        raise SystemExit(f"usage: run.py {'|'.join(CLIENTS)}|prepare")
+    if sys.argv[1:] not in (["prepare"], *([name, *more] for name in CLIENTS for more in ([], ["cluster"]))):
+        raise SystemExit(f"usage: run.py {'|'.join(CLIENTS)} [cluster], or run.py prepare")
     brokers.BUILD.mkdir(parents=True, exist_ok=True)
     if sys.argv[1] == "prepare":
         return prepare()
@@ -143,7 +171,8 @@ def main():
     # kcat makes its topic by using it.
     first_use = {"auto.create.topics.enable": "true", "num.partitions": "6"}
     settings = first_use if sys.argv[1] == "kcat" else {"auto.create.topics.enable": "false"}
-    with brokers.broker_under_test(settings) as broker:
+    make = OneOfThree if sys.argv[2:] else brokers.broker_under_test
+    with make(settings) as broker:
         run(command, broker)
 
 
