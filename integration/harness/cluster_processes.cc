@@ -6,6 +6,8 @@
 #include <thread>
 
 #include "integration/harness/kafka_client.h"
+#include "integration/harness/protocol_client.h"
+#include "protocol/messages/describe_quorum.h"
 
 namespace chronik::integration {
 
@@ -13,20 +15,25 @@ namespace {
 
 constexpr int request_ms = 2000;
 
-struct Seen {
-  int brokers = 0;
-  int controller = -1;
-};
-
-Seen look(const std::string& bootstrap) {
+int count_brokers(const std::string& bootstrap) {
   const ClientHandle client = make_client(RD_KAFKA_PRODUCER, make_conf(bootstrap, {}));
   const rd_kafka_metadata_t* metadata = nullptr;
-  Seen seen;
-  if (rd_kafka_metadata(client.get(), 1, nullptr, &metadata, request_ms) != 0) return seen;
-  seen.brokers = metadata->broker_cnt;
+  if (rd_kafka_metadata(client.get(), 1, nullptr, &metadata, request_ms) != 0) return 0;
+  const int count = metadata->broker_cnt;
   rd_kafka_metadata_destroy(metadata);
-  seen.controller = rd_kafka_controllerid(client.get(), request_ms);
-  return seen;
+  return count;
+}
+
+/// As the leader itself says it. -1: there is none.
+int leader_by(const BrokerProcess& node) {
+  RawConnection connection(node.host(), node.port());
+  protocol::DescribeQuorumRequest request;
+  auto& topic = request.topics.emplace_back();
+  topic.topic_name = "__cluster_metadata";
+  topic.partitions.emplace_back();
+  const auto response = call(connection, request);
+  if (!response || response->error_code != 0) return -1;
+  return response->topics.at(0).partitions.at(0).leader_id;
 }
 
 }  // namespace
@@ -82,14 +89,14 @@ std::string ClusterProcesses::bootstrap() const {
 int ClusterProcesses::leader(int asked, int not_this) {
   int leader = -1;
   eventually([&] {
-    leader = look(node(asked).bootstrap()).controller;
+    leader = leader_by(node(asked));
     return leader > 0 && leader != not_this;
   });
   return leader;
 }
 
 bool ClusterProcesses::knows(int asked, int count) {
-  return eventually([&] { return look(node(asked).bootstrap()).brokers == count; });
+  return eventually([&] { return count_brokers(node(asked).bootstrap()) == count; });
 }
 
 }  // namespace chronik::integration
