@@ -281,7 +281,15 @@ TEST_F(ClusterMembers, ANewNodeCatchesUpFromTheSnapshotOfAHundredThousandTopics)
     ASSERT_TRUE(response);
     for (const auto& topic : response->topics) ASSERT_EQ(topic.error_code, 0);
   }
-  const std::string last = "topic-" + std::to_string(topics - 1);
+  // A snapshot is written beside the changes, and the next one begins with a change after it.
+  int more = 0;
+  Admin admin(cluster.node(1).bootstrap());
+  ASSERT_TRUE(eventually([&] {
+    EXPECT_TRUE(admin.create_topic({.name = "more-" + std::to_string(more++)}).ok());
+    return snapshots_in(cluster.node(1).data_directory()).log_begins_behind &&
+           snapshots_in(cluster.node(2).data_directory()).log_begins_behind;
+  }));
+  const std::string last = "more-" + std::to_string(more - 1);
   BrokerProcess& node = cluster.node(3);
   ASSERT_TRUE(sees(cluster, 3, last));
   const std::uint64_t peak_before = peak_kib(node.id());
