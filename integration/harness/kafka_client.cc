@@ -300,4 +300,8 @@ rd_kafka_resp_err_t Consumer::close() {
   return error;
 }
 
+void Consumer::abandon() {
+  rd_kafka_destroy_flags(handle_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
 }  // namespace chronik::integration

@@ -123,6 +123,9 @@ class Consumer {
                                                    std::int32_t partition);
   std::vector<PartitionOffset> offsets_for_times(const std::vector<PartitionOffset>& timestamps);
   rd_kafka_resp_err_t close();
+  /// Ends without a word to the group, like a process that was killed. close() of librdkafka 2.0.2
+  /// may wait for ever for its own thread while the coordinator changes.
+  void abandon();
   int assignments() const { return assignments_; }
   rd_kafka_t* get() { return handle_.get(); }
 

@@ -24,6 +24,10 @@ MemberLoad::MemberLoad(std::vector<std::string> bootstraps, std::string topic, i
   for (std::size_t member = 0; member < members_.size(); ++member) join(member);
 }
 
+MemberLoad::~MemberLoad() {
+  for (const auto& member : members_) member->abandon();
+}
+
 void MemberLoad::join(std::size_t member) {
   // One that wants something else than before makes the group share anew.
   const char* strategy = joined_ % 2 == 0 ? "range,roundrobin" : "roundrobin,range";
@@ -44,7 +48,7 @@ void MemberLoad::step() {
   const std::size_t one = random_.below(members_.size());
   if (random_.below(100) == 0) {
     assignments_ += members_[one]->assignments();
-    members_[one].reset();
+    members_[one]->abandon();
     join(one);
   } else if (random_.below(4) == 0) {
     commit(*members_[one]);

@@ -21,6 +21,7 @@ class MemberLoad : public Load {
   /// One member for each of `bootstraps`. The topic must exist with `partitions` partitions.
   MemberLoad(std::vector<std::string> bootstraps, std::string topic, int partitions,
              std::uint64_t seed);
+  ~MemberLoad() override;
 
   void step() override;
   void check(bool all, Problems& problems) override;

@@ -57,9 +57,11 @@ class DiskFailure : public ::testing::Test {
     EXPECT_EQ(broker_.wait_for_end(), exit_disk_failure);
     std::string said = broker_.log();
     said.erase(0, said.find('\n', said.rfind(" info listening ")) + 1);
-    // Said beside the first requests, which may have ended it before.
-    const std::string first_line = said.substr(0, said.find('\n') + 1);
-    if (first_line.find(" info started ") != std::string::npos) said.erase(0, first_line.size());
+    // Said beside the first requests, one of which may have ended it.
+    if (const std::size_t started = said.find(" info started "); started != std::string::npos) {
+      const std::size_t line = said.rfind('\n', started) + 1;
+      said.erase(line, said.find('\n', started) + 1 - line);
+    }
     EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
     for (const std::string& word : {std::string("the disk failed"), file, why}) {
       EXPECT_NE(said.find(word), std::string::npos) << said;
