@@ -97,7 +97,9 @@ std::size_t syncs_of(int topics) {
   for (int i = 0; i < topics; ++i) {
     EXPECT_TRUE(admin.create_topic({.name = "t" + std::to_string(i)}).ok());
   }
-  EXPECT_EQ(broker.stop(), 0);
+  // Not its status: the check for leaks of a sanitizer's build does not work under strace.
+  broker.stop();
+  EXPECT_NE(broker.log().find(" info stopped"), std::string::npos) << broker.log();
   const std::string said = text_of(calls);
   // A call that another thread's call interrupts takes two lines; the second one has no "(".
   static const std::regex call("f(data)?sync\\(");

@@ -29,6 +29,11 @@ void Simulation::start(Machine& machine) {
   for (NodeId id = 1; votes && id <= plan_.voters; ++id) founders.voters.push_back(id);
   const Result<void> started = node.start(founders);
   if (!started) return start_refused(machine, started.error());
+  if (node.disk.struck()) {
+    // The power went behind the last thing that a start waits for.
+    node.end();
+    return start_refused(machine, {Errc::io, "the power is off"});
+  }
   machine.started = true;
   machine.up_since = now_;
   trace(fmt::format("{} starts in term {}, log {} to {}{}", node.id(), node.replica().raft().term(),
