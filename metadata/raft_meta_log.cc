@@ -245,7 +245,7 @@ void RaftMetaLog::on_leadership(const raft::Leadership& now) {
 }
 
 void RaftMetaLog::on_snapshot_written(const SnapshotInfo& written) {
-  replica_->on_snapshot_written(written.index);
+  if (!replica_->on_snapshot_written(written.index)) return;
   if (const std::optional<Offset> needed = snapshots_.log_needed_from()) replica_->compact(*needed);
 }
 

@@ -74,8 +74,10 @@ class Log {
 
   /// The one in force: of the last membership entry, committed or not.
   const MembershipAt& membership() const { return memberships_.back(); }
-  /// In force at `index`, which must not be before the log's begin.
+  /// In force at `index`, which must be neither before the log's begin nor before the first
+  /// membership known.
   const Membership& membership_at(Index index) const;
+  Index memberships_begin() const { return memberships_.front().index; }
   /// The storage may have let go of its begin: forgets the memberships before it.
   void forget_old_memberships();
 

@@ -352,9 +352,13 @@ void Replica::on_fetched(const SnapshotMeta& meta, bool fetched) {
 
 // -- What the machine says.
 
-void Replica::on_snapshot_written(Index index) {
-  if (index < store_->first_index() - 1 || index > store_->last_index()) return;
+bool Replica::on_snapshot_written(Index index) {
+  if (index < store_->first_index() - 1 || index > store_->last_index()) return false;
+  // A log that was to begin at `base` and did not before the power went is replayed from its old
+  // begin when the machine's snapshots are lost: who belonged to the group there, nobody knows.
+  if (index < raft_.log().memberships_begin()) return false;
   store_->set_snapshot({index, store_->term(index), raft_.log().membership_at(index)});
+  return true;
 }
 
 void Replica::compact(Offset offset) {

@@ -13,6 +13,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::RegisterSetup;
 using testing::TestCluster;
+using testing::TestNode;
+using testing::TestRegister;
 
 class ReplicaStory : public ::testing::Test {
  protected:
@@ -140,6 +142,39 @@ TEST_F(ReplicaStory, ADiskThatFailsToReadEndsTheNodeAndItsLogIsKept) {
   ASSERT_TRUE(cluster_.start(other));
   EXPECT_FALSE(replica(other).raft().is_withheld());
   await_values(60);
+}
+
+// The state file says where the log is to begin before it does. A node that died between the two
+// and lost its snapshots replays the log from its old begin; the snapshot it wrote on the way ended
+// before the first membership known, and ended the process, with every start.
+TEST_F(ReplicaStory, ASnapshotOfBeforeTheFirstMembershipKnownIsNotOffered) {
+  setup_.segment_bytes = 2'000;
+  cluster_.start_all();
+  const NodeId first = await_leader();
+  for (int i = 0; i < 60; ++i) must_propose(first, std::string(100, 'x') + std::to_string(i));
+  await_values(60);
+  const NodeId other = first % 3 + 1;
+  const auto snapshot_and_compact = [&] {
+    TestRegister& machine = *setup_.machines.at(other);
+    ASSERT_TRUE(replica(other).on_snapshot_written(machine.write_snapshot()));
+    replica(other).compact(machine.state.offset);
+  };
+  snapshot_and_compact();
+  const Index end = replica(other).applied().index;
+  TestNode& node = cluster_.node(other);
+  const StateFile state(node.disk, RegisterSetup::directory(), replica(other).group());
+  while (state.look().value()->base.index == 0) ASSERT_TRUE(node.executor.step());
+  setup_.machines.at(other)->forget();
+  cluster_.crash(other);
+  ASSERT_TRUE(cluster_.start(other));
+  await_values(60);
+  ASSERT_EQ(replica(other).store().first_index(), 1);
+  ASSERT_GT(replica(other).raft().log().memberships_begin(), 10);
+  EXPECT_FALSE(replica(other).on_snapshot_written(10));
+  EXPECT_EQ(replica(other).store().snapshot().index, 0);
+  snapshot_and_compact();
+  EXPECT_EQ(replica(other).store().snapshot().index, end);
+  EXPECT_GT(replica(other).store().first_index(), 1);
 }
 
 }  // namespace
