@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -28,6 +29,7 @@ public class Scenario {
   static final String TOPIC = "scenario";
   static final int PARTITIONS = 6, EACH = 300, PATIENCE_SECONDS = 60;
   static final String[] CODECS = {"none", "gzip", "snappy", "lz4", "zstd"};
+  static final AtomicInteger commitsUnderWay = new AtomicInteger();
   static String bootstrap;
 
   static void check(boolean condition, String text) {
@@ -62,9 +64,23 @@ public class Scenario {
       check(System.nanoTime() < deadline, "no " + what + ", " + seen.size() + " seen");
       for (KafkaConsumer<String, String> member : members) {
         member.poll(Duration.ofMillis(50)).forEach(r -> seen.add(r.value()));
-        member.commitAsync();
+        commitsUnderWay.incrementAndGet();
+        member.commitAsync((offsets, exception) -> commitsUnderWay.decrementAndGet());
       }
     }
+  }
+
+  // When the coordinator is found again, the client's heartbeat thread may send an older asynchronous commit behind
+  // a synchronous one (listeners of one RequestFuture run in both threads): all of them are waited for first.
+  static void commit(Collection<KafkaConsumer<String, String>> members, Set<String> seen) {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+    while (commitsUnderWay.get() > 0) {
+      check(System.nanoTime() < deadline, commitsUnderWay + " commits without an answer");
+      for (KafkaConsumer<String, String> member : members) {
+        member.poll(Duration.ofMillis(50)).forEach(r -> seen.add(r.value()));
+      }
+    }
+    for (KafkaConsumer<String, String> member : members) member.commitSync();
   }
 
   static List<TopicPartition> partitions() {
@@ -111,8 +127,7 @@ public class Scenario {
     b.subscribe(List.of(TOPIC));
     pollUntil(List.of(a, b), seen, () -> a.assignment().size() == 3 && b.assignment().size() == 3, "shared assignment");
     pollUntil(List.of(a, b), seen, () -> seen.size() == EACH * CODECS.length, "whole topic");
-    a.commitSync();
-    b.commitSync();
+    commit(List.of(a, b), seen);
 
     KafkaProducer<String, String> producer = producer("none");
     System.out.println("RESTART");
@@ -121,8 +136,7 @@ public class Scenario {
     producer.close();
     int total = EACH * (CODECS.length + 1);
     pollUntil(List.of(a, b), seen, () -> seen.size() == total, "records after the restart");
-    a.commitSync();
-    b.commitSync();
+    commit(List.of(a, b), seen);
     b.close();
     pollUntil(List.of(a), seen, () -> a.assignment().size() == 6, "assignment of all partitions");
     long committed = 0;
