@@ -107,7 +107,8 @@ Result<void> RaftMetaLog::start(wal::GroupCommit& group_commit, raft::RaftReplic
                            metadata_log_identity(),
                            metadata_log_settings(options_.log),
                            nullptr,
-                           options_.voters};
+                           options_.voters,
+                           [this] { return received(); }};
   TRY_ASSIGN(raft::ReplicaFiles files, raft::open_replica_files(environment_, group_commit, place));
   TRY(settle_received(files.store->log()));
   TRY_ASSIGN(MetaSnapshots::Loaded loaded, snapshots_.load(files.store->log().log_start_offset()));
@@ -131,6 +132,19 @@ Result<void> RaftMetaLog::start(wal::GroupCommit& group_commit, raft::RaftReplic
 
 std::string RaftMetaLog::received_path() const {
   return options_.log.directory + "/received.snapshot.part";
+}
+
+Result<std::optional<raft::ReceivedSnapshot>> RaftMetaLog::received() const {
+  std::optional<raft::ReceivedSnapshot> found;
+  TRY_ASSIGN(const bool there, environment_.disk.exists(received_path()));
+  if (!there) return found;
+  const Result<LoadedSnapshot> loaded = load_snapshot(environment_.disk, received_path());
+  if (loaded) {
+    found = {loaded->info.index, loaded->info.epoch, loaded->info.offset};
+  } else if (loaded.error().code == Errc::io) {
+    return loaded.error();
+  }
+  return found;
 }
 
 /// A process before this one may have died between the log's new begin and the snapshot's name.

@@ -89,6 +89,7 @@ class RaftMetaLog final : public MetadataStore, private raft::StateMachine {
   Result<void> settle_log(raft::ReplicaFiles& files, const raft::ReplicaPlace& place,
                           wal::GroupCommit& group_commit, const SnapshotInfo& snapshot);
   std::string received_path() const;
+  Result<std::optional<raft::ReceivedSnapshot>> received() const;
   void on_snapshot_written(const SnapshotInfo& written);
 
   void apply(std::span<const raft::Entry> entries) override;

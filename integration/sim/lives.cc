@@ -39,7 +39,10 @@ void Simulation::start(Machine& machine) {
   trace(fmt::format("{} starts in term {}, log {} to {}{}", node.id(), node.replica().raft().term(),
                     node.replica().store().first_index(), node.replica().store().last_index(),
                     node.store().recovery().log_lost ? ", damaged" : ""));
-  const bool lost = node.store().recovery().log_lost;
+  // Also by a start before this one, which the power ended.
+  const raft::Replica& replica = node.replica();
+  const bool emptied = replica.raft().is_withheld() && replica.raft().log().last().index == 0;
+  const bool lost = node.store().recovery().log_lost || emptied;
   if (lost) ++counts_.logs_given_up;
   const bool lost_by_damage = lost && machine.suspect;
   const bool keeps = !std::exchange(machine.damaged, false) && !lost_by_damage;

@@ -33,10 +33,20 @@ Result<void> set_aside(Disk& disk, const std::string& directory) {
   return disk.sync_directory(directory);
 }
 
-/// `committed`: entries that were durable here.
+/// A log that is cut to nothing, to go on behind a snapshot, does not hold what was acknowledged; the
+/// snapshot does.
+Result<void> finish_install(const ReplicaPlace& place, const ReplicaState& state,
+                            wal::PartitionLog& log) {
+  if (!state.install || !place.received || log.start_index() > state.install->index) return {};
+  TRY_ASSIGN(const std::optional<ReceivedSnapshot> received, place.received());
+  if (!received || received->index != state.install->index) return {};
+  log.restart_at(received->end_offset, received->index, received->term);
+  return log.flush();
+}
+
 Result<std::unique_ptr<LogStore>> open_store(wal::LogEnvironment& environment,
                                              wal::GroupCommit& group_commit,
-                                             const ReplicaPlace& place, Index committed) {
+                                             const ReplicaPlace& place, const ReplicaState& state) {
   TRY_ASSIGN(auto log, wal::PartitionLog::open(environment, place.directory, place.identity,
                                                place.settings, place.derived));
   if (!log->recovery().had_checkpoint && log->log_start_offset() != 0) {
@@ -46,8 +56,10 @@ Result<std::unique_ptr<LogStore>> open_store(wal::LogEnvironment& environment,
                     "first segment is missing",
                     place.directory, log->log_start_offset())};
   }
+  TRY(finish_install(place, state, *log));
   auto store = std::make_unique<LogStore>(std::move(log), group_commit);
-  if (committed > store->last_index()) {
+  // Entries that were durable here.
+  if (const Index committed = state.commit; committed > store->last_index()) {
     return Error{Errc::corrupt,
                  fmt::format("{}: the log ends with entry {}, entries up to {} were committed",
                              place.directory, store->last_index(), committed)};
@@ -127,7 +139,7 @@ Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
   if (state) files.state = std::move(*state);
   if (!state || !files.state.log_damaged) {
     Result<std::unique_ptr<LogStore>> store =
-        open_store(environment, group_commit, place, files.state.commit);
+        open_store(environment, group_commit, place, files.state);
     const bool others_have_it = state && !is_alone(files.state.base.membership, place.node);
     if (!store && (store.error().code != Errc::corrupt || !others_have_it)) {
       return std::move(store).error();
@@ -145,7 +157,7 @@ Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
     TRY(begin_state(files, place));
     // Its directory is there now, and known to be its own.
     files.store.reset();
-    TRY_ASSIGN(files.store, open_store(environment, group_commit, place, 0));
+    TRY_ASSIGN(files.store, open_store(environment, group_commit, place, files.state));
   }
   TRY(check_state(files));
   TRY(settle_memberships(files));
@@ -158,7 +170,8 @@ Result<void> give_up_log(ReplicaFiles& files, wal::LogEnvironment& environment,
   files.store.reset();
   TRY(set_aside(environment.disk, place.directory));
   files.state.commit = 0;
-  TRY_ASSIGN(files.store, open_store(environment, group_commit, place, 0));
+  files.state.install.reset();
+  TRY_ASSIGN(files.store, open_store(environment, group_commit, place, files.state));
   TRY(settle_memberships(files));
   return end_repair(files);
 }

@@ -3,7 +3,9 @@
 // here and now, on the thread that opens the group, before anything else runs.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,13 @@
 
 namespace chronik::raft {
 
+/// A snapshot that another node sent, whole and durable here.
+struct ReceivedSnapshot {
+  Index index = 0;
+  Term term = 0;
+  Offset end_offset = 0;  // where the log goes on
+};
+
 struct ReplicaPlace {
   NodeId node = no_node;
   std::string directory;
@@ -24,6 +33,9 @@ struct ReplicaPlace {
   wal::DerivedState* derived = nullptr;
   /// Who belongs to the group when its log does not say: at the very first start. Ignored later.
   Membership bootstrap;
+  /// The last one that was received and did not take its final name; nothing: there is none that is
+  /// whole. Errors: io. May be empty.
+  std::function<Result<std::optional<ReceivedSnapshot>>()> received{};
 
   GroupId group() const { return {identity.topic_id, identity.partition}; }
 };
@@ -44,7 +56,8 @@ bool is_alone(const Membership& membership, NodeId node);
 
 /// Makes the state file when the directory has none: then a log without entries of Raft's own (none
 /// at all, or that of a node without a cluster) is taken over, and terms go on from its last epoch.
-/// A damaged log is set aside (files that end in .damaged) where other voters have its entries.
+/// The installation of a received snapshot that was interrupted is completed: the log before it may
+/// be gone in part. A damaged log is set aside (files that end in .damaged) where other voters have its entries.
 /// Errors: corrupt (a state file that is damaged, or older than the log, or missing beside a log of
 /// a cluster; a damaged log of a group with one voter), and those of PartitionLog::open().
 Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,

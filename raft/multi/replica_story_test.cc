@@ -177,5 +177,52 @@ TEST_F(ReplicaStory, ASnapshotOfBeforeTheFirstMembershipKnownIsNotOffered) {
   EXPECT_GT(replica(other).store().first_index(), 1);
 }
 
+// The log goes first, then it goes on behind the snapshot. A node that lost its power between the
+// two took itself for one whose log was damaged, and had no vote until somebody else led.
+TEST_F(ReplicaStory, ANodeThatDiedWhileItInstalledASnapshotCompletesThat) {
+  setup_.segment_bytes = 2'000;
+  int interrupted = 0;
+  for (std::uint64_t n = 0;; ++n) {
+    TestCluster cluster{n + 1, 3, setup_};
+    cluster.start_all();
+    NodeId first = no_node;
+    ASSERT_TRUE(cluster.run_until([&] {
+      for (const auto& [id, replica] : setup_.replicas) {
+        if (replica->leadership().ready) first = id;
+      }
+      return first != no_node;
+    }));
+    const auto write = [&](int count) {
+      for (int i = 0; i < count; ++i) {
+        replica(first).propose(batch_of(std::string(100, 'x')), {}, [](Result<Position> done) {
+          EXPECT_TRUE(done);
+        });
+        cluster.run(milliseconds(20));
+      }
+    };
+    write(20);
+    const NodeId other = first % 3 + 1;
+    cluster.network.isolate(other);
+    write(40);
+    TestRegister& machine = *setup_.machines.at(first);
+    ASSERT_TRUE(replica(first).on_snapshot_written(machine.write_snapshot()));
+    replica(first).compact(machine.state.offset);
+    cluster.run(milliseconds(100));
+    cluster.network.heal();
+    MemoryDisk& disk = cluster.node(other).disk;
+    disk.power_off_after(n);
+    const bool done = cluster.run_until(
+        [&] { return disk.struck() || values(other).size() == 60; }, milliseconds(5'000));
+    ASSERT_TRUE(done) << n;
+    const bool struck = disk.struck();
+    cluster.crash(other, CrashModel::reordered);
+    ASSERT_TRUE(cluster.start(other)) << n;
+    EXPECT_FALSE(replica(other).raft().is_withheld()) << n;
+    interrupted += struck ? 1 : 0;
+    if (!struck) break;
+  }
+  EXPECT_GT(interrupted, 10);
+}
+
 }  // namespace
 }  // namespace chronik::raft

@@ -64,6 +64,15 @@ class TestRegister final : public StateMachine {
       if (found.applied.index > state.applied.index) state = std::move(found);
     }
   }
+  Result<std::optional<ReceivedSnapshot>> received() {
+    std::optional<ReceivedSnapshot> found;
+    if (!disk_.exists(directory_ + "/received").value()) return found;
+    const State state_received = read(directory_ + "/received");
+    if (state_received.applied.index > 0) {
+      found = {state_received.applied.index, state_received.applied.term, state_received.offset};
+    }
+    return found;
+  }
   /// Its snapshots count no more.
   void forget() {
     const std::vector<DirectoryEntry> entries = disk_.list(directory_).value();
@@ -193,10 +202,12 @@ class RegisterSetup final : public NodeSetup {
     auto settings = std::make_shared<wal::LogSettings>();
     settings->segment_bytes = segment_bytes;
     settings->retention_ms = std::nullopt;
-    ReplicaPlace place{node.id(), directory(), identity(), settings, nullptr, bootstrap};
+    auto machine = std::make_unique<TestRegister>(node.disk, directory());
+    ReplicaPlace place{node.id(), directory(), identity(),
+                       settings,  nullptr,     bootstrap,
+                       [&machine] { return machine->received(); }};
     TRY_ASSIGN(ReplicaFiles files,
                open_replica_files(*node.environment, *node.group_commit, place));
-    auto machine = std::make_unique<TestRegister>(node.disk, directory());
     const wal::PartitionLog& log = files.store->log();
     machine->load(log.start_index() - 1);
     if (machine->state.applied.index > log.last_index()) {
