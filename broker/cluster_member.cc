@@ -22,6 +22,13 @@ Uuid random_uuid(Random& random) {
   return Uuid::from_random(high, random.next());
 }
 
+/// At once where that is here.
+template <class Work>
+void on_shard_of(RaftShard& rafts, Work work) {
+  if (rafts.shard().is_current()) return work();
+  rafts.shard().post(std::move(work));
+}
+
 }  // namespace
 
 ClusterMember::ClusterMember(Place place, std::uint64_t seed) : place_(place), random_(seed) {}
@@ -102,9 +109,12 @@ Result<void> ClusterMember::bind(Random& random) {
   };
   events.frame = [this](raft::NodeId from, SharedBytes frame) {
     if (is_node_frame(frame.view())) return requests_->receive(from, frame);
-    if (!manager_) return;
-    manager_->receive(from, std::move(frame));
-    arm();
+    if (is_leader_news(frame.view())) {
+      const auto news = decode_leader_news(frame.view());
+      if (news && on_news_) on_news_(from, *news);
+      return;
+    }
+    receive(from, std::move(frame));
   };
   TRY_ASSIGN(transport_,
              PeerTransport::open(place_.shard, options, std::move(events), Random(random.next())));
@@ -113,15 +123,35 @@ Result<void> ClusterMember::bind(Random& random) {
   return {};
 }
 
+void ClusterMember::receive(raft::NodeId from, SharedBytes bytes) {
+  if (rafts_.empty()) return;
+  Result<raft::Frame> frame =
+      raft::decode_frame(from, place_.directory.stamp()->node_id, std::move(bytes));
+  if (!frame) {
+    log_warn("a frame is dropped", {{"from", from}, {"why", frame.error().message}});
+    return;
+  }
+  split_frame(std::move(*frame), place_.shards.count(),
+              [this, from](std::uint32_t shard, raft::Frame part) {
+                RaftShard& rafts = *rafts_[shard];
+                on_shard_of(rafts, [&rafts, from, part = std::move(part)]() mutable {
+                  rafts.receive(from, std::move(part));
+                });
+              });
+}
+
 void ClusterMember::on_node_up(raft::NodeId node) {
   log_info("another node of the cluster is there", {{"node", node}});
   foreign_.erase(node);
   if (on_other_) on_other_();
   if (join_) join_->on_node_up(node);
   tell_absent();
-  if (!manager_) return;
-  manager_->on_node_up(node, directory_of(node));
-  arm();
+  if (tell_all_) tell_all_();
+  for (const std::unique_ptr<RaftShard>& rafts : rafts_) {
+    on_shard_of(*rafts, [&own = *rafts, node, directory = directory_of(node)] {
+      own.on_node_up(node, directory);
+    });
+  }
   if (!quorum_) return;
   if (const std::string lost = quorum_->lost_voters(); !lost.empty()) {
     log_warn("what such a node says counts for nothing until the leader has taken it in",
@@ -134,9 +164,9 @@ void ClusterMember::on_node_down(raft::NodeId node) {
   if (join_) join_->on_node_down(node);
   requests_->on_node_down(node);
   tell_absent();
-  if (!manager_) return;
-  manager_->on_node_down(node);
-  arm();
+  for (const std::unique_ptr<RaftShard>& rafts : rafts_) {
+    on_shard_of(*rafts, [&own = *rafts, node] { own.on_node_down(node); });
+  }
 }
 
 Result<void> ClusterMember::join(const GiveUp& give_up) {
@@ -184,7 +214,7 @@ Result<void> ClusterMember::make_durable(const ClusterJoin::Outcome& outcome) {
   return {};
 }
 
-raft::RaftOptions ClusterMember::raft_options() {
+raft::RaftOptions ClusterMember::raft_options() const {
   const ClusterSettings& settings = place_.settings;
   raft::RaftOptions options;
   options.node = place_.directory.stamp()->node_id;
@@ -192,8 +222,19 @@ raft::RaftOptions ClusterMember::raft_options() {
   options.tick = settings.heartbeat_interval;
   options.election_ticks =
       std::max(static_cast<int>(settings.election_timeout / settings.heartbeat_interval), 3);
-  options.random = [this] { return random_.next(); };
   return options;
+}
+
+std::vector<std::unique_ptr<RaftShard>> ClusterMember::make_rafts() {
+  std::vector<std::unique_ptr<RaftShard>> rafts;
+  for (std::uint32_t id = 0; id < place_.shards.count(); ++id) {
+    Shard& shard = place_.shards.at(id);
+    rafts.push_back(call_on(shard, [&] {
+      return std::make_unique<RaftShard>(shard, *place_.storages[id], place_.shard, *transport_,
+                                         raft_options(), random_.next());
+    }));
+  }
+  return rafts;
 }
 
 /// Nobody, as far as a newcomer knows: its directory is not among those that founded.
@@ -215,7 +256,7 @@ Result<void> ClusterMember::check_votes() const {
   const wal::LogIdentity log = metadata::metadata_log_identity();
   const std::string directory = place_.directory.partition_path(log.topic, log.partition);
   const std::string file = directory + "/" + raft::state_file_name;
-  TRY_ASSIGN(const bool there, place_.storage.environment().disk.exists(file));
+  TRY_ASSIGN(const bool there, place_.storages[0]->environment().disk.exists(file));
   if (there) return {};
   return Error{Errc::corrupt,
                fmt::format("{} is missing, and with it the votes of this node. Put {} back; or "
@@ -247,20 +288,28 @@ Result<void> ClusterMember::open_store() {
   options.log.now = [&clock = place_.clock] { return clock.now_ms(); };
   options.propose_timeout_ms = place_.settings.propose_timeout.count();
   options.voters = founding_members();
+  std::vector<std::unique_ptr<RaftShard>> rafts = make_rafts();
   return call_on(place_.shard, [&]() -> Result<void> {
-    ShardStorage& storage = place_.storage;
-    tick_ = std::make_unique<Timer>(place_.shard.timers(), [this] { on_tick(); });
-    manager_ = std::make_unique<raft::RaftReplicaManager>(
-        raft_options(), storage.environment(), storage.group(), storage.io(), *transport_);
-    TRY_ASSIGN(store_, metadata::RaftMetaLog::open(storage.environment(), storage.group(),
-                                                   storage.io(), *manager_, std::move(options)));
+    ShardStorage& storage = *place_.storages[0];
+    rafts_ = std::move(rafts);
+    rafts_[0]->on_tick = [this] { on_tick(); };
+    TRY_ASSIGN(store_,
+               metadata::RaftMetaLog::open(storage.environment(), storage.group(), storage.io(),
+                                           rafts_[0]->groups(), std::move(options)));
     TRY(note_votes());
     quorum_ = std::make_unique<ClusterQuorum>(ClusterQuorum::Place{
         place_.shard, place_.clock, place_.settings, *transport_, *store_, *requests_});
     for (const ClusterNode& node : place_.settings.nodes) {
-      if (transport_->is_up(node.id)) manager_->on_node_up(node.id, directory_of(node.id));
+      if (!transport_->is_up(node.id)) continue;
+      for (const std::unique_ptr<RaftShard>& at : rafts_) {
+        on_shard_of(*at, [&own = *at, id = node.id, directory = directory_of(node.id)] {
+          own.on_node_up(id, directory);
+        });
+      }
     }
-    on_tick();
+    for (const std::unique_ptr<RaftShard>& at : rafts_) {
+      on_shard_of(*at, [&own = *at] { own.tick(); });
+    }
     return {};
   });
 }
@@ -276,7 +325,7 @@ Result<void> ClusterMember::catch_up(const GiveUp& give_up) {
       // No leader within the time: they may still be starting.
       if (const auto next = again.lock(); next && !closed_) (*next)();
     });
-    arm();
+    rafts_[0]->arm();
   };
   call_on(place_.shard, [&] { (*ask)(); });
   TRY(wait_for(std::move(future), give_up, [this] { return waits_for(); }));
@@ -327,35 +376,49 @@ void ClusterMember::watch_absent(Watch watch) {
   tell_absent();
 }
 
+void ClusterMember::watch_leaders(OnNews on_news, std::function<void()> all) {
+  on_news_ = std::move(on_news);
+  tell_all_ = std::move(all);
+}
+
+void ClusterMember::announce(LeaderNews news) {
+  auto add = [this, news = std::move(news)]() mutable {
+    if (closed_) return;
+    news_.push_back(std::move(news));
+    if (news_.size() == 1) place_.shard.post([this] { tell_news(); });
+  };
+  if (place_.shard.is_current()) return add();
+  place_.shard.post(std::move(add));
+}
+
+void ClusterMember::tell_news() {
+  const std::vector<LeaderNews> news = std::exchange(news_, {});
+  if (closed_ || news.empty()) return;
+  for (const ClusterNode& node : place_.settings.nodes) {
+    if (transport_->is_up(node.id)) transport_->send(node.id, encode(news));
+  }
+}
+
 void ClusterMember::tell_absent() {
   if (watch_) watch_(absent());
 }
 
 void ClusterMember::on_tick() {
-  if (!manager_) return;
-  manager_->tick(place_.shard.now());
   requests_->on_tick();
   if (quorum_) quorum_->on_tick();
-  arm();
-}
-
-void ClusterMember::arm() {
-  if (closed_) return;
-  const std::optional<SteadyTime> next = manager_->next_tick();
-  if (!next) return tick_->cancel();
-  if (!tick_->armed() || *next < tick_->deadline()) tick_->arm_at(*next);
 }
 
 void ClusterMember::hand_over(milliseconds timeout) {
   if (closed_ || !store_) return;
-  auto handed = std::make_shared<std::promise<void>>();
-  std::future<void> future = handed->get_future();
-  call_on(place_.shard, [&] {
-    manager_->hand_over(timeout, [handed] { handed->set_value(); });
-    arm();
-  });
-  // The manager ends the wait itself; what is on top is for a loaded machine.
-  future.wait_for(timeout + milliseconds(500));
+  std::vector<std::future<void>> handed;
+  for (const std::unique_ptr<RaftShard>& rafts : rafts_) {
+    auto done = std::make_shared<std::promise<void>>();
+    handed.push_back(done->get_future());
+    rafts->shard().post(
+        [&own = *rafts, timeout, done] { own.hand_over(timeout, [done] { done->set_value(); }); });
+  }
+  // The groups end the wait themselves; what is on top is for a loaded machine.
+  for (std::future<void>& one : handed) one.wait_for(timeout + milliseconds(500));
 }
 
 void ClusterMember::close() {
@@ -364,22 +427,27 @@ void ClusterMember::close() {
     closed_ = true;
     if (quorum_) quorum_->close();
     if (store_) store_->close();
-    if (manager_) manager_->close();
-    if (tick_) tick_->cancel();
   });
+  for (const std::unique_ptr<RaftShard>& rafts : rafts_) {
+    call_on(rafts->shard(), [&rafts] { rafts->close(); });
+  }
   if (requests_) call_on(place_.shard, [this] { return requests_->close(); });
   if (transport_) transport_->stop();
 }
 
 void ClusterMember::destroy() {
   if (std::exchange(destroyed_, true)) return;
+  // The others first: what they have sent to the first shard is done before its own go.
+  for (std::size_t id = rafts_.size(); id-- > 1;) {
+    std::unique_ptr<RaftShard>& rafts = rafts_[id];
+    call_on(rafts->shard(), [&rafts] { rafts.reset(); });
+  }
   call_on(place_.shard, [this] {
     join_.reset();
     quorum_.reset();
     requests_.reset();
-    manager_.reset();
+    rafts_.clear();
     store_.reset();
-    tick_.reset();
   });
   transport_.reset();
 }

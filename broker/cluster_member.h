@@ -1,9 +1,9 @@
 // ClusterMember: what a node of a cluster has beside a node alone: the connections to the others,
-// the Raft groups of the metadata shard, and the metadata store over them. Nothing of it exists
+// the Raft groups of each shard, and the metadata store over one of them. Nothing of it exists
 // without cluster.nodes.
 //
 // Owned by Server. open(), hand_over() and close() are called on the main thread, the rest lives on
-// the first shard.
+// the first shard, but for what is said of RaftShard.
 #pragma once
 
 #include <functional>
@@ -16,13 +16,14 @@
 #include "base/result.h"
 #include "broker/cluster_quorum.h"
 #include "broker/net/cluster_port.h"
+#include "broker/net/leader_news.h"
 #include "broker/net/peer_transport.h"
 #include "broker/node_requests.h"
 #include "broker/partition/shard_storage.h"
+#include "broker/raft_shard.h"
 #include "broker/runtime/shard.h"
 #include "broker/settings/cluster.h"
 #include "metadata/raft_meta_log.h"
-#include "raft/multi/raft_replica_manager.h"
 #include "wal/log_directory.h"
 
 namespace chronik::broker {
@@ -31,8 +32,9 @@ class ClusterMember {
  public:
   struct Place {
     Shard& shard;  // the first one
-    ShardStorage& storage;
-    wal::LogDirectory& directory;  // stamped
+    Shards& shards;
+    std::vector<ShardStorage*> storages;  // by shard
+    wal::LogDirectory& directory;         // stamped
     const Clock& clock;
     const ClusterSettings& settings;
     std::optional<Uuid> cluster_id;  // chronik.cluster.id
@@ -55,6 +57,8 @@ class ClusterMember {
 
   metadata::RaftMetaLog& store() { return *store_; }
   Quorum& quorum() { return *quorum_; }
+  /// The groups of a shard. Any thread; the object on its shard.
+  RaftShard& rafts(std::uint32_t shard) { return *rafts_[shard]; }
   /// From here on requests that other nodes pass on are answered. `broker` outlives close().
   void serve(Broker& broker);
 
@@ -62,6 +66,13 @@ class ClusterMember {
   /// nullptr: nobody.
   using Watch = std::function<void(std::vector<BrokerId> absent)>;
   void watch_absent(Watch watch);
+
+  /// What other nodes say they lead. Called on the shard.
+  using OnNews = std::function<void(BrokerId leader, const std::vector<LeaderNews>& news)>;
+  /// `all`: called on the shard when a node has come that must be told everything.
+  void watch_leaders(OnNews on_news, std::function<void()> all);
+  /// Tells all nodes that are connected, soon, together with what else there is to tell. Any shard.
+  void announce(LeaderNews news);
 
   /// Another node leads from here on, if that can be within `timeout`.
   void hand_over(milliseconds timeout);
@@ -85,7 +96,9 @@ class ClusterMember {
   Result<void> note_votes();
   Result<void> open_store();
   Result<void> catch_up(const GiveUp& give_up);
-  raft::RaftOptions raft_options();
+  raft::RaftOptions raft_options() const;
+  std::vector<std::unique_ptr<RaftShard>> make_rafts();
+  void receive(raft::NodeId from, SharedBytes frame);
   raft::Membership founding_members();
 
   Uuid directory_of(raft::NodeId node) const;
@@ -95,22 +108,24 @@ class ClusterMember {
   void on_node_down(raft::NodeId node);
   std::vector<BrokerId> absent() const;
   void tell_absent();
+  void tell_news();
   void on_tick();
-  void arm();
 
   const Place place_;
   Random random_;  // of the groups
   std::unique_ptr<PeerTransport> transport_;
   std::unique_ptr<ClusterJoin> join_;
-  std::unique_ptr<raft::RaftReplicaManager> manager_;
+  std::vector<std::unique_ptr<RaftShard>> rafts_;  // by shard; empty until open_store()
   std::unique_ptr<metadata::RaftMetaLog> store_;
   std::unique_ptr<NodeRequests> requests_;
   std::unique_ptr<ClusterQuorum> quorum_;
   std::map<raft::NodeId, std::string> foreign_;  // of another cluster, and how that was told
   std::function<void()> on_other_;               // one of them was met, or is foreign
-  std::unique_ptr<Timer> tick_;
   Watch watch_;
-  bool closed_ = false;  // written on the shard
+  OnNews on_news_;
+  std::function<void()> tell_all_;
+  std::vector<LeaderNews> news_;  // not told yet
+  bool closed_ = false;           // written on the shard
   bool destroyed_ = false;
 };
 

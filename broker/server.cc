@@ -20,6 +20,7 @@
 #include "broker/partition/log_cleaner.h"
 #include "broker/partition/partition_settings.h"
 #include "broker/partition/producer_ids.h"
+#include "broker/partition_leaders.h"
 #include "broker/runtime/background_thread.h"
 #include "broker/runtime/blocking.h"
 #include "broker/runtime/io_thread.h"
@@ -41,7 +42,7 @@ Uuid random_uuid(Random& random) {
 constexpr std::uint64_t other_descriptors = 64;
 constexpr std::uint64_t log_files_min = 128;
 constexpr std::uint64_t log_files_max = 8192;
-// Of a clean stop, for the metadata group to be led by another node.
+// Of a clean stop, for the groups to be led by other nodes.
 constexpr milliseconds hand_over_max{1'000};
 // With fewer there would be no room for a handful of connections beside the two above.
 constexpr std::uint64_t descriptors_min = other_descriptors + log_files_min + 8;
@@ -161,7 +162,8 @@ struct Server::State {
   std::unique_ptr<MetadataView> view;
   std::unique_ptr<ConfigChanges> config_changes;
   std::unique_ptr<TopicFollower> follower;
-  std::unique_ptr<BrokerFencing> fencing;  // in a cluster
+  std::unique_ptr<BrokerFencing> fencing;     // in a cluster
+  std::unique_ptr<PartitionLeaders> leaders;  // in a cluster
   std::unique_ptr<ProducerIds> producer_ids;
   std::unique_ptr<GroupCoordinator> groups;
   std::unique_ptr<CoordinatorOffice> office;
@@ -244,15 +246,18 @@ void Server::State::start_shards() {
 }
 
 Result<void> Server::State::open_store(const GiveUp& give_up) {
-  ShardStorage& storage = *per_shard[0].storage;
   if (settings.cluster) {
-    TRY_ASSIGN(member, ClusterMember::open({shards->first(), storage, *directory, clock,
-                                            *settings.cluster, settings.cluster_id},
-                                           random, give_up));
+    std::vector<ShardStorage*> storages;
+    for (const PerShard& own : per_shard) storages.push_back(own.storage.get());
+    TRY_ASSIGN(member,
+               ClusterMember::open({shards->first(), *shards, std::move(storages), *directory,
+                                    clock, *settings.cluster, settings.cluster_id},
+                                   random, give_up));
     store = &member->store();
     broker.quorum = &member->quorum();
     return {};
   }
+  ShardStorage& storage = *per_shard[0].storage;
   metadata::MetaLogOptions options;
   const wal::LogIdentity identity = metadata::metadata_log_identity();
   options.directory = directory->partition_path(identity.topic, identity.partition);
@@ -328,6 +333,7 @@ std::vector<metadata::MetadataEvent> Server::State::registration(const metadata:
   metadata::BrokerRegistered registered;
   registered.broker_id = broker.node.id;
   registered.rack = broker.node.rack;
+  if (member) registered.directory_id = broker.node.directory_id;
   for (const AdvertisedListener& listener : broker.node.listeners) {
     metadata::BrokerRegistered::Endpoint endpoint;
     endpoint.name = listener.name;
@@ -337,7 +343,7 @@ std::vector<metadata::MetadataEvent> Server::State::registration(const metadata:
   }
   const metadata::BrokerRegistered* known = image.broker(broker.node.id);
   if (known != nullptr && known->endpoints == registered.endpoints &&
-      known->rack == registered.rack) {
+      known->rack == registered.rack && known->directory_id == registered.directory_id) {
     return events;
   }
   registered.incarnation_id = random_uuid(random);
@@ -347,6 +353,12 @@ std::vector<metadata::MetadataEvent> Server::State::registration(const metadata:
 }
 
 Result<void> Server::State::open_partitions() {
+  if (member) {
+    std::vector<Partitions*> all;
+    for (const PerShard& own : per_shard) all.push_back(own.partitions.get());
+    leaders = std::make_unique<PartitionLeaders>(*shards, *view, *member, std::move(all));
+    leaders->start(broker.node);
+  }
   TRY_ASSIGN(wal::FoundPartitions found, directory->find_partitions());
   const std::shared_ptr<const metadata::Image> image =
       call_on(shards->first(), [&] { return store->image(); });
@@ -357,6 +369,11 @@ Result<void> Server::State::open_partitions() {
     std::shared_ptr<const metadata::Topic> topic = image->shared_topic(partition.identity.topic_id);
     if (topic && topic->has_partition(partition.identity.partition)) {
       const auto index = static_cast<std::size_t>(partition.identity.partition);
+      const std::vector<BrokerId>& replicas = topic->partitions[index].replicas;
+      // Opened with the groups, whether it has a directory or not.
+      if (replicas.size() > 1 && std::ranges::find(replicas, broker.node.id) != replicas.end()) {
+        continue;
+      }
       if (topic->partitions[index].leader != broker.node.id) {
         log_warn("a partition that another broker serves is left alone",
                  {{"directory", partition.directory}, {"broker", topic->partitions[index].leader}});
@@ -381,6 +398,7 @@ Result<void> Server::State::open_partitions() {
       for (const auto& [topic, partition] : by_shard[id]) {
         if (opened) opened = per_shard[id].partitions->open_existing(*topic, partition);
       }
+      if (opened) opened = per_shard[id].partitions->open_seats();
     });
   }
   call_on(shards->first(), [&] {
@@ -485,6 +503,8 @@ void Server::State::stop_storages() {
 
 void Server::State::stop(milliseconds grace) {
   if (std::exchange(stopped, true) || !shards) return;
+  // While clients can still be told who leads now.
+  if (member) member->hand_over(hand_over_max);
   call_on(shards->first(), [&] {
     office.reset();
     if (groups) groups->stop();
@@ -497,10 +517,7 @@ void Server::State::stop(milliseconds grace) {
     groups.reset();
     producer_ids.reset();
   });
-  if (member) {
-    member->hand_over(hand_over_max);
-    member->close();
-  }
+  if (member) member->close();
   call_on(shards->first(), [&] {
     if (own_store) own_store->close();
   });
@@ -510,6 +527,7 @@ void Server::State::stop(milliseconds grace) {
     follower.reset();
     config_changes.reset();
     if (member) member->watch_absent(nullptr);
+    if (leaders) leaders->stop();
     fencing.reset();
     view.reset();
     if (store) store->remove_observer(live);

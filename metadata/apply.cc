@@ -60,7 +60,13 @@ ApplyResult append_partitions(const std::vector<Source>& source, std::vector<Par
           fmt::format("Partition {} has leader {}, which is none of its replicas [{}].",
                       from.partition_index, from.leader, fmt::join(from.replicas, ", ")));
     }
-    to.push_back({from.replicas, from.leader, from.leader_epoch});
+    if (!from.directories.empty() && from.directories.size() != from.replicas.size()) {
+      return refused(
+          ErrorCode::invalid_replica_assignment,
+          fmt::format("Partition {} has {} replicas and {} directories.", from.partition_index,
+                      from.replicas.size(), from.directories.size()));
+    }
+    to.push_back({from.replicas, from.leader, from.leader_epoch, from.directories});
   }
   return accepted();
 }

@@ -23,8 +23,9 @@ namespace chronik::metadata {
 
 struct Partition {
   std::vector<BrokerId> replicas;  // the first is the preferred leader
-  BrokerId leader = -1;
+  BrokerId leader = -1;            // with several: the one wanted first; who leads, the group says
   LeaderEpoch leader_epoch = 0;
+  std::vector<Uuid> directories{};  // of the replicas, by which they vote; none with one replica
   bool operator==(const Partition&) const = default;
 };
 

@@ -107,8 +107,8 @@ std::optional<MetadataEvent> ImageEvents::topic() {
   event.partitions.reserve(topic.partitions.size());
   for (PartitionId index = 0; index < topic.partition_count(); ++index) {
     const Partition& partition = topic.partitions[static_cast<std::size_t>(index)];
-    event.partitions.push_back(
-        {index, partition.replicas, partition.leader, partition.leader_epoch});
+    event.partitions.push_back({index, partition.replicas, partition.leader, partition.leader_epoch,
+                                partition.directories});
   }
   for (const ConfigMap::Entry& entry : topic.configs) {
     event.configs.push_back({entry.name, entry.value});

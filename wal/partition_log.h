@@ -14,6 +14,7 @@
 
 #include <array>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -137,10 +138,9 @@ class PartitionLog {
   /// max.compaction.lag.ms), also when nothing is appended any more. `now` as for
   /// apply_retention().
   void seal_if_due(Timestamp now);
-  /// Drops old segments by retention.ms and retention.bytes; rolls the active one first if it is
-  /// due. `now` is what RetentionClock (wal/retention.h) makes of the wall clock. Returns how many
-  /// segments go; their files go after the next checkpoint: mark dirty.
-  std::size_t apply_retention(Timestamp now);
+  /// Drops segments that end at or below `below` by retention.ms and .bytes; rolls the active one if
+  /// it is due. `now`: RetentionClock's. Returns how many; their files go if it is marked dirty.
+  std::size_t apply_retention(Timestamp now, Offset below = std::numeric_limits<Offset>::max());
   /// Removes all entries behind index `last_kept`, durable or not, for replication: mark dirty.
   /// No later entry is written before the cut is durable. Errors: out_of_range (also when the log
   /// would end below its start), io, corrupt.

@@ -62,7 +62,7 @@ void PartitionLog::seal_if_due(Timestamp now) {
   active.sealed = first != no_timestamp && now - first > settings_->roll_age().count();
 }
 
-std::size_t PartitionLog::apply_retention(Timestamp now) {
+std::size_t PartitionLog::apply_retention(Timestamp now, Offset below) {
   const LogSettings& settings = *settings_;
   if (!settings.delete_old || compaction_.in_flight) return 0;
   std::uint64_t size = size_bytes();
@@ -72,6 +72,7 @@ std::size_t PartitionLog::apply_retention(Timestamp now) {
     const bool active = count + 1 == segments_.size();
     // A segment in which no offset was taken would give its name to its successor.
     if (active && facts.base_offset == end_offset_) break;
+    if (segment_end_offset(count) > below) break;
     const bool too_old = settings.retention_ms.has_value() && facts.max_timestamp >= 0 &&
                          now - facts.max_timestamp > settings.retention_ms->count();
     const bool too_large = settings.retention_bytes.has_value() &&

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,7 +37,7 @@ void set_error(TopicResult& result, ErrorCode error, std::string message) {
 
 /// False, with the answer filled in, when the wish cannot be fulfilled.
 bool check(const TopicRequest& asked, const metadata::Topic* topic,
-           const std::vector<BrokerId>& brokers, TopicResult& result) {
+           const std::vector<PlacementBroker>& brokers, TopicResult& result) {
   if (topic == nullptr) {
     set_error(result, ErrorCode::unknown_topic_or_partition,
               std::string(protocol::error_message(ErrorCode::unknown_topic_or_partition)));
@@ -71,22 +72,39 @@ bool check(const TopicRequest& asked, const metadata::Topic* topic,
             added, asked.assignments->size()));
     return false;
   }
+  const std::size_t factor = topic->partitions.front().replicas.size();
   for (const auto& assignment : *asked.assignments) {
     const std::vector<BrokerId>& ids = assignment.broker_ids;
-    if (ids.size() == 1 && std::binary_search(brokers.begin(), brokers.end(), ids.front())) {
-      continue;
-    }
-    set_error(result, ErrorCode::invalid_replica_assignment,
-              fmt::format("Each added partition needs exactly one replica, on one of the brokers "
-                          "{}.",
-                          fmt::join(brokers, ", ")));
+    const std::set<BrokerId> different(ids.begin(), ids.end());
+    const bool known =
+        std::ranges::all_of(ids, [&](BrokerId id) { return find_broker(brokers, id) != nullptr; });
+    if (ids.size() == factor && different.size() == factor && known) continue;
+    std::vector<BrokerId> there;
+    for (const PlacementBroker& broker : brokers) there.push_back(broker.id);
+    set_error(
+        result, ErrorCode::invalid_replica_assignment,
+        fmt::format("Each added partition needs {} different replica(s), as those there have, "
+                    "on the brokers {}.",
+                    factor, fmt::join(there, ", ")));
     return false;
   }
   return true;
 }
 
+/// As many replicas as the partitions there have, but not more than there are brokers.
+bool can_place(const metadata::Topic& topic, const std::vector<PlacementBroker>& brokers,
+               TopicResult& result) {
+  const std::size_t factor = topic.partitions.front().replicas.size();
+  if (factor <= brokers.size()) return true;
+  set_error(result, ErrorCode::invalid_replication_factor,
+            fmt::format("Unable to replicate the partition {} time(s): only {} broker(s) can be "
+                        "reached.",
+                        factor, brokers.size()));
+  return false;
+}
+
 metadata::PartitionsAdded event_of(const TopicRequest& asked, const metadata::Topic& topic,
-                                   Placement& placement) {
+                                   std::span<const PlacementBroker> brokers, Placement& placement) {
   metadata::PartitionsAdded event;
   event.topic_id = topic.id;
   event.name = topic.name;
@@ -94,9 +112,11 @@ metadata::PartitionsAdded event_of(const TopicRequest& asked, const metadata::To
     metadata::PartitionsAdded::Partition partition;
     partition.partition_index = index;
     const auto added = static_cast<std::size_t>(index - topic.partition_count());
-    partition.leader =
-        asked.assignments ? (*asked.assignments)[added].broker_ids.front() : placement.next();
-    partition.replicas = {partition.leader};
+    partition.replicas = asked.assignments
+                             ? (*asked.assignments)[added].broker_ids
+                             : placement.next(topic.partitions.front().replicas.size());
+    partition.leader = partition.replicas.front();
+    partition.directories = directories_of(brokers, partition.replicas);
     event.partitions.push_back(std::move(partition));
   }
   return event;
@@ -109,7 +129,7 @@ Task<CreatePartitionsResponse> create_partitions(RequestContext& context,
   CreatePartitionsResponse response;
   Broker& broker = context.broker();
   const metadata::Image& image = broker.data(context.shard()).image();
-  const std::vector<BrokerId> brokers = brokers_for_placement(broker);
+  const std::vector<PlacementBroker> brokers = brokers_for_placement(broker);
   Placement placement(brokers, context.shard().random());
   std::set<std::string> seen;
   std::set<std::string> repeated;
@@ -128,8 +148,10 @@ Task<CreatePartitionsResponse> create_partitions(RequestContext& context,
       continue;
     }
     const metadata::Topic* topic = image.topic(asked.name);
-    if (!check(asked, topic, brokers, result) || request.validate_only) continue;
-    events.emplace_back(event_of(asked, *topic, placement));
+    if (!check(asked, topic, brokers, result)) continue;
+    if (!asked.assignments && !can_place(*topic, brokers, result)) continue;
+    if (request.validate_only) continue;
+    events.emplace_back(event_of(asked, *topic, brokers, placement));
     answered_by.push_back(response.results.size() - 1);
   }
   if (events.empty()) co_return response;

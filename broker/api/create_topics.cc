@@ -79,7 +79,7 @@ class ConfigList {
 
 Plan make_plan(RequestContext& context, const CreateTopicsRequest& request,
                const LiveConfig& config) {
-  const std::vector<BrokerId> brokers = brokers_for_placement(context.broker());
+  const std::vector<PlacementBroker> brokers = brokers_for_placement(context.broker());
   CreationContext creation{config, brokers, context.shard().random(),
                            context.broker().clock->now_ms()};
   std::map<std::string_view, int> times;

@@ -1,5 +1,6 @@
 // DescribeLogDirs (key 35): the data directory, its room, and what each partition takes of it
 // (KIP-113, KIP-827).
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -30,7 +31,9 @@ Sizes sizes_in_metadata(const metadata::Image& image, BrokerId self,
   Sizes sizes;
   const auto add = [&](const metadata::Topic& topic) {
     for (PartitionId index = 0; index < topic.partition_count(); ++index) {
-      if (topic.partitions[static_cast<std::size_t>(index)].leader != self) continue;
+      const std::vector<BrokerId>& replicas =
+          topic.partitions[static_cast<std::size_t>(index)].replicas;
+      if (std::ranges::find(replicas, self) == replicas.end()) continue;
       if (wanted && !wanted->at(topic.name).contains(index)) continue;
       sizes[topic.name][index] = 0;
     }

@@ -7,6 +7,7 @@
 
 #include "broker/api/authorized_operations.h"
 #include "broker/api/handlers.h"
+#include "broker/api/replica_lists.h"
 #include "broker/broker.h"
 #include "broker/partition/shard_data.h"
 #include "broker/settings/live_settings.h"
@@ -38,14 +39,17 @@ std::set<std::string> names_asked(const DescribeTopicPartitionsRequest& request,
   return names;
 }
 
-PartitionAnswer answer_partition(const metadata::Topic& topic, PartitionId index) {
+PartitionAnswer answer_partition(const metadata::Topic& topic, PartitionId index,
+                                 const MetadataView& view) {
   const metadata::Partition& partition = topic.partitions[static_cast<std::size_t>(index)];
   PartitionAnswer answer;
   answer.partition_index = index;
-  answer.leader_id = partition.leader;
-  answer.leader_epoch = partition.leader_epoch;
+  const PartitionLeader leader = view.leader_of(topic, index);
+  answer.leader_id = leader.leader;
+  answer.leader_epoch = leader.epoch;
   answer.replica_nodes = partition.replicas;
-  answer.isr_nodes = partition.replicas;
+  answer.isr_nodes = in_sync_replicas(view, partition, leader);
+  answer.offline_replicas = offline_replicas(view, partition);
   answer.eligible_leader_replicas.emplace();
   answer.last_known_elr.emplace();
   return answer;
@@ -91,7 +95,7 @@ Task<DescribeTopicPartitionsResponse> describe_topic_partitions(
     const bool continued = request.cursor && request.cursor->topic_name == name;
     PartitionId next = continued ? request.cursor->partition_index : 0;
     for (; next < topic->partition_count() && left > 0; ++next, --left) {
-      answer.partitions.push_back(answer_partition(*topic, next));
+      answer.partitions.push_back(answer_partition(*topic, next, *broker.metadata));
     }
     if (next < topic->partition_count()) {
       response.next_cursor.emplace();

@@ -65,7 +65,12 @@ void FetchReader::read_on(ShardData& data) {
     request.at_least_one = bytes_read_ == 0;
     request.current_leader_epoch = asked.current_leader_epoch;
     request.last_fetched_epoch = asked.last_fetched_epoch;
-    result = data.partitions.get(*topic, asked.partition).read(request);
+    Partition* partition = data.partitions.get(*topic, asked.partition);
+    if (partition == nullptr) {
+      result.error = ErrorCode::not_leader_or_follower;
+    } else {
+      result = partition->read(request);
+    }
     bytes_read_ += result.records.size();
     if (result.error != ErrorCode::none || result.diverging) urgent_ = true;
   }

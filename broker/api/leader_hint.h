@@ -25,10 +25,11 @@ class LeaderHint {
   /// Fills in the leader of a partition that exists.
   template <class PartitionAnswer>
   void name(const metadata::Topic& topic, PartitionId index, PartitionAnswer& answer) {
-    const metadata::Partition& partition = topic.partitions[static_cast<std::size_t>(index)];
-    answer.current_leader.leader_id = partition.leader;
-    answer.current_leader.leader_epoch = partition.leader_epoch;
-    add_endpoint(partition.leader);
+    const PartitionLeader leader = context_.broker().metadata->leader_of(topic, index);
+    if (leader.leader < 0) return;
+    answer.current_leader.leader_id = leader.leader;
+    answer.current_leader.leader_epoch = leader.epoch;
+    add_endpoint(leader.leader);
   }
   /// The same for a topic known by its id, or by its name where the id is zero.
   template <class PartitionAnswer>

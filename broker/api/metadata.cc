@@ -7,6 +7,7 @@
 #include "broker/api/authorized_operations.h"
 #include "broker/api/placement.h"
 #include "broker/api/reachable_brokers.h"
+#include "broker/api/replica_lists.h"
 #include "broker/api/topic_creation.h"
 #include "broker/broker.h"
 #include "broker/runtime/metadata_view.h"
@@ -32,7 +33,7 @@ bool wants_all(const RequestContext& context, const MetadataRequest& request) {
   return !request.topics;
 }
 
-TopicInfo describe(const Topic& topic) {
+TopicInfo describe(const Topic& topic, const MetadataView& view) {
   TopicInfo info;
   info.name = topic.name;
   info.topic_id = topic.id;
@@ -41,12 +42,14 @@ TopicInfo describe(const Topic& topic) {
   PartitionId index = 0;
   for (const metadata::Partition& partition : topic.partitions) {
     MetadataResponse::MetadataResponsePartition& out = info.partitions.emplace_back();
+    const PartitionLeader leader = view.leader_of(topic, index);
     out.partition_index = index++;
-    out.leader_id = partition.leader;
-    out.leader_epoch = partition.leader_epoch;
+    out.leader_id = leader.leader;
+    out.leader_epoch = leader.epoch;
     out.replica_nodes = partition.replicas;
-    out.isr_nodes = partition.replicas;
-    if (partition.leader < 0) {
+    out.isr_nodes = in_sync_replicas(view, partition, leader);
+    out.offline_replicas = offline_replicas(view, partition);
+    if (leader.leader < 0) {
       out.error_code = static_cast<std::int16_t>(ErrorCode::leader_not_available);
     }
   }
@@ -61,14 +64,15 @@ TopicInfo failed(std::optional<std::string> name, const Uuid& id, ErrorCode code
   return info;
 }
 
-TopicInfo look_up(const Image& image, const MetadataRequest::MetadataRequestTopic& wanted) {
+TopicInfo look_up(const Image& image, const MetadataView& view,
+                  const MetadataRequest::MetadataRequestTopic& wanted) {
   if (!wanted.name) {
     const Topic* topic = image.topic(wanted.topic_id);
-    if (topic != nullptr) return describe(*topic);
+    if (topic != nullptr) return describe(*topic, view);
     return failed(std::nullopt, wanted.topic_id, ErrorCode::unknown_topic_id);
   }
   const Topic* topic = image.topic(*wanted.name);
-  if (topic != nullptr) return describe(*topic);
+  if (topic != nullptr) return describe(*topic, view);
   const bool valid = !metadata::refuse_topic_name(*wanted.name);
   return failed(wanted.name, {},
                 valid ? ErrorCode::unknown_topic_or_partition : ErrorCode::invalid_topic_exception);
@@ -86,7 +90,7 @@ bool names_are_usable(const RequestContext& context, const MetadataRequest& requ
 std::vector<metadata::MetadataEvent> plan_missing(RequestContext& context,
                                                   const MetadataRequest& request,
                                                   const Image& image, const LiveConfig& config) {
-  const std::vector<BrokerId> brokers = brokers_for_placement(context.broker());
+  const std::vector<PlacementBroker> brokers = brokers_for_placement(context.broker());
   CreationContext creation{config, brokers, context.shard().random(),
                            context.broker().clock->now_ms()};
   std::vector<metadata::MetadataEvent> events;
@@ -149,10 +153,11 @@ Task<MetadataResponse> metadata_request(RequestContext& context, MetadataRequest
   if (all) {
     response.topics.reserve(image->topic_count());
     image->for_each_topic([&](const std::shared_ptr<const Topic>& topic) {
-      response.topics.push_back(describe(*topic));
+      response.topics.push_back(describe(*topic, view));
     });
   } else {
-    for (const auto& topic : *request.topics) response.topics.push_back(look_up(*image, topic));
+    for (const auto& topic : *request.topics)
+      response.topics.push_back(look_up(*image, view, topic));
   }
   if (request.include_topic_authorized_operations) {
     for (TopicInfo& topic : response.topics) {

@@ -13,6 +13,7 @@
 #include "broker/api/context.h"
 #include "broker/broker.h"
 #include "broker/partition/shard_data.h"
+#include "broker/runtime/metadata_view.h"
 #include "broker/runtime/scatter.h"
 
 namespace chronik::broker {
@@ -24,7 +25,7 @@ inline protocol::ErrorCode check_served_here(const Broker& broker, const metadat
   if (topic == nullptr || !topic->has_partition(partition)) {
     return protocol::ErrorCode::unknown_topic_or_partition;
   }
-  return topic->partitions[static_cast<std::size_t>(partition)].leader == broker.node.id
+  return broker.metadata->leader_of(*topic, partition).leader == broker.node.id
              ? protocol::ErrorCode::none
              : protocol::ErrorCode::not_leader_or_follower;
 }
@@ -62,12 +63,13 @@ inline SteadyTime wait_limit(RequestContext& context, std::int32_t timeout_ms) {
   return context.shard().now() + milliseconds{timeout_ms};
 }
 
-/// The partition of an item as its shard sees it now; null when the topic or partition is gone.
+/// The partition of an item as its shard sees it now; null when the topic or partition is gone, or
+/// not open here.
 template <class Item>
 Partition* find_partition(ShardData& data, const Item& item) {
   const metadata::Topic* topic = data.image().topic(item.topic_id);
   if (topic == nullptr || !topic->has_partition(item.partition)) return nullptr;
-  return &data.partitions.get(*topic, item.partition);
+  return data.partitions.get(*topic, item.partition);
 }
 
 }  // namespace chronik::broker

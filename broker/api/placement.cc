@@ -1,22 +1,65 @@
 #include "broker/api/placement.h"
 
 #include <algorithm>
+#include <map>
 
+#include "base/check.h"
 #include "broker/runtime/metadata_view.h"
 
 namespace chronik::broker {
 
-std::vector<BrokerId> brokers_for_placement(const Broker& broker) {
+std::vector<PlacementBroker> brokers_for_placement(const Broker& broker) {
   const MetadataView& view = *broker.metadata;
   const metadata::Image& image = *view.image();
-  std::vector<BrokerId> brokers{broker.node.id};
+  std::vector<PlacementBroker> brokers{
+      {broker.node.id, broker.node.directory_id, broker.node.rack}};
   for (const auto& [id, registered] : image.brokers()) {
     if (id != broker.node.id && !image.is_fenced(id) && !view.is_absent(id)) {
-      brokers.push_back(id);
+      brokers.push_back({id, registered->directory_id, registered->rack});
     }
   }
-  std::sort(brokers.begin(), brokers.end());
+  std::ranges::sort(brokers, {}, &PlacementBroker::id);
   return brokers;
+}
+
+const PlacementBroker* find_broker(std::span<const PlacementBroker> brokers, BrokerId id) {
+  const auto found = std::ranges::find(brokers, id, &PlacementBroker::id);
+  return found == brokers.end() ? nullptr : &*found;
+}
+
+std::vector<Uuid> directories_of(std::span<const PlacementBroker> brokers,
+                                 std::span<const BrokerId> replicas) {
+  std::vector<Uuid> directories;
+  if (replicas.size() <= 1) return directories;
+  for (const BrokerId replica : replicas) {
+    const PlacementBroker* broker = find_broker(brokers, replica);
+    CHECK(broker != nullptr);
+    directories.push_back(broker->directory);
+  }
+  return directories;
+}
+
+Placement::Placement(std::span<const PlacementBroker> brokers, Random& random)
+    : next_(random.next() % brokers.size()) {
+  std::map<std::string, std::vector<BrokerId>> racks;
+  for (const PlacementBroker& broker : brokers) {
+    racks[broker.rack.value_or("")].push_back(broker.id);
+  }
+  for (std::size_t round = 0; order_.size() < brokers.size(); ++round) {
+    for (const auto& [rack, ids] : racks) {
+      if (round < ids.size()) order_.push_back(ids[round]);
+    }
+  }
+}
+
+std::vector<BrokerId> Placement::next(std::size_t factor) {
+  CHECK(factor <= order_.size());
+  std::vector<BrokerId> replicas;
+  for (std::size_t i = 0; i < factor; ++i) {
+    replicas.push_back(order_[(next_ + i) % order_.size()]);
+  }
+  ++next_;
+  return replicas;
 }
 
 }  // namespace chronik::broker

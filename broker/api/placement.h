@@ -1,35 +1,51 @@
-// Placement: on which brokers new partitions go. Until partitions are replicated each has one
-// replica; those of a topic go round the brokers, beginning anywhere, so that topics of one
-// partition spread as well.
+// Placement: on which brokers new partitions go. The first replicas of a topic's partitions go
+// round the brokers, beginning anywhere, so that topics of one partition spread as well; the others
+// of a partition are the brokers that come next, in an order in which racks alternate (KIP-36).
 //
 // Pure, but for the beginning, which is drawn from the generator that is handed in.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/random.h"
 #include "base/types.h"
+#include "base/uuid.h"
 #include "broker/broker.h"
 
 namespace chronik::broker {
 
+struct PlacementBroker {
+  BrokerId id = -1;
+  Uuid directory{};
+  std::optional<std::string> rack{};
+};
+
 /// Those that may get partitions, by id: all that are registered and can be reached, and this one
 /// in any case.
-std::vector<BrokerId> brokers_for_placement(const Broker& broker);
+std::vector<PlacementBroker> brokers_for_placement(const Broker& broker);
+
+/// Null: it is none of them.
+const PlacementBroker* find_broker(std::span<const PlacementBroker> brokers, BrokerId id);
+
+/// Of the replicas of a partition, for its event; empty with one replica, which has no group.
+std::vector<Uuid> directories_of(std::span<const PlacementBroker> brokers,
+                                 std::span<const BrokerId> replicas);
 
 class Placement {
  public:
-  /// `brokers` outlives it; at least one.
-  Placement(std::span<const BrokerId> brokers, Random& random)
-      : brokers_(brokers), next_(random.next() % brokers.size()) {}
+  /// At least one broker.
+  Placement(std::span<const PlacementBroker> brokers, Random& random);
 
-  /// The broker of the next partition.
-  BrokerId next() { return brokers_[next_++ % brokers_.size()]; }
+  /// The replicas of the next partition, the one that leads first in front. Precondition: factor
+  /// <= number of brokers.
+  std::vector<BrokerId> next(std::size_t factor);
 
  private:
-  std::span<const BrokerId> brokers_;
+  std::vector<BrokerId> order_;
   std::size_t next_;
 };
 

@@ -71,10 +71,13 @@ Task<void> append_all(ShardData& data, std::vector<Target*>& targets, Terms term
       set_error(*target->response, ErrorCode::unknown_topic_or_partition);
       continue;
     }
-    AppendResult result = partition->append(std::move(target->records), terms.version, terms.now);
-    const bool wait = result.error == ErrorCode::none && terms.acks != 0;
-    if (wait && partition->high_watermark() < result.acknowledged_at) {
-      waits.push_back({target->response, partition->reached(result.acknowledged_at, terms.limit)});
+    AppendResult result =
+        partition->append(std::move(target->records), {terms.version, terms.acks, terms.now});
+    const Offset end = result.acknowledged_at;
+    if (result.error == ErrorCode::none && terms.acks == 1) {
+      waits.push_back({target->response, partition->stored(end)});
+    } else if (result.error == ErrorCode::none && terms.acks == -1) {
+      waits.push_back({target->response, partition->reached(end, terms.limit)});
     }
     set_appended(*target->response, std::move(result));
   }
@@ -87,6 +90,9 @@ Task<void> append_all(ShardData& data, std::vector<Target*>& targets, Terms term
     } else if (end == WaitEnd::timed_out) {
       // With the offset, as Kafka: the batch is in the log and may yet become durable.
       wait.response->error_code = static_cast<std::int16_t>(ErrorCode::request_timed_out);
+    } else if (end == WaitEnd::not_leader) {
+      set_error(*wait.response, ErrorCode::not_leader_or_follower,
+                "Another broker leads now; whether the batch was kept is not known here.");
     }
   }
 }

@@ -1,5 +1,5 @@
 // What a broker answers that is one of several: where partitions go, who is named, and who serves
-// what. Partitions are not replicated yet, so each lives on one broker.
+// what.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -81,23 +81,60 @@ TEST_F(SeveralBrokersTest, TopicsOfOnePartitionDoNotAllGoToTheFirstBroker) {
   EXPECT_EQ(leaders, (std::set<BrokerId>{1, 2, 3}));
 }
 
-TEST_F(SeveralBrokersTest, MoreCopiesThanThereWouldBeAreRefused) {
-  for (const std::int16_t factor : {std::int16_t{2}, std::int16_t{3}}) {
-    const auto result = create("copies", 1, factor);
-    EXPECT_EQ(code(result.error_code), ErrorCode::invalid_replication_factor);
-    EXPECT_NE(result.error_message->find("not replicated yet"), std::string::npos);
+TEST_F(SeveralBrokersTest, CopiesOfAPartitionAreOnDifferentBrokersAndLeadersGoRound) {
+  ASSERT_EQ(create("copies", 6, 3).error_code, 0);
+  std::multiset<BrokerId> leaders;
+  for (const metadata::Partition& partition : broker_.image()->topic("copies")->partitions) {
+    EXPECT_EQ(std::set<BrokerId>(partition.replicas.begin(), partition.replicas.end()),
+              (std::set<BrokerId>{1, 2, 3}));
+    EXPECT_EQ(partition.leader, partition.replicas.front());
+    EXPECT_EQ(partition.directories.size(), 3u);
+    leaders.insert(partition.leader);
   }
+  EXPECT_EQ(leaders, (std::multiset<BrokerId>{1, 1, 2, 2, 3, 3}));
+}
+
+TEST_F(SeveralBrokersTest, MoreCopiesThanBrokersAreRefused) {
+  const auto result = create("copies", 1, 4);
+  EXPECT_EQ(code(result.error_code), ErrorCode::invalid_replication_factor);
+  EXPECT_NE(result.error_message->find("only 3 broker(s)"), std::string::npos);
   CreateTopicsRequest by_hand;
   auto& topic = by_hand.topics.emplace_back();
   topic.name = "copies";
   topic.num_partitions = -1;
   topic.replication_factor = -1;
-  topic.assignments.emplace_back().broker_ids = {1, 2};
+  topic.assignments.emplace_back().broker_ids = {1, 9};
   EXPECT_EQ(code(broker_.call<create_topics>(by_hand).topics.at(0).error_code),
-            ErrorCode::invalid_replication_factor);
+            ErrorCode::invalid_replica_assignment);
   topic.assignments[0].broker_ids = {2};
   EXPECT_EQ(code(broker_.call<create_topics>(by_hand).topics.at(0).error_code), ErrorCode::none);
   EXPECT_EQ(leaders_of("copies"), (std::multiset<BrokerId>{2}));
+}
+
+// Nobody is known to lead a replicated partition until its group has said so.
+TEST_F(SeveralBrokersTest, WhoLeadsAReplicatedPartitionIsWhatItsGroupSays) {
+  ASSERT_EQ(create("copies", 1, 3).error_code, 0);
+  const Uuid id = broker_.image()->topic("copies")->id;
+  const auto ask = [&] {
+    MetadataRequest request;
+    request.topics.emplace();
+    request.topics->emplace_back().name = "copies";
+    return broker_.call<metadata_request>(request).topics.at(0).partitions.at(0);
+  };
+  EXPECT_EQ(code(ask().error_code), ErrorCode::leader_not_available);
+  const auto tell = [&](PartitionLeader leader) {
+    broker_.shard().run([&] { broker_.broker().metadata->tell_leader(id, 0, leader); });
+  };
+  tell({2, 5, {1, 2}});
+  EXPECT_EQ(ask().leader_id, 2);
+  EXPECT_EQ(ask().leader_epoch, 5);
+  EXPECT_EQ(ask().isr_nodes, (std::vector<BrokerId>{1, 2}));
+  tell({3, 4, {3}});
+  EXPECT_EQ(ask().leader_id, 2) << "an older epoch says nothing";
+  tell({2, 5, {}});
+  EXPECT_EQ(ask().isr_nodes, (std::vector<BrokerId>{1, 2})) << "a follower does not know them";
+  tell({3, 6, {1, 2, 3}});
+  EXPECT_EQ(ask().leader_id, 3);
 }
 
 TEST_F(SeveralBrokersTest, AddedPartitionsGoWhereTheRequestSays) {

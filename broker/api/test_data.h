@@ -73,7 +73,7 @@ class TestData {
   /// Not flushed.
   void append(const Uuid& id, int count, PartitionId index = 0) {
     broker_.shard().run(
-        [&] { partition(id, index).append(records(count), 13, broker_.clock().now_ms()); });
+        [&] { partition(id, index).append(records(count), {.now = broker_.clock().now_ms()}); });
   }
   static SharedBytes records(int count) {
     protocol::BatchBuilder builder({});
@@ -83,7 +83,7 @@ class TestData {
     return builder.build();
   }
   Partition& partition(const Uuid& id, PartitionId index = 0) {
-    return partitions_->get(*broker_.image()->topic(id), index);
+    return *partitions_->get(*broker_.image()->topic(id), index);
   }
   void flush() {
     while (!io_.idle()) broker_.shard().run([&] { io_.run_all(); });

@@ -48,13 +48,13 @@ Refusal bad_assignment(std::string message) {
 }
 
 std::optional<Refusal> check_replicas(const std::vector<BrokerId>& replicas,
-                                      std::span<const BrokerId> brokers) {
+                                      std::span<const PlacementBroker> brokers) {
   if (replicas.empty()) {
     return bad_assignment("The manual partition assignment includes an empty replica list.");
   }
   std::set<BrokerId> seen;
   for (BrokerId replica : replicas) {
-    if (std::find(brokers.begin(), brokers.end(), replica) == brokers.end()) {
+    if (find_broker(brokers, replica) == nullptr) {
       return bad_assignment(
           fmt::format("The manual partition assignment includes broker {}, but "
                       "no such broker is registered.",
@@ -70,23 +70,17 @@ std::optional<Refusal> check_replicas(const std::vector<BrokerId>& replicas,
   return std::nullopt;
 }
 
-/// Nothing claims more copies than there are.
-Refusal not_replicated(std::size_t factor) {
-  return {ErrorCode::invalid_replication_factor,
-          fmt::format("Partitions are not replicated yet, so the replication factor must be 1, not "
-                      "{}: each partition is kept by one broker.",
-                      factor)};
-}
-
-TopicCreated::Partition make_partition(PartitionId index, std::vector<BrokerId> replicas) {
+TopicCreated::Partition make_partition(PartitionId index, std::vector<BrokerId> replicas,
+                                       std::span<const PlacementBroker> brokers) {
   TopicCreated::Partition partition;
   partition.partition_index = index;
   partition.leader = replicas.front();
+  partition.directories = directories_of(brokers, replicas);
   partition.replicas = std::move(replicas);
   return partition;
 }
 
-std::optional<Refusal> assign_by_hand(const Wish& wish, std::span<const BrokerId> brokers,
+std::optional<Refusal> assign_by_hand(const Wish& wish, std::span<const PlacementBroker> brokers,
                                       TopicCreated& topic) {
   std::vector<const protocol::CreateTopicsRequest::CreatableReplicaAssignment*> sorted;
   for (const auto& assignment : wish.assignments) sorted.push_back(&assignment);
@@ -110,8 +104,8 @@ std::optional<Refusal> assign_by_hand(const Wish& wish, std::span<const BrokerId
           "not consistent with previous partitions, which have {} replica(s).",
           assignment.broker_ids.size(), sorted.front()->broker_ids.size()));
     }
-    if (assignment.broker_ids.size() > 1) return not_replicated(assignment.broker_ids.size());
-    topic.partitions.push_back(make_partition(static_cast<PartitionId>(i), assignment.broker_ids));
+    topic.partitions.push_back(
+        make_partition(static_cast<PartitionId>(i), assignment.broker_ids, brokers));
   }
   return std::nullopt;
 }
@@ -136,10 +130,10 @@ std::optional<Refusal> assign_by_default(const Wish& wish, CreationContext& cont
                                "broker(s) are registered.",
                                factor, factor, brokers)};
   }
-  if (factor > 1) return not_replicated(static_cast<std::size_t>(factor));
   Placement placement(context.brokers, context.random);
   for (std::int32_t index = 0; index < count; ++index) {
-    topic.partitions.push_back(make_partition(index, {placement.next()}));
+    topic.partitions.push_back(
+        make_partition(index, placement.next(static_cast<std::size_t>(factor)), context.brokers));
   }
   return std::nullopt;
 }

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/types.h"
+#include "broker/api/placement.h"
 #include "broker/settings/live_settings.h"
 #include "metadata/events.h"
 #include "protocol/errors.h"
@@ -27,7 +28,7 @@ struct Refusal {
 /// What placement and defaults come from.
 struct CreationContext {
   const LiveConfig& config;
-  std::span<const BrokerId> brokers;  // those that may get replicas, at least one
+  std::span<const PlacementBroker> brokers;  // those that may get replicas, at least one
   Random& random;
   Timestamp now_ms = 0;
 };

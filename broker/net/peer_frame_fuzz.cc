@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/coding.h"
 #include "base/crc32c.h"
+#include "broker/net/leader_news.h"
 #include "broker/net/node_request.h"
 #include "broker/net/peer_frame.h"
 #include "broker/net/peer_handshake.h"
@@ -59,6 +60,13 @@ void check_node_frame(const SharedBytes& payload) {
   CHECK(again.size() == payload.size());
 }
 
+void check_leader_news(ByteView payload) {
+  const auto decoded = decode_leader_news(payload);
+  if (!decoded) return;
+  CHECK(is_leader_news(payload));
+  CHECK(encode(*decoded).size() == payload.size());
+}
+
 void check_frame(Bytes bytes, bool sound) {
   if (sound && bytes.size() >= peer_frame_overhead) {
     store_be(bytes.data(), crc32c(ByteView(bytes).subspan(4)));
@@ -74,6 +82,7 @@ void check_frame(Bytes bytes, bool sound) {
   if (frame->kind == PeerFrameKind::hello) check_hello(payload);
   if (frame->kind == PeerFrameKind::refusal) check_refusal(payload);
   if (frame->kind == PeerFrameKind::message) check_node_frame(frame->payload);
+  if (frame->kind == PeerFrameKind::message) check_leader_news(payload);
 }
 
 }  // namespace

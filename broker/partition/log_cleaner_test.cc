@@ -132,7 +132,7 @@ struct LogCleanerTest : testing::Test {
   }
   Partition& partition(const std::string& name) {
     const Log& log = logs.at(name);
-    return sides[log.shard].partitions->get(log.topic, 0);
+    return *sides[log.shard].partitions->get(log.topic, 0);
   }
   void settings_changed(const std::string& name) {
     shards.at(logs.at(name).shard).run([&] { partition(name).set_settings(settings_of(name)); });
@@ -148,7 +148,8 @@ struct LogCleanerTest : testing::Test {
       builder.append(clock.now_ms(), as_bytes("key " + std::to_string(log.keys++)),
                      as_bytes(std::string(100, 'v')));
       shards.at(log.shard).run([&] {
-        const AppendResult result = partition(name).append(builder.build(), 13, clock.now_ms());
+        const AppendResult result =
+            partition(name).append(builder.build(), {.now = clock.now_ms()});
         ASSERT_EQ(result.error, protocol::ErrorCode::none) << result.message;
       });
     }

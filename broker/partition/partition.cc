@@ -1,5 +1,7 @@
 #include "broker/partition/partition.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -17,6 +19,22 @@ AppendResult refuse(protocol::ErrorCode error, std::string message) {
   return result;
 }
 
+/// Of an append that was not made; all of them pass, and the client tries again.
+protocol::ErrorCode error_of(const Error& error) {
+  switch (error.code) {
+    case Errc::not_leader:
+    case Errc::closed:
+      return protocol::ErrorCode::not_leader_or_follower;
+    case Errc::busy:
+      // More is not committed than a leader may have: its followers do not keep up.
+      return protocol::ErrorCode::request_timed_out;
+    case Errc::too_large:
+      return protocol::ErrorCode::message_too_large;
+    default:
+      return protocol::ErrorCode::kafka_storage_error;
+  }
+}
+
 }  // namespace
 
 Partition::Partition(PartitionContext context, std::shared_ptr<const PartitionSettings> settings)
@@ -26,28 +44,25 @@ Result<std::unique_ptr<Partition>> Partition::open(
     PartitionContext context, std::string directory, wal::LogIdentity identity,
     std::shared_ptr<const PartitionSettings> settings, bool known_new) {
   std::unique_ptr<Partition> partition(new Partition(context, std::move(settings)));
+  std::unique_ptr<wal::PartitionLog>& log = partition->own_log_;
   if (known_new) {
-    partition->log_ =
-        wal::PartitionLog::create(context.environment, std::move(directory), std::move(identity),
-                                  partition->settings_->log, &partition->producers_);
+    log = wal::PartitionLog::create(context.environment, std::move(directory), std::move(identity),
+                                    partition->settings_->log, &partition->producers_);
   } else {
-    TRY_ASSIGN(partition->log_, wal::PartitionLog::open(
-                                    context.environment, std::move(directory), std::move(identity),
-                                    partition->settings_->log, &partition->producers_));
+    TRY_ASSIGN(
+        log, wal::PartitionLog::open(context.environment, std::move(directory), std::move(identity),
+                                     partition->settings_->log, &partition->producers_));
     // A tail that was scanned is saved, so that the next start need not.
-    context.group.add(*partition->log_);
+    context.group.add(*log);
   }
-  partition->log_->set_listener(partition.get());
-  partition->leader_epoch_ = std::max(LeaderEpoch{0}, partition->log_->last_epoch());
-  partition->announced_high_watermark_ = partition->log_->durable_end_offset();
+  partition->log_ = log.get();
+  log->set_listener(partition.get());
+  partition->leader_epoch_ = std::max(LeaderEpoch{0}, log->last_epoch());
+  partition->announced_high_watermark_ = log->durable_end_offset();
   return partition;
 }
 
-Partition::~Partition() {
-  for (std::vector<Waiting>* queue : {&for_high_watermark_, &for_log_start_}) {
-    end(*queue, WaitEnd::deleted, [](const Waiting&) { return true; });
-  }
-}
+Partition::~Partition() { end_all(WaitEnd::deleted); }
 
 void Partition::set_settings(std::shared_ptr<const PartitionSettings> settings) {
   settings_ = std::move(settings);
@@ -55,14 +70,25 @@ void Partition::set_settings(std::shared_ptr<const PartitionSettings> settings) 
 }
 
 protocol::ErrorCode Partition::check_leader_epoch(LeaderEpoch of_client) const {
-  if (of_client == no_leader_epoch || of_client == leader_epoch_) return protocol::ErrorCode::none;
-  return of_client < leader_epoch_ ? protocol::ErrorCode::fenced_leader_epoch
-                                   : protocol::ErrorCode::unknown_leader_epoch;
+  if (of_client == no_leader_epoch || of_client == leader_epoch()) return protocol::ErrorCode::none;
+  return of_client < leader_epoch() ? protocol::ErrorCode::fenced_leader_epoch
+                                    : protocol::ErrorCode::unknown_leader_epoch;
 }
 
-AppendResult Partition::append(SharedBytes records, std::int16_t produce_version, Timestamp now) {
-  const protocol::ProduceTarget target{identity().topic, identity().partition, produce_version,
-                                       now};
+AppendResult Partition::append(SharedBytes records, const AppendTerms& terms) {
+  if (!leads()) return refuse(protocol::ErrorCode::not_leader_or_follower, {});
+  if (terms.acks == -1 && replica_ != nullptr) {
+    const std::size_t in_sync = in_sync_replicas().size();
+    if (in_sync < static_cast<std::size_t>(settings_->min_insync_replicas)) {
+      return refuse(protocol::ErrorCode::not_enough_replicas,
+                    fmt::format("{} replica(s) of {}-{} are in sync, min.insync.replicas asks for "
+                                "{}: the batch was not appended.",
+                                in_sync, identity().topic, identity().partition,
+                                settings_->min_insync_replicas));
+    }
+  }
+  const protocol::ProduceTarget target{identity().topic, identity().partition,
+                                       terms.produce_version, terms.now};
   protocol::ProduceOutcome outcome =
       protocol::validate_produce(std::move(records), settings_->produce, target, context_.scratch);
   if (auto* rejected = std::get_if<protocol::RejectedBatch>(&outcome)) {
@@ -93,16 +119,28 @@ AppendResult Partition::append(SharedBytes records, std::int16_t produce_version
     }
     return result;
   }
-  if (const Result<void> room = log_->admit(batch.bytes.size()); !room) {
-    return refuse(protocol::ErrorCode::kafka_storage_error, room.error().message);
-  }
-  protocol::set_base_offset(batch.bytes.mutable_view(), log_->end_offset());
-  protocol::set_leader_epoch(batch.bytes.mutable_view(), leader_epoch_);
+  return append_accepted(std::move(batch));
+}
+
+AppendResult Partition::append_accepted(protocol::AcceptedBatch batch) {
+  AppendResult result;
+  result.log_start_offset = log_->log_start_offset();
   result.base_offset = log_->end_offset();
   result.log_append_time = batch.log_append_time;
-  log_->append(std::move(batch.bytes));
+  if (replica_ != nullptr) {
+    if (const auto appended = replica_->append(std::move(batch.bytes)); !appended) {
+      return refuse(error_of(appended.error()), appended.error().message);
+    }
+  } else {
+    if (const Result<void> room = log_->admit(batch.bytes.size()); !room) {
+      return refuse(error_of(room.error()), room.error().message);
+    }
+    protocol::set_base_offset(batch.bytes.mutable_view(), log_->end_offset());
+    protocol::set_leader_epoch(batch.bytes.mutable_view(), leader_epoch_);
+    log_->append(std::move(batch.bytes));
+    context_.group.mark_dirty(*log_);
+  }
   result.acknowledged_at = log_->end_offset();
-  context_.group.mark_dirty(*log_);
   return result;
 }
 
@@ -143,6 +181,11 @@ Future<WaitEnd> Partition::reached(Offset end, SteadyTime limit) {
   return there_already();
 }
 
+Future<WaitEnd> Partition::stored(Offset end) {
+  if (log_->durable_end_offset() < end) return wait_in(for_storage_, end, SteadyTime::max());
+  return there_already();
+}
+
 Future<WaitEnd> Partition::log_start_reached(Offset offset, SteadyTime limit) {
   if (log_->durable_log_start_offset() < offset) return wait_in(for_log_start_, offset, limit);
   return there_already();
@@ -157,22 +200,39 @@ SteadyTime Partition::end_waits(SteadyTime now) {
   return next;
 }
 
-void Partition::on_durable(wal::PartitionLog& log) {
+void Partition::end_acknowledgements(WaitEnd how) {
+  for (std::vector<Waiting>* queue : {&for_high_watermark_, &for_storage_}) {
+    end(*queue, how, [](const Waiting&) { return true; });
+  }
+}
+
+void Partition::end_all(WaitEnd how) {
+  end_acknowledgements(how);
+  end(for_log_start_, how, [](const Waiting&) { return true; });
+}
+
+/// Ends the waits for what is there now.
+void Partition::end_reached() {
   const auto end_those_up_to = [](std::vector<Waiting>& queue, Offset offset) {
     end(queue, WaitEnd::reached, [offset](const Waiting& w) { return w.until <= offset; });
   };
-  end_those_up_to(for_high_watermark_, log.durable_end_offset());
-  end_those_up_to(for_log_start_, log.durable_log_start_offset());
-  if (log.durable_end_offset() != announced_high_watermark_) {
-    announced_high_watermark_ = log.durable_end_offset();
-    waiters_.wake_all();
-  }
+  end_those_up_to(for_high_watermark_, high_watermark());
+  end_those_up_to(for_storage_, log_->durable_end_offset());
+  end_those_up_to(for_log_start_, log_->durable_log_start_offset());
+  if (high_watermark() == announced_high_watermark_) return;
+  announced_high_watermark_ = high_watermark();
+  waiters_.wake_all();
+}
+
+void Partition::on_durable(wal::PartitionLog&) {
+  end_reached();
   if (on_flushed) on_flushed();
 }
 
 ReadResult Partition::read(const ReadRequest& request) {
   ReadResult result;
-  result.error = check_leader_epoch(request.current_leader_epoch);
+  result.error = leads() ? check_leader_epoch(request.current_leader_epoch)
+                         : protocol::ErrorCode::not_leader_or_follower;
   if (result.error != protocol::ErrorCode::none) return result;
 
   if (request.last_fetched_epoch != no_leader_epoch) {
@@ -210,20 +270,27 @@ ReadResult Partition::read(const ReadRequest& request) {
 }
 
 Result<void> Partition::delete_before(Offset offset) {
+  if (replica_ != nullptr && offset > high_watermark()) {
+    return Error{Errc::out_of_range, fmt::format("offset {} is beyond the high watermark {}",
+                                                 offset, high_watermark())};
+  }
   TRY(log_->delete_before(offset));
+  if (replica_ != nullptr) replica_->on_log_begin_moved();
   if (log_->dirty()) context_.group.mark_dirty(*log_);
   return {};
 }
 
 bool Partition::apply_retention(Timestamp retention_now) {
   producers_.expire(retention_now, settings_->producer_expiration);
-  const std::size_t dropped = log_->apply_retention(retention_now);
+  const std::size_t dropped = log_->apply_retention(retention_now, high_watermark());
+  if (dropped != 0 && replica_ != nullptr) replica_->on_log_begin_moved();
   if (log_->dirty()) context_.group.mark_dirty(*log_);
   return dropped != 0;
 }
 
 wal::Cleanable Partition::cleanable(Timestamp retention_now) {
-  if (!settings_->log->compact) return {};
+  // What a compaction takes out of a group's log, a replica that is behind could not get any more.
+  if (!settings_->log->compact || replica_ != nullptr) return {};
   log_->seal_if_due(retention_now);
   const wal::Cleanable cleanable = wal::LogCompaction(*log_).cleanable(retention_now);
   if (log_->dirty()) context_.group.mark_dirty(*log_);
@@ -242,12 +309,11 @@ Result<wal::CompactionReport> Partition::end_compaction(wal::CompactionJob job) 
 }
 
 std::unique_ptr<wal::PartitionLog> Partition::retire() {
-  for (std::vector<Waiting>* queue : {&for_high_watermark_, &for_log_start_}) {
-    end(*queue, WaitEnd::deleted, [](const Waiting&) { return true; });
-  }
+  end_all(WaitEnd::deleted);
   waiters_.wake_all();
   log_->set_listener(nullptr);
-  return std::move(log_);
+  if (replica_ == nullptr) return std::move(own_log_);
+  return seat_->groups->remove(std::exchange(replica_, nullptr)->group());
 }
 
 }  // namespace chronik::broker

@@ -1,9 +1,12 @@
-// Partition: one partition as its leader serves it: the log, the producers' state, the settings of
+// Partition: one partition as this node keeps it: the log, the producers' state, the settings of
 // its topic, and those who wait for its high watermark to move.
 //
+// One that has other replicas is the state machine of a Raft group, whose log is the partition's;
+// it is served where it leads(). One without is a log of its own and always leads.
+//
 // Owned by the Partitions of one shard; all calls on that shard. The high watermark is the end of
-// what is durable, for every acks level: nobody reads what a power cut could take back (unless
-// flush.messages allows it).
+// what is committed (alone: durable), for every acks level: nobody reads what a power cut or a new
+// leader could take back (unless flush.messages allows it).
 #pragma once
 
 #include <functional>
@@ -17,6 +20,7 @@
 #include "base/types.h"
 #include "broker/partition/fetch_wait.h"
 #include "broker/partition/producer_state.h"
+#include "broker/partition/replica_seat.h"
 #include "broker/runtime/future.h"
 #include "protocol/errors.h"
 #include "protocol/produce_validation.h"
@@ -31,6 +35,7 @@ struct PartitionSettings {
   wal::SharedLogSettings log;
   protocol::ProduceRules produce;
   milliseconds producer_expiration{86'400'000};  // producer.id.expiration.ms
+  std::int32_t min_insync_replicas = 1;
 };
 
 /// What the partitions of a shard share; outlives them.
@@ -38,6 +43,13 @@ struct PartitionContext {
   wal::LogEnvironment& environment;
   wal::GroupCommit& group;
   protocol::RecordScratch& scratch;
+};
+
+/// How to append.
+struct AppendTerms {
+  std::int16_t produce_version = 13;  // decides which codecs are allowed
+  std::int16_t acks = -1;             // -1: refused where too few replicas are in sync
+  Timestamp now = 0;
 };
 
 /// The answer to one partition of a produce request.
@@ -52,8 +64,9 @@ struct AppendResult {
   Offset acknowledged_at = 0;
 };
 
-/// How a wait for the disk ended.
-enum class WaitEnd : std::uint8_t { reached, deleted, timed_out };
+/// How a wait for the disk ended. not_leader: another one may lead; what became of the batch is not
+/// known here.
+enum class WaitEnd : std::uint8_t { reached, deleted, timed_out, not_leader };
 
 /// What a reader asks of one partition.
 struct ReadRequest {
@@ -72,13 +85,18 @@ struct ReadResult {
   ByteChain records;
 };
 
-class Partition final : private wal::DurableListener {
+class Partition final : private wal::DurableListener, private raft::StateMachine {
  public:
   /// Opens the log (recovery happens here) or, when `known_new`, starts an empty one without I/O.
   static Result<std::unique_ptr<Partition>> open(PartitionContext context, std::string directory,
                                                  wal::LogIdentity identity,
                                                  std::shared_ptr<const PartitionSettings> settings,
                                                  bool known_new);
+  /// One of several replicas: takes part in its group from now on. Reads and writes the disk, in
+  /// this call. Not from within a callback of the groups'.
+  static Result<std::unique_ptr<Partition>> open_replica(
+      PartitionContext context, std::string directory, wal::LogIdentity identity,
+      std::shared_ptr<const PartitionSettings> settings, ReplicaSeat seat);
   ~Partition() override;
   Partition(const Partition&) = delete;
   Partition& operator=(const Partition&) = delete;
@@ -89,19 +107,31 @@ class Partition final : private wal::DurableListener {
   const PartitionSettings& settings() const { return *settings_; }
   void set_settings(std::shared_ptr<const PartitionSettings> settings);
 
-  Offset high_watermark() const { return log_->durable_end_offset(); }
+  bool is_replicated() const { return replica_ != nullptr; }
+  const raft::Leadership& leadership() const { return leadership_; }
+  /// Whether this node serves it: a leader that has everything that was ever committed.
+  bool leads() const { return replica_ == nullptr || leadership_.ready; }
+  Offset high_watermark() const {
+    return replica_ == nullptr ? log_->durable_end_offset() : committed_;
+  }
   Offset log_start_offset() const { return log_->log_start_offset(); }
-  LeaderEpoch leader_epoch() const { return leader_epoch_; }
+  LeaderEpoch leader_epoch() const {
+    return replica_ == nullptr ? leader_epoch_ : leadership_.term;
+  }
+  /// Replicas that have kept up with the leader, and this one; at the leader only.
+  std::vector<BrokerId> in_sync_replicas() const;
   /// none, fenced_leader_epoch or unknown_leader_epoch (KIP-320); -1 is always fine.
   protocol::ErrorCode check_leader_epoch(LeaderEpoch of_client) const;
 
   /// Validates the `records` of a produce request and appends them; a bad batch leaves no trace.
-  /// Not yet durable: wait for acknowledged_at. `produce_version` decides which codecs are allowed.
-  AppendResult append(SharedBytes records, std::int16_t produce_version, Timestamp now);
+  /// Not yet durable: wait for acknowledged_at.
+  AppendResult append(SharedBytes records, const AppendTerms& terms);
 
   /// Until the high watermark is at `end` or beyond. Who gives a limit sees to it that end_waits()
   /// is called then (Partitions::limit_waits).
   Future<WaitEnd> reached(Offset end, SteadyTime limit = SteadyTime::max());
+  /// Until everything below `end` is on this node's disk (acks=1).
+  Future<WaitEnd> stored(Offset end);
   /// Until a restart would find the log starting at `offset` or later.
   Future<WaitEnd> log_start_reached(Offset offset, SteadyTime limit = SteadyTime::max());
   /// Ends the waits whose limit is over at `now`; gives the first limit of those that go on.
@@ -129,6 +159,12 @@ class Partition final : private wal::DurableListener {
 
   /// Called after each flush of this log, for the owner's bookkeeping.
   std::function<void()> on_flushed;
+  /// Called when another node leads, or this one does, as far as is known here; by the leader also
+  /// when other replicas are in sync than before.
+  std::function<void()> on_led;
+  /// Now and then, for a leader: who keeps up, who is to be taken in, who should lead. `members`:
+  /// what the metadata says.
+  void tend(const metadata::Partition& members, SteadyTime now);
 
  private:
   struct Waiting {
@@ -139,18 +175,44 @@ class Partition final : private wal::DurableListener {
 
   Partition(PartitionContext context, std::shared_ptr<const PartitionSettings> settings);
   void on_durable(wal::PartitionLog& log) override;
+
+  // raft::StateMachine
+  bool reads_entries() const override { return false; }
+  void on_committed(raft::Position last, Offset end) override;
+  void on_log_durable() override;
+  void on_leadership(const raft::Leadership& leadership) override;
+  std::shared_ptr<raft::SnapshotReader> open_snapshot(raft::Index index) override;
+  std::shared_ptr<raft::SnapshotReceiver> receive_snapshot(const raft::SnapshotMeta& meta) override;
+  void restore(const raft::SnapshotMeta& meta, raft::SnapshotReceiver& received) override;
+
+  void tell_led();
+  void give_back(BrokerId preferred);
+  AppendResult append_accepted(protocol::AcceptedBatch batch);
+  void end_reached();
   static Future<WaitEnd> wait_in(std::vector<Waiting>& queue, Offset until, SteadyTime limit);
   /// Ends with `how` the waits that `over(waiting)` names.
   template <class Over>
   static void end(std::vector<Waiting>& queue, WaitEnd how, Over over);
+  void end_acknowledgements(WaitEnd how);
+  void end_all(WaitEnd how);
 
   const PartitionContext context_;
   std::shared_ptr<const PartitionSettings> settings_;
   ProducerState producers_;
-  std::unique_ptr<wal::PartitionLog> log_;
+  std::unique_ptr<wal::PartitionLog> own_log_;  // of one without other replicas
+  wal::PartitionLog* log_ = nullptr;            // that, or the replica's
   LeaderEpoch leader_epoch_ = 0;
+  std::optional<ReplicaSeat> seat_;
+  raft::Replica* replica_ = nullptr;  // the groups own it
+  raft::Leadership leadership_;
+  Offset committed_ = 0;
+  InSyncTracker in_sync_;
+  std::vector<BrokerId> told_in_sync_;
+  raft::Newcomers newcomers_;
+  bool changing_ = false;  // a change of the membership is under way
   Offset announced_high_watermark_ = 0;
   std::vector<Waiting> for_high_watermark_;
+  std::vector<Waiting> for_storage_;
   std::vector<Waiting> for_log_start_;
   FetchWaiters waiters_;
 };

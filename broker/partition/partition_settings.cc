@@ -36,6 +36,7 @@ std::shared_ptr<const PartitionSettings> partition_settings(const TopicSettings&
   settings->produce.timestamp_after_max_ms = topic.timestamp_after_max_ms.count();
   settings->produce.compacted = topic.compact;
   settings->producer_expiration = producer_expiration;
+  settings->min_insync_replicas = topic.min_insync_replicas;
   return settings;
 }
 

@@ -7,6 +7,12 @@
 
 namespace chronik::broker {
 
+namespace {
+
+constexpr milliseconds tend_interval{500};
+
+}  // namespace
+
 std::uint32_t shard_of(const Uuid& topic_id, PartitionId partition, std::uint32_t shard_count) {
   if (shard_count == 1) return 0;
   const std::uint64_t spread = std::hash<Uuid>{}(topic_id) + static_cast<std::uint32_t>(partition);
@@ -21,13 +27,14 @@ Partitions::Partitions(Shard& shard, ShardStorage& storage, wal::LogDirectory& d
       settings_of_(std::move(settings_of)),
       retention_interval_(retention_interval),
       retention_(shard.timers(), [this] { run_retention(); }),
+      tend_(shard.timers(), [this] { tend(); }),
       wait_limit_(shard.timers(), [this] { end_waits(); }) {
   // A jump before the first pass is one too.
   retention_now();
   retention_.arm_at(shard_.now() + retention_interval_);
 }
 
-Partitions::~Partitions() = default;
+Partitions::~Partitions() { *alive_ = false; }
 
 std::shared_ptr<const PartitionSettings> Partitions::settings_for(const metadata::Topic& topic) {
   std::shared_ptr<const PartitionSettings>& settings = settings_[topic.id];
@@ -35,13 +42,33 @@ std::shared_ptr<const PartitionSettings> Partitions::settings_for(const metadata
   return settings;
 }
 
+Result<std::unique_ptr<Partition>> Partitions::open_one(const metadata::Topic& topic,
+                                                        PartitionId partition, bool known_new) {
+  const PartitionContext context{storage_.environment(), storage_.group(), scratch_};
+  std::string directory = directory_.partition_path(topic.name, partition);
+  wal::LogIdentity identity{topic.name, partition, topic.id};
+  const metadata::Partition& members = topic.partitions[static_cast<std::size_t>(partition)];
+  if (!seat_ || members.replicas.size() == 1) {
+    return Partition::open(context, std::move(directory), std::move(identity), settings_for(topic),
+                           known_new);
+  }
+  ReplicaSeat seat;
+  seat.groups = seat_->groups;
+  seat.founders = founders_of(members, seat_->node, seat_->directory);
+  seat.preferred = members.replicas.front() == seat_->node;
+  seat.lag_max = seat_->lag_max;
+  return Partition::open_replica(context, std::move(directory), std::move(identity),
+                                 settings_for(topic), std::move(seat));
+}
+
 Result<Partition*> Partitions::open(const metadata::Topic& topic, PartitionId partition,
                                     bool known_new) {
-  TRY_ASSIGN(std::unique_ptr<Partition> opened,
-             Partition::open({storage_.environment(), storage_.group(), scratch_},
-                             directory_.partition_path(topic.name, partition),
-                             {topic.name, partition, topic.id}, settings_for(topic), known_new));
+  TRY_ASSIGN(std::unique_ptr<Partition> opened, open_one(topic, partition, known_new));
   opened->on_flushed = [this] { storage_.arm_tick(); };
+  if (opened->is_replicated()) {
+    opened->on_led = [this, at = opened.get()] { seat_->on_led(*at); };
+    opened->on_led();
+  }
   Partition* raw = opened.get();
   partitions_[{topic.id, partition}] = std::move(opened);
   return raw;
@@ -57,11 +84,58 @@ Partition* Partitions::find(const Uuid& topic_id, PartitionId partition) {
   return found == partitions_.end() ? nullptr : found->second.get();
 }
 
-Partition& Partitions::get(const metadata::Topic& topic, PartitionId partition) {
+Partition* Partitions::get(const metadata::Topic& topic, PartitionId partition) {
   CHECK(topic.has_partition(partition));
-  if (Partition* known = find(topic.id, partition)) return *known;
+  if (Partition* known = find(topic.id, partition)) return known;
+  if (topic.partitions[static_cast<std::size_t>(partition)].replicas.size() > 1) return nullptr;
   // Everything on disk was opened at the start, so this one is new and its creation does no I/O.
-  return *open(topic, partition, true).value();
+  return open(topic, partition, true).value();
+}
+
+/// Whether this node has a place in the group of a partition of this shard.
+bool Partitions::is_seat(const metadata::Topic& topic, PartitionId partition) const {
+  const std::vector<BrokerId>& replicas =
+      topic.partitions[static_cast<std::size_t>(partition)].replicas;
+  return seat_ && replicas.size() > 1 &&
+         shard_of(topic.id, partition, seat_->shard_count) == shard_.id() &&
+         std::ranges::find(replicas, seat_->node) != replicas.end();
+}
+
+/// Images come from within the metadata group, where no group may be added or removed.
+void Partitions::later(std::function<void()> work) {
+  shard_.post([alive = alive_, work = std::move(work)] {
+    if (*alive) work();
+  });
+}
+
+void Partitions::join_cluster(ClusterSeat seat) {
+  seat_ = std::move(seat);
+  tend_.arm_at(shard_.now() + tend_interval);
+}
+
+Result<void> Partitions::open_seats() {
+  Result<void> opened;
+  if (!seat_) return opened;
+  seat_->image()->for_each_topic([&](const std::shared_ptr<const metadata::Topic>& topic) {
+    for (PartitionId index = 0; index < topic->partition_count(); ++index) {
+      if (!opened || !is_seat(*topic, index) || find(topic->id, index) != nullptr) continue;
+      opened = open_existing(*topic, index);
+    }
+  });
+  return opened;
+}
+
+void Partitions::open_new_seats(const std::shared_ptr<const metadata::Topic>& topic,
+                                PartitionId from) {
+  for (PartitionId index = from; index < topic->partition_count(); ++index) {
+    if (!is_seat(*topic, index)) continue;
+    later([this, topic, index] {
+      if (find(topic->id, index) != nullptr) return;
+      if (const Result<void> opened = open_existing(*topic, index); !opened) {
+        storage_.environment().on_fatal(opened.error());
+      }
+    });
+  }
 }
 
 void Partitions::on_topic_change(const metadata::TopicChange& change) {
@@ -69,6 +143,7 @@ void Partitions::on_topic_change(const metadata::TopicChange& change) {
     remove(*change.before);
     return;
   }
+  if (seat_) open_new_seats(change.after, change.before ? change.before->partition_count() : 0);
   if (!change.before || change.before->configs == change.after->configs) return;
   const auto known = settings_.find(change.after->id);
   if (known == settings_.end()) return;
@@ -86,16 +161,42 @@ void Partitions::refresh_settings(const metadata::Image& image) {
 }
 
 void Partitions::remove(const metadata::Topic& topic) {
-  settings_.erase(topic.id);
   for (PartitionId i = 0; i < topic.partition_count(); ++i) {
-    const auto found = partitions_.find({topic.id, i});
-    if (found == partitions_.end()) continue;
-    // The log refers to the partition's producer state until it is gone.
-    std::shared_ptr<Partition> partition(std::move(found->second));
-    partitions_.erase(found);
-    std::unique_ptr<wal::PartitionLog> log = partition->retire();
-    storage_.group().destroy(std::move(log), [partition] {});
+    if (is_seat(topic, i)) {
+      later([this, id = topic.id, i] { remove_one(id, i); });
+    } else {
+      remove_one(topic.id, i);
+    }
   }
+  later([this, id = topic.id] { settings_.erase(id); });
+}
+
+void Partitions::remove_one(const Uuid& topic_id, PartitionId index) {
+  const auto found = partitions_.find({topic_id, index});
+  if (found == partitions_.end()) return;
+  // The log refers to the partition's producer state until it is gone.
+  std::shared_ptr<Partition> partition(std::move(found->second));
+  partitions_.erase(found);
+  std::unique_ptr<wal::PartitionLog> log = partition->retire();
+  storage_.group().destroy(std::move(log), [partition] {});
+}
+
+void Partitions::tell_led() {
+  for (auto& [key, partition] : partitions_) {
+    if (partition->is_replicated() && partition->leads()) partition->on_led();
+  }
+}
+
+/// What leaders do beside serving.
+void Partitions::tend() {
+  const std::shared_ptr<const metadata::Image> image = seat_->image();
+  for (auto& [key, partition] : partitions_) {
+    if (!partition->is_replicated() || !partition->leads()) continue;
+    const metadata::Topic* topic = image->topic(key.topic_id);
+    if (topic == nullptr || !topic->has_partition(key.partition)) continue;
+    partition->tend(topic->partitions[static_cast<std::size_t>(key.partition)], shard_.now());
+  }
+  tend_.arm_at(shard_.now() + tend_interval);
 }
 
 void Partitions::limit_waits(SteadyTime limit) {

@@ -1,6 +1,7 @@
 // Partitions: the partitions of one shard, with what their logs share: the open files, the group
-// commit and its disk thread. Opens what is on disk at the start, makes new partitions when they
-// are first touched (without I/O), follows the metadata image, and runs retention.
+// commit and its disk thread. Opens what is on disk at the start, follows the metadata image, and
+// runs retention. A new partition without other replicas is made when it is first touched (without
+// I/O); one with others as soon as the image has it, since it takes part in a group.
 //
 // One per shard, used on that shard only. A caller takes the topic from an image it has just read
 // on this shard; one kept across a co_await may name a topic that is gone.
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -24,6 +26,19 @@
 #include "wal/retention.h"
 
 namespace chronik::broker {
+
+/// This node's part in partitions that have several replicas; of one shard, which all of it is of.
+struct ClusterSeat {
+  raft::RaftReplicaManager* groups = nullptr;  // outlives the Partitions' use
+  std::uint32_t shard_count = 1;
+  BrokerId node = 0;
+  Uuid directory;
+  milliseconds lag_max{30'000};  // replica.lag.time.max.ms
+  /// The image as this shard has it.
+  std::function<std::shared_ptr<const metadata::Image>()> image;
+  /// Told of each partition that another node, or this one, leads now.
+  std::function<void(const Partition&)> on_led;
+};
 
 /// The shard that a partition lives on: partitions of one topic go round the shards.
 std::uint32_t shard_of(const Uuid& topic_id, PartitionId partition, std::uint32_t shard_count);
@@ -41,12 +56,18 @@ class Partitions {
   Partitions(const Partitions&) = delete;
   Partitions& operator=(const Partitions&) = delete;
 
-  /// At the start, before anything is served: recovery of one partition that has a directory.
+  /// Before anything is opened, on a node of a cluster.
+  void join_cluster(ClusterSeat seat);
+  /// At the start: all partitions of this shard that have other replicas than this node.
+  Result<void> open_seats();
+
+  /// At the start, before anything is served: recovery of one partition that has a directory, and
+  /// no other replicas.
   Result<void> open_existing(const metadata::Topic& topic, PartitionId partition);
 
-  /// The partition, made now when nobody touched it before. Precondition: the topic has it, and it
-  /// belongs here.
-  Partition& get(const metadata::Topic& topic, PartitionId partition);
+  /// The partition, made now when nobody touched it before. Null: it has other replicas, and is not
+  /// open (yet). Precondition: the topic has it, and it belongs here.
+  Partition* get(const metadata::Topic& topic, PartitionId partition);
   /// Null when nobody touched it since the start and it has nothing on disk.
   Partition* find(const Uuid& topic_id, PartitionId partition);
 
@@ -54,6 +75,9 @@ class Partitions {
   void on_topic_change(const metadata::TopicChange& change);
   /// Broker-wide defaults changed: works every topic's settings out again.
   void refresh_settings(const metadata::Image& image);
+
+  /// Tells of all partitions that this node leads, once more.
+  void tell_led();
 
   /// Waits of partitions (Partition::reached) that are limited to `limit` end then.
   void limit_waits(SteadyTime limit);
@@ -72,6 +96,7 @@ class Partitions {
   /// No more retention passes; ShardStorage::stop() comes next.
   void stop() {
     retention_.cancel();
+    tend_.cancel();
     wait_limit_.cancel();
   }
 
@@ -90,7 +115,14 @@ class Partitions {
 
   std::shared_ptr<const PartitionSettings> settings_for(const metadata::Topic& topic);
   Result<Partition*> open(const metadata::Topic& topic, PartitionId partition, bool known_new);
+  Result<std::unique_ptr<Partition>> open_one(const metadata::Topic& topic, PartitionId partition,
+                                              bool known_new);
+  bool is_seat(const metadata::Topic& topic, PartitionId partition) const;
+  void open_new_seats(const std::shared_ptr<const metadata::Topic>& topic, PartitionId from);
+  void tend();
   void remove(const metadata::Topic& topic);
+  void remove_one(const Uuid& topic_id, PartitionId index);
+  void later(std::function<void()> work);
   void run_retention();
   void end_waits();
 
@@ -101,10 +133,13 @@ class Partitions {
   SettingsOf settings_of_;
   milliseconds retention_interval_;
   wal::RetentionClock retention_clock_;
+  std::optional<ClusterSeat> seat_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // false inside once it is gone
   std::unordered_map<Key, std::unique_ptr<Partition>, KeyHash> partitions_;
   // By topic, so that its partitions share one.
   std::unordered_map<Uuid, std::shared_ptr<const PartitionSettings>> settings_;
   Timer retention_;
+  Timer tend_;  // of leaders in a cluster
   // At the first limit of a wait that was there when it was armed, which may be over long before:
   // arming and cancelling it for each produce request would cost more than looking now and then.
   Timer wait_limit_;

@@ -87,11 +87,11 @@ struct PartitionsTest : testing::Test {
     start();
   }
 
-  Partition& partition(PartitionId index = 0) { return partitions->get(topic, index); }
+  Partition& partition(PartitionId index = 0) { return *partitions->get(topic, index); }
   AppendResult append(SharedBytes records, PartitionId index = 0) {
     AppendResult result;
     shard->run([&] {
-      result = partition(index).append(std::move(records), produce_version, clock.now_ms());
+      result = partition(index).append(std::move(records), {produce_version, -1, clock.now_ms()});
     });
     return result;
   }

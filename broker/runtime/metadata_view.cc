@@ -30,13 +30,64 @@ const std::shared_ptr<const metadata::Image>& MetadataView::image() const {
   return (*seen_)[shard->id()].image;
 }
 
+/// Partitions with several replicas whose topics are gone.
+std::shared_ptr<const std::vector<MetadataView::Key>> MetadataView::deleted(
+    const metadata::MetadataDelta& delta) {
+  auto keys = std::make_shared<std::vector<Key>>();
+  for (const metadata::TopicChange& change : delta.topics) {
+    if (change.after || !change.before) continue;
+    for (PartitionId index = 0; index < change.before->partition_count(); ++index) {
+      const auto at = static_cast<std::size_t>(index);
+      if (change.before->partitions[at].replicas.size() <= 1) continue;
+      keys->push_back({change.before->id, index});
+    }
+  }
+  return keys;
+}
+
 void MetadataView::on_image(const std::shared_ptr<const metadata::Image>& /*before*/,
                             const std::shared_ptr<const metadata::Image>& after,
-                            const metadata::MetadataDelta& /*delta*/) {
+                            const metadata::MetadataDelta& delta) {
+  const auto gone = deleted(delta);
   (*seen_)[0].image = after;
+  for (const Key& key : *gone) (*seen_)[0].leaders.erase(key);
   for (std::uint32_t id = 1; id < shards_.count(); ++id) {
-    shards_.at(id).post(
-        [seen = seen_, id, image = after]() mutable { (*seen)[id].image = std::move(image); });
+    shards_.at(id).post([seen = seen_, id, image = after, gone]() mutable {
+      (*seen)[id].image = std::move(image);
+      for (const Key& key : *gone) (*seen)[id].leaders.erase(key);
+    });
+  }
+}
+
+PartitionLeader MetadataView::leader_of(const metadata::Topic& topic, PartitionId partition) const {
+  const metadata::Partition& members = topic.partitions[static_cast<std::size_t>(partition)];
+  if (members.replicas.size() <= 1) return {members.leader, members.leader_epoch, {}};
+  const Shard* shard = Shard::current();
+  CHECK(shard != nullptr);
+  const auto& leaders = (*seen_)[shard->id()].leaders;
+  const auto found = leaders.find({topic.id, partition});
+  return found == leaders.end() ? PartitionLeader() : found->second;
+}
+
+void MetadataView::take_leader(Seen& seen, const Key& key, const PartitionLeader& leader) {
+  PartitionLeader& known = seen.leaders[key];
+  if (leader.epoch < known.epoch) return;
+  // A follower knows who leads, but not who is in sync.
+  const bool keeps =
+      leader.in_sync.empty() && leader.leader == known.leader && leader.epoch == known.epoch;
+  if (!keeps) known = leader;
+}
+
+void MetadataView::tell_leader(const Uuid& topic_id, PartitionId partition,
+                               PartitionLeader leader) {
+  const Key key{topic_id, partition};
+  for (std::uint32_t id = 0; id < shards_.count(); ++id) {
+    Shard& shard = shards_.at(id);
+    if (shard.is_current()) {
+      take_leader((*seen_)[id], key, leader);
+    } else {
+      shard.post([seen = seen_, id, key, leader] { take_leader((*seen)[id], key, leader); });
+    }
   }
 }
 

@@ -4,12 +4,21 @@
 #pragma once
 
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "broker/runtime/shard.h"
 #include "metadata/metadata_store.h"
 
 namespace chronik::broker {
+
+/// Who leads a partition, as far as is known; -1: nobody is known to.
+struct PartitionLeader {
+  BrokerId leader = -1;
+  LeaderEpoch epoch = 0;
+  std::vector<BrokerId> in_sync{};  // empty: it has not said
+  bool operator==(const PartitionLeader&) const = default;
+};
 
 class MetadataView final : public metadata::MetadataObserver {
  public:
@@ -30,6 +39,12 @@ class MetadataView final : public metadata::MetadataObserver {
   void set_absent(std::vector<BrokerId> brokers);
   bool is_absent(BrokerId broker) const;
 
+  /// Of a partition that the topic has, as the calling shard knows it. Where it has several
+  /// replicas that is no metadata: their group decides.
+  PartitionLeader leader_of(const metadata::Topic& topic, PartitionId partition) const;
+  /// What a replica, or a leader's announcement, says; any shard. One of an older epoch is dropped.
+  void tell_leader(const Uuid& topic_id, PartitionId partition, PartitionLeader leader);
+
   /// MetadataStore::propose, from any shard: durable and applied, here too, on return.
   Task<Result<metadata::ApplyResults>> propose(std::vector<metadata::MetadataEvent> events);
 
@@ -39,12 +54,26 @@ class MetadataView final : public metadata::MetadataObserver {
                 const metadata::MetadataDelta& delta) override;
   void on_leadership(const metadata::Leadership& leadership) override;
 
+  struct Key {
+    Uuid topic_id;
+    PartitionId partition = 0;
+    bool operator==(const Key&) const = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const {
+      return std::hash<Uuid>{}(key.topic_id) * 31 + static_cast<std::size_t>(key.partition);
+    }
+  };
+
   // One cache line each, so that a shard's reads do not meet another's writes.
   struct alignas(64) Seen {
     std::shared_ptr<const metadata::Image> image;
     metadata::Leadership leadership;
     std::vector<BrokerId> absent;
+    std::unordered_map<Key, PartitionLeader, KeyHash> leaders;  // of those with several replicas
   };
+  static std::shared_ptr<const std::vector<Key>> deleted(const metadata::MetadataDelta& delta);
+  static void take_leader(Seen& seen, const Key& key, const PartitionLeader& leader);
 
   Shards& shards_;
   metadata::MetadataStore& store_;

@@ -75,6 +75,7 @@ class Collector {
   Result<StartConfig> finish(const std::string& host_name) {
     TRY(number_node(host_name));
     TRY(join_ids());
+    replicate_by_default();
     return std::move(config_);
   }
 
@@ -90,6 +91,17 @@ class Collector {
     config_.values.set("node.id", std::to_string(id));
     config_.places["node.id"] = fmt::format("host name {}", host_name);
     return {};
+  }
+
+  /// Where there are nodes enough, topics are replicated unless somebody says otherwise.
+  void replicate_by_default() {
+    const std::string* const nodes = config_.values.find("cluster.nodes");
+    const char* const key = "default.replication.factor";
+    if (nodes == nullptr || nodes->empty() || config_.values.find(key) != nullptr) return;
+    const auto count = 1 + std::ranges::count(*nodes, ',');
+    if (count < 3) return;
+    config_.values.set(key, "3");
+    config_.places[key] = "cluster.nodes";
   }
 
   /// broker.id is node.id by another name; both are shown, as Kafka does.

@@ -87,9 +87,8 @@ TEST_F(Cluster, ThreeNodeTopicCreate) {
     }
   }
   const Outcome copies =
-      Admin(cluster.node(1).bootstrap()).create_topic({.name = "copies", .replication = 3});
+      Admin(cluster.node(1).bootstrap()).create_topic({.name = "copies", .replication = 4});
   EXPECT_EQ(copies.error, RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR);
-  EXPECT_NE(copies.message.find("not replicated yet"), std::string::npos) << copies.message;
 }
 
 TEST_F(Cluster, PartitionAssignment) {

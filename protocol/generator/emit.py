@@ -95,7 +95,8 @@ class Emitter:
             # Null is the default only where the schema says so; else it is an empty value.
             return "" if field.default == "null" else " = " + self.type(field)[14:-1] + "()"
         if field.array or field.is_struct or field.type in ("string", "bytes", "uuid"):
-            return ""
+            # Who fills a struct in by its fields may leave out those that came later.
+            return "" if field.tag is None else "{}"
         if field.type == "bool":
             return " = true" if field.default else " = false"
         if field.type == "float64":

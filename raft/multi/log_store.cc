@@ -42,7 +42,7 @@ void LogStore::remember(const Entry& entry) {
   }
 }
 
-Result<Index> LogStore::append(const std::vector<Entry>& entries) {
+Result<Index> LogStore::append(const std::vector<Entry>& entries, CommitOffsets* offsets) {
   if (entries.empty()) return Index{0};
   const Index begin = entries.front().index;
   CHECK_MSG(begin <= last_index() + 1,
@@ -64,7 +64,9 @@ Result<Index> LogStore::append(const std::vector<Entry>& entries) {
     } else {
       batch = own_entry_batch(entry, log_->end_offset());
     }
+    const Offset begin = log_->end_offset();
     log_->append(std::move(batch));
+    if (offsets != nullptr) offsets->append(entry.index, begin, log_->end_offset());
     remember(entry);
   }
   group_commit_.mark_dirty(*log_);

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "raft/core/ready.h"
 #include "raft/core/storage.h"
+#include "raft/multi/commit_offsets.h"
 #include "wal/group_commit.h"
 #include "wal/partition_log.h"
 
@@ -36,9 +37,9 @@ class LogStore final : public Storage {
 
   /// Takes over the entries: those that contradict go, base offsets and epochs are set, and the log
   /// is marked dirty. Payloads are patched in place (both fields lie outside of the checksum), so
-  /// this comes before they are sent. Returns the first index that was cut, or 0. Errors: io,
-  /// corrupt of a cut; then the log is poisoned.
-  Result<Index> append(const std::vector<Entry>& entries);
+  /// this comes before they are sent. `offsets` (may be null) is told where each one ends. Returns
+  /// the first index that was cut, or 0. Errors: io, corrupt of a cut; then the log is poisoned.
+  Result<Index> append(const std::vector<Entry>& entries, CommitOffsets* offsets = nullptr);
   /// The log goes on behind a snapshot. Durable once log().cut_pending() is false.
   void restart(const SnapshotMeta& meta, Offset end_offset);
 
@@ -53,6 +54,9 @@ class LogStore final : public Storage {
   /// unsupported.
   Result<std::vector<MembershipAt>> memberships(MembershipAt base);
 
+  /// Nothing else may be called any more.
+  std::unique_ptr<wal::PartitionLog> take_log() { return std::move(log_); }
+  bool has_log() const { return log_ != nullptr; }
   wal::PartitionLog& log() { return *log_; }
   const wal::PartitionLog& log() const { return *log_; }
 

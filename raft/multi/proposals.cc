@@ -132,23 +132,32 @@ void Proposals::finish(std::uint64_t id, Result<Position> outcome) {
 }
 
 void Proposals::on_applied(std::span<const Entry> entries) {
-  for (const Entry& entry : entries) {
-    while (!placed_.empty() && placed_.begin()->first <= entry.index) {
-      const std::uint64_t id = placed_.begin()->second;
-      Proposal& proposal = all_.at(id);
-      const Position position = proposal.position;
-      const Position here{entry.term, entry.index};
-      if (position == here) {
-        finish(id, position);
-      } else if (position.index < entry.index) {
-        finish(id, unknown_outcome("the answer of the leader came too late"));
-      } else if (proposal.idempotent) {
-        placed_.erase(placed_.begin());
-        proposal.position = {};
-        again(id);
-      } else {
-        finish(id, lost_place(position, entry.term));
-      }
+  for (const Entry& entry : entries) settle({entry.term, entry.index});
+}
+
+void Proposals::on_committed(Index last, const std::function<Term(Index)>& term_of) {
+  while (!placed_.empty() && placed_.begin()->first <= last) {
+    const Index index = placed_.begin()->first;
+    settle({term_of(index), index});
+  }
+}
+
+/// The entry that stands at `here` for good.
+void Proposals::settle(Position here) {
+  while (!placed_.empty() && placed_.begin()->first <= here.index) {
+    const std::uint64_t id = placed_.begin()->second;
+    Proposal& proposal = all_.at(id);
+    const Position position = proposal.position;
+    if (position == here) {
+      finish(id, position);
+    } else if (position.index < here.index) {
+      finish(id, unknown_outcome("the answer of the leader came too late"));
+    } else if (proposal.idempotent) {
+      placed_.erase(placed_.begin());
+      proposal.position = {};
+      again(id);
+    } else {
+      finish(id, lost_place(position, here.term));
     }
   }
 }

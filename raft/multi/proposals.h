@@ -64,6 +64,8 @@ class Proposals {
 
   /// These entries were applied, in order.
   void on_applied(std::span<const Entry> entries);
+  /// All entries up to `last` were committed. `term_of`: of the entry at an index.
+  void on_committed(Index last, const std::function<Term(Index)>& term_of);
   /// A snapshot took the place of everything up to `index`: what became of those is not known.
   void on_restored(Index index);
   /// Its answers will not come any more.
@@ -78,6 +80,7 @@ class Proposals {
   std::uint64_t bytes() const { return bytes_; }
 
  private:
+  void settle(Position here);
   std::optional<Proposal> take(std::uint64_t id);
   void release_payload(Proposal& proposal);
   void forget_request(Proposal& proposal);

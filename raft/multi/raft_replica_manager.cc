@@ -33,6 +33,7 @@ Replica& RaftReplicaManager::add(ReplicaPlace place, ReplicaFiles files, StateMa
   options.raft.directory = options_.directory;
   options.raft.election_ticks = options_.election_ticks;
   options.raft.lease_reads = options_.lease_reads;
+  options.raft.deliver_committed = machine.reads_entries();
   options.raft.uncommitted_bytes_max = options_.uncommitted_bytes_max;
   options.raft.random = options_.random;
   options.waiting_bytes_max = options_.waiting_bytes_max;
@@ -45,6 +46,7 @@ Replica& RaftReplicaManager::add(ReplicaPlace place, ReplicaFiles files, StateMa
   replicas_.emplace(group, std::move(made));
   ticked_.push_back(&replica);
   touch(replica);
+  for (const auto& [node, directory] : directories_) replica.on_node_up(node);
   const Membership& membership = replica.raft().membership();
   if (membership.voters == std::vector<NodeId>{options_.node} && !membership.is_joint() &&
       membership.is_member(options_.node, options_.directory)) {
@@ -54,13 +56,16 @@ Replica& RaftReplicaManager::add(ReplicaPlace place, ReplicaFiles files, StateMa
   return replica;
 }
 
-void RaftReplicaManager::remove(const GroupId& group) {
+std::unique_ptr<wal::PartitionLog> RaftReplicaManager::remove(const GroupId& group) {
   CHECK(!running_);
   const auto found = replicas_.find(group);
-  if (found == replicas_.end()) return;
+  if (found == replicas_.end()) return nullptr;
+  found->second->close();
+  std::unique_ptr<wal::PartitionLog> log = found->second->take_log();
   std::erase(ticked_, found->second.get());
   std::erase(touched_, found->second.get());
   replicas_.erase(found);
+  return log;
 }
 
 Replica* RaftReplicaManager::find(const GroupId& group) {
@@ -76,7 +81,11 @@ void RaftReplicaManager::receive(NodeId from, SharedBytes bytes) {
     log_warn("a frame is dropped", {{"from", from}, {"why", frame.error().message}});
     return;
   }
-  dispatch(from, std::move(*frame));
+  receive(from, std::move(*frame));
+}
+
+void RaftReplicaManager::receive(NodeId from, Frame frame) {
+  dispatch(from, std::move(frame));
   settle();
 }
 
@@ -103,6 +112,12 @@ void RaftReplicaManager::dispatch(NodeId from, Frame frame) {
   } else if (const auto* chunk = std::get_if<SnapshotChunk>(&frame)) {
     if (Replica* replica = find(chunk->group)) replica->on_snapshot_chunk(from, *chunk);
   }
+}
+
+std::vector<MemberDirectory> RaftReplicaManager::present() const {
+  std::vector<MemberDirectory> present;
+  for (const auto& [node, directory] : directories_) present.push_back({node, directory});
+  return present;
 }
 
 Uuid RaftReplicaManager::directory_of(NodeId node) const {

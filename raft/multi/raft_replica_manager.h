@@ -55,11 +55,15 @@ class RaftReplicaManager final : private ReplicaHost {
   /// Starts a group (see Replica). A group whose only voter is this node leads at once. The machine
   /// outlives the manager, or the call of remove().
   Replica& add(ReplicaPlace place, ReplicaFiles files, StateMachine& machine, Index applied);
-  void remove(const GroupId& group);
+  /// Ends the group; its log is the caller's. Null: there is no such group. Not from within a
+  /// callback.
+  std::unique_ptr<wal::PartitionLog> remove(const GroupId& group);
   Replica* find(const GroupId& group);
 
   /// A frame of `from`, whom the transport has authenticated.
   void receive(NodeId from, SharedBytes frame);
+  /// One that was decoded, for its groups of this shard.
+  void receive(NodeId from, Frame frame);
   /// `directory`: of its data; zero where members are known by their numbers alone.
   void on_node_up(NodeId node, const Uuid& directory = {});
   /// The connection to `node` ended: what was sent and not answered may be lost.
@@ -74,9 +78,13 @@ class RaftReplicaManager final : private ReplicaHost {
   /// Hands the leadership of every group over, for a clean stop; `done` once this node leads
   /// nothing, or `timeout` is over. Proposals still work, at the new leaders.
   void hand_over(milliseconds timeout, std::function<void()> done);
+  /// Does what groups have to do that were spoken to directly (Replica::campaign_now()).
+  void run() { settle(); }
   /// What waits gets `closed`, and nothing more is taken. Before GroupCommit::stop().
   void close();
 
+  /// The nodes that are connected.
+  std::vector<MemberDirectory> present() const;
   const RaftCounters& counters() const { return counters_; }
   NodeId node() const override { return options_.node; }
 

@@ -37,13 +37,19 @@ Replica::Replica(ReplicaHost& host, ReplicaPlace place, ReplicaFiles files, Stat
       state_(files.state),
       store_(std::move(files.store)),
       raft_(options.raft, *store_, recovered_of(files, applied)),
+      delivers_(machine.reads_entries()),
+      commit_offsets_(store_->log().log_start_offset(), store_->last_index(),
+                      store_->log().end_offset()),
       proposals_(options.waiting_bytes_max),
       fetcher_(door(), machine, snapshot_retry_ticks,
                [this](const SnapshotMeta& meta, bool fetched) { on_fetched(meta, fetched); }),
       sender_(door(), machine),
       self_(std::make_shared<Replica*>(this)) {
   applied_ = {applied == 0 ? 0 : store_->term(applied), applied};
-  if (applied > 0) on_snapshot_written(applied);
+  if (!delivers_) commit_offsets_.advance(applied);
+  // Where the log is the state, what is before its begin is the snapshot.
+  const Index snapshot = delivers_ ? applied : store_->first_index() - 1;
+  if (snapshot > 0) on_snapshot_written(snapshot);
   told_ = leadership();
   store_->log().set_listener(this);
   host_.group_commit().add(store_->log());
@@ -51,13 +57,19 @@ Replica::Replica(ReplicaHost& host, ReplicaPlace place, ReplicaFiles files, Stat
 
 Replica::~Replica() {
   *self_ = nullptr;
-  store_->log().set_listener(nullptr);
+  if (store_->has_log()) store_->log().set_listener(nullptr);
   close();
 }
 
 TransferDoor Replica::door() {
   return {group_, &host_.environment(), &host_.executor(),
           [this](NodeId to, ByteChain frame) { host_.send(to, std::move(frame)); }};
+}
+
+std::unique_ptr<wal::PartitionLog> Replica::take_log() {
+  CHECK(closed_);
+  store_->log().set_listener(nullptr);
+  return store_->take_log();
 }
 
 void Replica::close() {
@@ -106,6 +118,16 @@ void Replica::propose(SharedBytes payload, const ProposeOptions& options, Propos
     drive();
   }
   host_.settle();
+}
+
+Result<Position> Replica::append(SharedBytes payload) {
+  if (closed_) return Error{Errc::closed, "the broker is stopping"};
+  TRY(store_->log().admit(payload.size()));
+  TRY_ASSIGN(const Position position, raft_.propose({std::move(payload)}));
+  touch();
+  host_.settle();
+  CHECK(store_->last_index() >= position.index);
+  return position;
 }
 
 /// Proposals that are queued go to the leader, in order.
@@ -365,9 +387,13 @@ void Replica::compact(Offset offset) {
   wal::PartitionLog& log = store_->log();
   if (offset <= log.log_start_offset()) return;
   // What was in force at the new begin is known from the state file, which is saved before.
-  const Index commit = raft_.log().commit();
   const Result<void> cut = log.delete_before(offset);
   CHECK_MSG(cut.has_value(), cut.error().message);
+  on_log_begin_moved();
+}
+
+void Replica::on_log_begin_moved() {
+  const Index commit = raft_.log().commit();
   const Index begin = std::min(store_->first_index() - 1, commit);
   if (begin > state_.base.index) {
     state_.base = {begin, raft_.log().membership_at(begin)};
@@ -376,7 +402,8 @@ void Replica::compact(Offset offset) {
   raft_.on_log_compacted();
   // The pass marks the log dirty behind the state; a flush that comes first changes nothing yet:
   // the begin moves with a checkpoint.
-  if (!save_base_) host_.group_commit().mark_dirty(log);
+  if (!save_base_) host_.group_commit().mark_dirty(store_->log());
+  if (!delivers_) on_snapshot_written(store_->first_index() - 1);
   touch();
   host_.settle();
 }

@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "raft/core/raft.h"
+#include "raft/multi/commit_offsets.h"
 #include "raft/multi/proposals.h"
 #include "raft/multi/replica_files.h"
 #include "raft/multi/snapshot_transfer.h"
@@ -83,6 +84,11 @@ class Replica final : private wal::DurableListener {
   /// `payload`, a record batch whose memory nobody else holds, becomes an entry: appended here or
   /// sent to the leader. `done` comes once, maybe before propose() returns; see ProposeDone.
   void propose(SharedBytes payload, const ProposeOptions& options, ProposeDone done);
+  /// At the leader only: one more entry, whose offset and epoch are set on return (as the log had
+  /// them). For machines that read no entries: the outcome shows in on_committed(), or is lost with
+  /// the leadership. Not from within a callback of the manager's. Errors: not_leader, busy,
+  /// too_large, no_space, closed.
+  Result<Position> append(SharedBytes payload);
   /// A linearizable read: the machine has applied everything that was committed when this was
   /// called. Errors: timeout, closed.
   void read(milliseconds timeout, ReadDone done);
@@ -105,11 +111,17 @@ class Replica final : private wal::DurableListener {
   std::size_t waiting() const { return proposals_.count(); }
   std::uint64_t snapshot_bytes_received() const { return fetcher_.bytes_received(); }
 
-  /// The machine has a durable snapshot that ends with entry `index`. False: it cannot be offered to
-  /// others, and nothing is to be compacted for it.
+  /// The machine has a durable snapshot that ends with entry `index`. False: it cannot be offered
+  /// to others, and nothing is to be compacted for it.
   bool on_snapshot_written(Index index);
   /// The log before `offset` is not needed any more; an older snapshot covers it.
   void compact(Offset offset);
+  /// The log has let go of its begin by itself (retention), up to committed entries.
+  void on_log_begin_moved();
+  /// Records below it are committed; kept for machines that read no entries.
+  Offset committed_offset() const { return commit_offsets_.committed(); }
+  /// Ends the replica: the log is the caller's to destroy.
+  std::unique_ptr<wal::PartitionLog> take_log();
 
   // -- For the manager.
   void step(Message message);
@@ -165,6 +177,7 @@ class Replica final : private wal::DurableListener {
   void publish(Persisting& front);
   void send(const Message& message);
   void apply(const std::vector<Entry>& entries);
+  void commit_to(Index index);
   void read_log(const LogRead& read);
   void drive();
   bool drive_one(const Proposals::Proposal& proposal);
@@ -184,6 +197,8 @@ class Replica final : private wal::DurableListener {
   std::unique_ptr<LogStore> store_;
   Raft raft_;
   Position applied_;
+  const bool delivers_;  // entries, to the machine
+  CommitOffsets commit_offsets_;
   Leadership told_;
   Proposals proposals_;
   std::deque<Read> reads_;

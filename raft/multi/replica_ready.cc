@@ -50,6 +50,7 @@ void Replica::carry_out() {
   for (const LogRead& read : ready.log_reads) read_log(read);
   if (ready.fetch) fetcher_.start(*ready.fetch);
   if (!ready.committed.empty()) apply(ready.committed);
+  if (!delivers_) commit_to(ready.committed_to);
   advance();
   answer_reads(ready);
   tell_leadership();
@@ -69,12 +70,13 @@ void Replica::write_log(Ready& ready, Persisting& persisting) {
     persisting.install = std::move(fetched_);
     persisting.meta = *ready.install;
     store_->restart(persisting.meta, persisting.install->end_offset());
+    commit_offsets_.restart(persisting.meta.index, persisting.install->end_offset());
     for (Persisting& earlier : persisting_) earlier.last = 0;
     persisting.last = persisting.meta.index;
   }
   if (ready.entries.empty()) return;
   persisting.last = ready.entries.back().index;
-  const Result<Index> cut = store_->append(ready.entries);
+  const Result<Index> cut = store_->append(ready.entries, delivers_ ? nullptr : &commit_offsets_);
   if (!cut) return meet_damage(cut.error());
   if (*cut == 0) return;
   for (Persisting& earlier : persisting_) earlier.last = std::min(earlier.last, *cut - 1);
@@ -88,6 +90,7 @@ void Replica::on_state_saved(std::uint64_t number) {
 }
 
 void Replica::on_durable(wal::PartitionLog&) {
+  machine_.on_log_durable();
   touch();
   host_.settle();
 }
@@ -151,6 +154,15 @@ void Replica::apply(const std::vector<Entry>& entries) {
   applied_ = {entries.back().term, entries.back().index};
   raft_.on_applied(applied_.index);
   proposals_.on_applied(entries);
+}
+
+/// The machine has no use for the entries themselves.
+void Replica::commit_to(Index index) {
+  if (index <= applied_.index) return;
+  applied_ = {store_->term(index), index};
+  raft_.on_applied(index);
+  proposals_.on_committed(index, [this](Index at) { return store_->term(at); });
+  machine_.on_committed(applied_, commit_offsets_.advance(index));
 }
 
 void Replica::answer_reads(const Ready& ready) {

@@ -1,6 +1,6 @@
 // StateMachine: what a group replicates, as its Replica sees it: the next committed entries, and
-// snapshots as runs of bytes. Implemented by metadata/raft_meta_log.h, later by partitions;
-// outlives the replica. On the manager's shard, where not said otherwise.
+// snapshots as runs of bytes. Implemented by metadata/raft_meta_log.h, and by partitions, whose
+// state is the log itself; outlives the replica. On the manager's shard, where not said otherwise.
 #pragma once
 
 #include <memory>
@@ -50,8 +50,15 @@ class StateMachine {
  public:
   virtual ~StateMachine() = default;
 
+  /// Whether it wants the entries. Where not, the log is its state: on_committed() comes in place
+  /// of apply(), and nothing is read from the disk for it. Constant.
+  virtual bool reads_entries() const { return true; }
   /// The next committed entries, durable here; those of Raft's own among them. Must not touch disk.
-  virtual void apply(std::span<const Entry> entries) = 0;
+  virtual void apply(std::span<const Entry> /*entries*/) {}
+  /// All entries up to `last` are committed and durable here; records below `end` may be shown.
+  virtual void on_committed(Position /*last*/, Offset /*end*/) {}
+  /// The durable ends of the log have moved.
+  virtual void on_log_durable() {}
   /// It has changed. Called after what apply() has to do with it.
   virtual void on_leadership(const Leadership& leadership) = 0;
 

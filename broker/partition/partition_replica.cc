@@ -1,0 +1,198 @@
+// The part of Partition that is one of several replicas: the state machine of its group.
+#include <algorithm>
+#include <utility>
+
+#include "base/coding.h"
+#include "base/log.h"
+#include "broker/partition/partition.h"
+
+namespace chronik::broker {
+
+namespace {
+
+constexpr std::uint8_t snapshot_version = 1;
+constexpr milliseconds change_timeout{10'000};
+
+/// What lies before the log's begin: where that is, and what the producers have done. The records
+/// that are still there come as entries.
+struct LogBegin {
+  Offset begin = 0;
+  Bytes producers;
+};
+
+Bytes encode(const LogBegin& from) {
+  Writer writer;
+  writer.u8(snapshot_version);
+  writer.i64(from.begin);
+  writer.bytes(from.producers);
+  return writer.take_bytes();
+}
+
+Result<LogBegin> decode(ByteView bytes) {
+  Reader reader{bytes};
+  const std::uint8_t version = reader.u8();
+  LogBegin begin;
+  begin.begin = reader.i64();
+  const ByteView producers = reader.bytes(reader.remaining());
+  if (!reader.ok()) return Error{Errc::corrupt, "the begin of a log ends early"};
+  if (version != snapshot_version) {
+    return Error{Errc::unsupported, "the begin of a log was written by a newer chronik"};
+  }
+  begin.producers.assign(producers.begin(), producers.end());
+  return begin;
+}
+
+class BeginReader final : public raft::SnapshotReader {
+ public:
+  explicit BeginReader(Bytes bytes) : bytes_(std::move(bytes)) {}
+  Result<std::uint64_t> size() override { return bytes_.size(); }
+  Result<std::size_t> read(std::uint64_t position, MutableByteView out) override {
+    const std::size_t at = std::min<std::size_t>(position, bytes_.size());
+    const std::size_t size = std::min(out.size(), bytes_.size() - at);
+    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(at), size, out.begin());
+    return size;
+  }
+
+ private:
+  const Bytes bytes_;
+};
+
+class BeginReceiver final : public raft::SnapshotReceiver {
+ public:
+  Result<void> write(std::uint64_t position, ByteView bytes) override {
+    bytes_.resize(position);
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+    return {};
+  }
+  Result<void> finish() override {
+    TRY_ASSIGN(begin, decode(bytes_));
+    return {};
+  }
+  Offset end_offset() const override { return begin.begin; }
+  Result<void> publish() override { return {}; }
+
+  LogBegin begin;
+
+ private:
+  Bytes bytes_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Partition>> Partition::open_replica(
+    PartitionContext context, std::string directory, wal::LogIdentity identity,
+    std::shared_ptr<const PartitionSettings> settings, ReplicaSeat seat) {
+  std::unique_ptr<Partition> partition(new Partition(context, std::move(settings)));
+  raft::RaftReplicaManager& groups = *seat.groups;
+  raft::ReplicaPlace place{groups.node(),          std::move(directory),
+                           std::move(identity),    partition->settings_->log,
+                           &partition->producers_, seat.founders};
+  TRY_ASSIGN(raft::ReplicaFiles files,
+             raft::open_replica_files(context.environment, context.group, place));
+  const raft::LogStore& store = *files.store;
+  const bool is_new = store.last_index() == 0 && files.state.hard.term == 0;
+  const raft::Index applied =
+      std::max(store.first_index() - 1, std::min(files.state.commit, store.last_index()));
+  partition->log_ = &files.store->log();
+  const bool first = seat.preferred && is_new;
+  partition->seat_ = std::move(seat);
+  raft::Replica& replica = groups.add(std::move(place), std::move(files), *partition, applied);
+  partition->replica_ = &replica;
+  partition->committed_ = std::max(partition->committed_, replica.committed_offset());
+  partition->announced_high_watermark_ = partition->committed_;
+  partition->on_leadership(replica.leadership());
+  if (first) {
+    replica.campaign_now();
+    groups.run();
+  }
+  return partition;
+}
+
+void Partition::on_committed(raft::Position, Offset end) {
+  committed_ = std::max(committed_, end);
+  end_reached();
+}
+
+void Partition::on_log_durable() {
+  end_reached();
+  if (on_flushed) on_flushed();
+}
+
+void Partition::on_leadership(const raft::Leadership& leadership) {
+  const raft::Leadership before = std::exchange(leadership_, leadership);
+  if (before == leadership) return;
+  if (before.ready && !(leadership.ready && leadership.term == before.term)) {
+    end_acknowledgements(WaitEnd::not_leader);
+    waiters_.wake_all();
+  }
+  if (leadership.ready && !before.ready) in_sync_.begin();
+  tell_led();
+}
+
+void Partition::tell_led() {
+  told_in_sync_ = leadership_.ready ? in_sync_replicas() : std::vector<BrokerId>();
+  if (on_led) on_led();
+}
+
+std::vector<BrokerId> Partition::in_sync_replicas() const {
+  if (replica_ == nullptr) return {};
+  return in_sync_.in_sync(replica_->raft(), seat_->groups->present(), seat_->lag_max);
+}
+
+void Partition::tend(const metadata::Partition& members, SteadyTime now) {
+  if (replica_ == nullptr || !leadership_.ready) return;
+  const raft::Raft& raft = replica_->raft();
+  in_sync_.look(raft, now);
+  if (in_sync_replicas() != told_in_sync_) tell_led();
+  std::vector<raft::MemberDirectory> present = seat_->groups->present();
+  std::erase_if(present, [&](const raft::MemberDirectory& node) {
+    return std::ranges::find(members.replicas, node.node) == members.replicas.end();
+  });
+  if (changing_) return;
+  const std::optional<raft::MemberChange> change = newcomers_.next(raft, present);
+  if (!change) return give_back(members.replicas.front());
+  changing_ = true;
+  replica_->change_membership(std::span(&*change, 1), change_timeout,
+                              [this](const Result<raft::Position>&) { changing_ = false; });
+}
+
+/// The preferred leader leads, once it has what this one has.
+void Partition::give_back(BrokerId preferred) {
+  const raft::Raft& raft = replica_->raft();
+  if (preferred == raft.id() || raft.transfer_target() != raft::no_node) return;
+  const auto follower = std::ranges::find(raft.progress(), preferred, &raft::Progress::id);
+  if (follower == raft.progress().end() || !raft.membership().is_voter(preferred)) return;
+  const std::vector<BrokerId> in_sync = in_sync_replicas();
+  if (!std::ranges::binary_search(in_sync, preferred)) return;
+  if (!raft::has_caught_up(*follower, raft.log().commit())) return;
+  if (const Result<void> asked = replica_->transfer_leadership(preferred); !asked) {
+    log_warn("a preferred leader cannot lead", {{"topic", identity().topic},
+                                                {"partition", identity().partition},
+                                                {"why", asked.error().message}});
+  }
+}
+
+std::shared_ptr<raft::SnapshotReader> Partition::open_snapshot(raft::Index index) {
+  if (index != log_->start_index() - 1) return nullptr;
+  const std::vector<wal::SegmentInfo> segments = log_->segments();
+  const Offset begin = segments.empty() ? log_->end_offset() : segments.front().base_offset;
+  return std::make_shared<BeginReader>(encode({begin, producers_.save()}));
+}
+
+std::shared_ptr<raft::SnapshotReceiver> Partition::receive_snapshot(const raft::SnapshotMeta&) {
+  return std::make_shared<BeginReceiver>();
+}
+
+void Partition::restore(const raft::SnapshotMeta&, raft::SnapshotReceiver& received) {
+  const LogBegin& begin = static_cast<BeginReceiver&>(received).begin;
+  if (const Result<void> restored = producers_.restore(begin.producers); !restored) {
+    log_warn("what another node knew of the producers cannot be read",
+             {{"topic", identity().topic},
+              {"partition", identity().partition},
+              {"why", restored.error().message}});
+  }
+  committed_ = std::max(committed_, begin.begin);
+  end_reached();
+}
+
+}  // namespace chronik::broker

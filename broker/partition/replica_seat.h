@@ -1,0 +1,50 @@
+// What a partition that has other replicas needs of its node, and what its leader knows of the
+// others: ReplicaSeat and InSyncTracker. Both belong to one Partition, on its shard.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/types.h"
+#include "metadata/image.h"
+#include "raft/multi/newcomers.h"
+#include "raft/multi/raft_replica_manager.h"
+
+namespace chronik::broker {
+
+/// A place in a group.
+struct ReplicaSeat {
+  raft::RaftReplicaManager* groups = nullptr;  // of the partition's shard; outlives the partition
+  /// Who founds the group; nobody where this node's directory is not among them (it waits until
+  /// the leader takes it in).
+  raft::Membership founders;
+  /// The leader that is wanted first.
+  bool preferred = false;
+  milliseconds lag_max{30'000};  // replica.lag.time.max.ms
+};
+
+/// The founders of a partition's group, as `node` with `directory` takes part: see ReplicaSeat.
+raft::Membership founders_of(const metadata::Partition& partition, BrokerId node,
+                             const Uuid& directory);
+
+/// Which followers have kept up: at some moment of the last lag_max they had all that the leader
+/// had at the look before, and they are connected (replica.lag.time.max.ms; KIP-16).
+class InSyncTracker {
+ public:
+  /// A leader begins: everybody counts as caught up until the first look.
+  void begin() { *this = {}; }
+  void look(const raft::Raft& raft, SteadyTime now);
+  /// As of the last look. Sorted; the leader is among them.
+  std::vector<BrokerId> in_sync(const raft::Raft& raft,
+                                const std::vector<raft::MemberDirectory>& present,
+                                milliseconds lag_max) const;
+
+ private:
+  std::optional<SteadyTime> looked_at_;
+  raft::Index end_before_ = 0;
+  std::map<BrokerId, SteadyTime> caught_up_;
+};
+
+}  // namespace chronik::broker
