@@ -138,8 +138,8 @@ class PartitionLog {
   /// max.compaction.lag.ms), also when nothing is appended any more. `now` as for
   /// apply_retention().
   void seal_if_due(Timestamp now);
-  /// Drops segments that end at or below `below` by retention.ms and .bytes; rolls the active one if
-  /// it is due. `now`: RetentionClock's. Returns how many; their files go if it is marked dirty.
+  /// Drops segments that end at or below `below` by retention.ms and .bytes; rolls the active one
+  /// if it is due. `now`: RetentionClock's. Returns how many; their files go once marked dirty.
   std::size_t apply_retention(Timestamp now, Offset below = std::numeric_limits<Offset>::max());
   /// Removes all entries behind index `last_kept`, durable or not, for replication: mark dirty.
   /// No later entry is written before the cut is durable. Errors: out_of_range (also when the log
