@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "broker/api/await_leaders.h"
 #include "broker/api/handlers.h"
 #include "broker/api/placement.h"
 #include "broker/api/proposal_outcome.h"
@@ -138,6 +139,7 @@ Task<CreatePartitionsResponse> create_partitions(RequestContext& context,
   }
   std::vector<metadata::MetadataEvent> events;
   std::vector<std::size_t> answered_by;
+  std::vector<Uuid> changed;
   std::set<std::string> refused;
   for (const TopicRequest& asked : request.topics) {
     if (repeated.contains(asked.name) && !refused.insert(asked.name).second) continue;
@@ -152,6 +154,7 @@ Task<CreatePartitionsResponse> create_partitions(RequestContext& context,
     if (!asked.assignments && !can_place(*topic, brokers, result)) continue;
     if (request.validate_only) continue;
     events.emplace_back(event_of(asked, *topic, brokers, placement));
+    changed.push_back(topic->id);
     answered_by.push_back(response.results.size() - 1);
   }
   if (events.empty()) co_return response;
@@ -162,6 +165,8 @@ Task<CreatePartitionsResponse> create_partitions(RequestContext& context,
                   [&](std::size_t place, ErrorCode error, const std::string& message) {
                     set_error(response.results[place], error, message);
                   });
+  Task<void> led = await_leaders(context, std::move(changed), milliseconds{request.timeout_ms});
+  co_await std::move(led);
   co_return response;
 }
 

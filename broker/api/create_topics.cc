@@ -1,9 +1,11 @@
 #include "broker/api/create_topics.h"
+#include "broker/api/await_leaders.h"
 
 #include <algorithm>
 #include <map>
 #include <utility>
 
+#include "broker/api/await_leaders.h"
 #include "broker/api/placement.h"
 #include "broker/api/proposal_outcome.h"
 #include "broker/api/topic_creation.h"
@@ -152,6 +154,14 @@ Task<CreateTopicsResponse> create_topics(RequestContext& context, CreateTopicsRe
                   [&](std::size_t place, ErrorCode error, const std::string& message) {
                     refuse(plan.response.topics[place], error, message);
                   });
+  std::vector<Uuid> made;
+  for (const std::size_t place : plan.result_of_event) {
+    if (plan.response.topics[place].error_code == 0) {
+      made.push_back(plan.response.topics[place].topic_id);
+    }
+  }
+  Task<void> led = await_leaders(context, std::move(made), milliseconds{request.timeout_ms});
+  co_await std::move(led);
   co_return std::move(plan.response);
 }
 

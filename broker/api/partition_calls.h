@@ -7,6 +7,7 @@
 // point at answers in the caller's frame.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -17,6 +18,16 @@
 #include "broker/runtime/scatter.h"
 
 namespace chronik::broker {
+
+/// Whether one of several replicas is this node's, and nobody is known to lead: its own replica
+/// knows best.
+inline bool is_between_leaders(const Broker& broker, const metadata::Topic& topic,
+                               PartitionId partition) {
+  const std::vector<BrokerId>& replicas =
+      topic.partitions[static_cast<std::size_t>(partition)].replicas;
+  return replicas.size() > 1 && broker.metadata->leader_of(topic, partition).leader < 0 &&
+         std::ranges::find(replicas, broker.node.id) != replicas.end();
+}
 
 /// Why this node does not serve the partition: UNKNOWN_TOPIC_OR_PARTITION, or
 /// NOT_LEADER_OR_FOLLOWER when it is another's; none when it does. `topic` may be null.

@@ -23,6 +23,10 @@ using protocol::ProduceRequest;
 using protocol::ProduceResponse;
 using PartitionResponse = ProduceResponse::PartitionProduceResponse;
 
+// For a partition that is between two leaders: the client is told the new one, where that does not
+// take longer than this, and need not find out by itself.
+constexpr milliseconds leader_wait{1'000};
+
 /// One partition's part of a request: whose it is, what to append, and where the answer goes.
 struct Target {
   Uuid topic_id;
@@ -35,7 +39,8 @@ struct Terms {
   std::int16_t version;
   std::int16_t acks;
   Timestamp now;
-  SteadyTime limit;  // of the wait for the disk
+  SteadyTime limit;         // of the wait for the disk
+  SteadyTime leader_limit;  // of the wait until it is known who leads instead
 };
 
 void set_error(PartitionResponse& response, ErrorCode error, std::string message = {}) {
@@ -65,6 +70,7 @@ Task<void> append_all(ShardData& data, std::vector<Target*>& targets, Terms term
     Future<WaitEnd> acknowledged;
   };
   std::vector<Wait> waits;
+  std::vector<Future<WaitEnd>> refused;
   for (Target* target : targets) {
     Partition* partition = find_partition(data, *target);
     if (partition == nullptr) {
@@ -74,7 +80,9 @@ Task<void> append_all(ShardData& data, std::vector<Target*>& targets, Terms term
     AppendResult result =
         partition->append(std::move(target->records), {terms.version, terms.acks, terms.now});
     const Offset end = result.acknowledged_at;
-    if (result.error == ErrorCode::none && terms.acks == 1) {
+    if (result.error == ErrorCode::not_leader_or_follower && partition->is_replicated()) {
+      refused.push_back(partition->leader_known(terms.leader_limit));
+    } else if (result.error == ErrorCode::none && terms.acks == 1) {
       waits.push_back({target->response, partition->stored(end)});
     } else if (result.error == ErrorCode::none && terms.acks == -1) {
       waits.push_back({target->response, partition->reached(end, terms.limit)});
@@ -82,6 +90,7 @@ Task<void> append_all(ShardData& data, std::vector<Target*>& targets, Terms term
     set_appended(*target->response, std::move(result));
   }
   if (!waits.empty() && terms.limit != SteadyTime::max()) data.partitions.limit_waits(terms.limit);
+  if (!refused.empty()) data.partitions.limit_waits(terms.leader_limit);
   for (Wait& wait : waits) {
     const WaitEnd end = co_await wait.acknowledged;
     if (end == WaitEnd::deleted) {
@@ -94,6 +103,18 @@ Task<void> append_all(ShardData& data, std::vector<Target*>& targets, Terms term
       set_error(*wait.response, ErrorCode::not_leader_or_follower,
                 "Another broker leads now; whether the batch was kept is not known here.");
     }
+  }
+  for (Future<WaitEnd>& wait : refused) co_await wait;
+}
+
+/// Whose leader was not known when the request came: it may be now.
+void name_leaders(RequestContext& context, const std::vector<Target>& targets,
+                  ProduceResponse& response) {
+  LeaderHint hint(context, response.node_endpoints);
+  for (const Target& target : targets) {
+    const auto error = static_cast<ErrorCode>(target.response->error_code);
+    if (error != ErrorCode::not_leader_or_follower) continue;
+    hint.name(target.topic_id, {}, target.partition, *target.response);
   }
 }
 
@@ -133,7 +154,9 @@ std::vector<Target> find_targets(RequestContext& context, ProduceRequest& reques
       const ErrorCode error = topic == nullptr && by_id
                                   ? ErrorCode::unknown_topic_id
                                   : check_served_here(context.broker(), topic, partition);
-      if (error != ErrorCode::none) {
+      const bool asks = error == ErrorCode::not_leader_or_follower &&
+                        is_between_leaders(context.broker(), *topic, partition);
+      if (error != ErrorCode::none && !asks) {
         set_error(answer, error);
         if (error == ErrorCode::not_leader_or_follower) hint.name(*topic, partition, answer);
         continue;
@@ -173,7 +196,8 @@ Task<ProduceResponse> produce(RequestContext& context, ProduceRequest request) {
   // As in Kafka, acks=1 knows no time limit.
   const SteadyTime limit =
       request.acks == -1 ? wait_limit(context, request.timeout_ms) : SteadyTime::max();
-  const Terms terms{context.version(), request.acks, context.broker().clock->now_ms(), limit};
+  const Terms terms{context.version(), request.acks, context.broker().clock->now_ms(), limit,
+                    context.shard().now() + leader_wait};
   if (request.acks < -1 || request.acks > 1) {
     answer_all(response, ErrorCode::invalid_required_acks,
                fmt::format("acks={} is not one of -1 (all), 0 and 1.", request.acks));
@@ -185,6 +209,7 @@ Task<ProduceResponse> produce(RequestContext& context, ProduceRequest request) {
   };
   Task<void> append = call_partitions(context, targets, start);
   co_await std::move(append);
+  name_leaders(context, targets, response);
   if (request.acks == 0) {
     std::string error = first_error(response);
     if (error.empty()) {

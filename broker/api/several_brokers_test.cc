@@ -46,6 +46,7 @@ class SeveralBrokersTest : public testing::Test {
                                                     std::int32_t partitions,
                                                     std::int16_t replication) {
     CreateTopicsRequest request;
+    request.timeout_ms = 0;  // nobody will lead here
     auto& topic = request.topics.emplace_back();
     topic.name = name;
     topic.num_partitions = partitions;
@@ -109,6 +110,23 @@ TEST_F(SeveralBrokersTest, MoreCopiesThanBrokersAreRefused) {
   topic.assignments[0].broker_ids = {2};
   EXPECT_EQ(code(broker_.call<create_topics>(by_hand).topics.at(0).error_code), ErrorCode::none);
   EXPECT_EQ(leaders_of("copies"), (std::multiset<BrokerId>{2}));
+}
+
+// Who uses a topic at once, as most programs do, would find it without leaders.
+TEST_F(SeveralBrokersTest, AReplicatedTopicIsAnsweredForOnceItsLeadersAreKnown) {
+  CreateTopicsRequest request;
+  auto& topic = request.topics.emplace_back();
+  topic.name = "copies";
+  topic.num_partitions = 2;
+  topic.replication_factor = 3;
+  auto pending = broker_.start<create_topics>(std::move(request));
+  const Uuid id = broker_.image()->topic("copies")->id;
+  for (PartitionId index = 0; index < 2; ++index) {
+    EXPECT_FALSE(pending->response) << index;
+    broker_.shard().run([&] { broker_.broker().metadata->tell_leader(id, index, {2, 1, {}}); });
+  }
+  ASSERT_TRUE(pending->response);
+  EXPECT_EQ(code(pending->response->topics.at(0).error_code), ErrorCode::none);
 }
 
 // Nobody is known to lead a replicated partition until its group has said so.

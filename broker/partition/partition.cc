@@ -76,7 +76,7 @@ protocol::ErrorCode Partition::check_leader_epoch(LeaderEpoch of_client) const {
 }
 
 AppendResult Partition::append(SharedBytes records, const AppendTerms& terms) {
-  if (!leads()) return refuse(protocol::ErrorCode::not_leader_or_follower, {});
+  if (!leads() || is_handing_over()) return refuse(protocol::ErrorCode::not_leader_or_follower, {});
   if (terms.acks == -1 && replica_ != nullptr) {
     const std::size_t in_sync = in_sync_replicas().size();
     if (in_sync < static_cast<std::size_t>(settings_->min_insync_replicas)) {
@@ -186,6 +186,11 @@ Future<WaitEnd> Partition::stored(Offset end) {
   return there_already();
 }
 
+Future<WaitEnd> Partition::leader_known(SteadyTime limit) {
+  if (leadership_.leader < 0 || is_handing_over()) return wait_in(for_leader_, 0, limit);
+  return there_already();
+}
+
 Future<WaitEnd> Partition::log_start_reached(Offset offset, SteadyTime limit) {
   if (log_->durable_log_start_offset() < offset) return wait_in(for_log_start_, offset, limit);
   return there_already();
@@ -193,7 +198,7 @@ Future<WaitEnd> Partition::log_start_reached(Offset offset, SteadyTime limit) {
 
 SteadyTime Partition::end_waits(SteadyTime now) {
   SteadyTime next = SteadyTime::max();
-  for (std::vector<Waiting>* queue : {&for_high_watermark_, &for_log_start_}) {
+  for (std::vector<Waiting>* queue : {&for_high_watermark_, &for_log_start_, &for_leader_}) {
     end(*queue, WaitEnd::timed_out, [now](const Waiting& w) { return w.limit <= now; });
     for (const Waiting& waiting : *queue) next = std::min(next, waiting.limit);
   }
@@ -206,9 +211,14 @@ void Partition::end_acknowledgements(WaitEnd how) {
   }
 }
 
+void Partition::end_leader_waits() {
+  end(for_leader_, WaitEnd::reached, [](const Waiting&) { return true; });
+}
+
 void Partition::end_all(WaitEnd how) {
   end_acknowledgements(how);
   end(for_log_start_, how, [](const Waiting&) { return true; });
+  end(for_leader_, how, [](const Waiting&) { return true; });
 }
 
 /// Ends the waits for what is there now.

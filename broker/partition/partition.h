@@ -132,6 +132,9 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   Future<WaitEnd> reached(Offset end, SteadyTime limit = SteadyTime::max());
   /// Until everything below `end` is on this node's disk (acks=1).
   Future<WaitEnd> stored(Offset end);
+  /// Until another replica is known to lead, or this one leads again; for those who were refused,
+  /// so that they can be told who does.
+  Future<WaitEnd> leader_known(SteadyTime limit);
   /// Until a restart would find the log starting at `offset` or later.
   Future<WaitEnd> log_start_reached(Offset offset, SteadyTime limit = SteadyTime::max());
   /// Ends the waits whose limit is over at `now`; gives the first limit of those that go on.
@@ -186,6 +189,7 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   void restore(const raft::SnapshotMeta& meta, raft::SnapshotReceiver& received) override;
 
   void tell_led();
+  bool is_handing_over() const;
   void give_back(BrokerId preferred);
   AppendResult append_accepted(protocol::AcceptedBatch batch);
   void end_reached();
@@ -194,6 +198,7 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   template <class Over>
   static void end(std::vector<Waiting>& queue, WaitEnd how, Over over);
   void end_acknowledgements(WaitEnd how);
+  void end_leader_waits();
   void end_all(WaitEnd how);
 
   const PartitionContext context_;
@@ -213,6 +218,7 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   Offset announced_high_watermark_ = 0;
   std::vector<Waiting> for_high_watermark_;
   std::vector<Waiting> for_storage_;
+  std::vector<Waiting> for_leader_;
   std::vector<Waiting> for_log_start_;
   FetchWaiters waiters_;
 };

@@ -127,6 +127,12 @@ void Partition::on_leadership(const raft::Leadership& leadership) {
   }
   if (leadership.ready && !before.ready) in_sync_.begin();
   tell_led();
+  if (leadership.leader < 0) return;
+  end_leader_waits();
+}
+
+bool Partition::is_handing_over() const {
+  return replica_ != nullptr && replica_->raft().transfer_target() != raft::no_node;
 }
 
 void Partition::tell_led() {

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "broker/runtime/on.h"
+#include "broker/runtime/timer.h"
 
 namespace chronik::broker {
 
@@ -76,6 +77,17 @@ void MetadataView::take_leader(Seen& seen, const Key& key, const PartitionLeader
   const bool keeps =
       leader.in_sync.empty() && leader.leader == known.leader && leader.epoch == known.epoch;
   if (!keeps) known = leader;
+  for (const auto& promise : std::exchange(seen.waiting, {})) promise->try_set();
+}
+
+Task<void> MetadataView::leader_news(SteadyTime limit) {
+  Shard& shard = *Shard::current();
+  auto promise = std::make_shared<Promise<void>>();
+  Future<void> news = promise->future();
+  (*seen_)[shard.id()].waiting.push_back(promise);
+  Timer timer(shard.timers(), [promise] { promise->try_set(); });
+  timer.arm_at(limit);
+  co_await news;
 }
 
 void MetadataView::tell_leader(const Uuid& topic_id, PartitionId partition,

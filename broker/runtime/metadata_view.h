@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/runtime/future.h"
 #include "broker/runtime/shard.h"
 #include "metadata/metadata_store.h"
 
@@ -45,6 +46,9 @@ class MetadataView final : public metadata::MetadataObserver {
   /// What a replica, or a leader's announcement, says; any shard. One of an older epoch is dropped.
   void tell_leader(const Uuid& topic_id, PartitionId partition, PartitionLeader leader);
 
+  /// Until something is told of a leader, on the calling shard, or `limit`.
+  Task<void> leader_news(SteadyTime limit);
+
   /// MetadataStore::propose, from any shard: durable and applied, here too, on return.
   Task<Result<metadata::ApplyResults>> propose(std::vector<metadata::MetadataEvent> events);
 
@@ -71,6 +75,7 @@ class MetadataView final : public metadata::MetadataObserver {
     metadata::Leadership leadership;
     std::vector<BrokerId> absent;
     std::unordered_map<Key, PartitionLeader, KeyHash> leaders;  // of those with several replicas
+    std::vector<std::shared_ptr<Promise<void>>> waiting;        // for news of one
   };
   static std::shared_ptr<const std::vector<Key>> deleted(const metadata::MetadataDelta& delta);
   static void take_leader(Seen& seen, const Key& key, const PartitionLeader& leader);

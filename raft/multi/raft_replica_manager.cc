@@ -7,6 +7,13 @@
 
 namespace chronik::raft {
 
+namespace {
+
+constexpr std::size_t early_max = 20'000;
+constexpr std::int64_t early_ticks = 10;
+
+}  // namespace
+
 RaftReplicaManager::RaftReplicaManager(RaftOptions options, wal::LogEnvironment& environment,
                                        wal::GroupCommit& group_commit, wal::IoExecutor& executor,
                                        Transport& transport)
@@ -47,6 +54,11 @@ Replica& RaftReplicaManager::add(ReplicaPlace place, ReplicaFiles files, StateMa
   ticked_.push_back(&replica);
   touch(replica);
   for (const auto& [node, directory] : directories_) replica.on_node_up(node);
+  if (const auto early = early_.find(group); early != early_.end()) {
+    for (Message& message : early->second) replica.step(std::move(message));
+    early_count_ -= early->second.size();
+    early_.erase(early);
+  }
   const Membership& membership = replica.raft().membership();
   if (membership.voters == std::vector<NodeId>{options_.node} && !membership.is_joint() &&
       membership.is_member(options_.node, options_.directory)) {
@@ -92,7 +104,11 @@ void RaftReplicaManager::receive(NodeId from, Frame frame) {
 void RaftReplicaManager::dispatch(NodeId from, Frame frame) {
   if (auto* messages = std::get_if<std::vector<GroupMessage>>(&frame)) {
     for (GroupMessage& message : *messages) {
-      if (Replica* replica = find(message.group)) replica->step(std::move(message.message));
+      if (Replica* replica = find(message.group)) {
+        replica->step(std::move(message.message));
+      } else {
+        keep_early(std::move(message));
+      }
     }
   } else if (auto* proposal = std::get_if<ForwardedProposal>(&frame)) {
     if (Replica* replica = find(proposal->group)) {
@@ -112,6 +128,13 @@ void RaftReplicaManager::dispatch(NodeId from, Frame frame) {
   } else if (const auto* chunk = std::get_if<SnapshotChunk>(&frame)) {
     if (Replica* replica = find(chunk->group)) replica->on_snapshot_chunk(from, *chunk);
   }
+}
+
+void RaftReplicaManager::keep_early(GroupMessage message) {
+  if (!message.message.is<Vote>() || early_count_ >= early_max) return;
+  if (early_.empty()) early_since_ = ticks_;
+  early_[message.group].push_back(std::move(message.message));
+  ++early_count_;
 }
 
 std::vector<MemberDirectory> RaftReplicaManager::present() const {
@@ -154,6 +177,10 @@ void RaftReplicaManager::tick(SteadyTime now) {
   due = std::min<std::int64_t>(due, 2 * options_.election_ticks + 2);
   for (; due > 0; --due) {
     ++ticks_;
+    if (!early_.empty() && ticks_ - early_since_ > early_ticks) {
+      early_.clear();
+      early_count_ = 0;
+    }
     for (Replica* replica : ticked_) replica->tick();
     settle();
     check_hand_over();

@@ -104,6 +104,7 @@ class RaftReplicaManager final : private ReplicaHost {
   void pass(const std::vector<Replica*>& replicas);
   void send_beats();
   void dispatch(NodeId from, Frame frame);
+  void keep_early(GroupMessage message);
   void check_hand_over();
 
   const RaftOptions options_;
@@ -123,6 +124,11 @@ class RaftReplicaManager final : private ReplicaHost {
   };
   std::map<NodeId, Beats> beats_;
   std::map<NodeId, Uuid> directories_;  // of the nodes that are connected
+  // Votes for groups that are not there yet: all members of a new group open it at the same moment,
+  // and who is first shall not have to ask twice.
+  std::unordered_map<GroupId, std::vector<Message>> early_;
+  std::size_t early_count_ = 0;
+  std::int64_t early_since_ = 0;
   bool running_ = false;
   std::int64_t ticks_ = 0;
   std::optional<SteadyTime> last_tick_;
