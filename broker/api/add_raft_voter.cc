@@ -29,7 +29,7 @@ AddRaftVoterResponse refusal(ErrorCode code, std::string message) {
 Task<AddRaftVoterResponse> add_raft_voter(RequestContext& context, AddRaftVoterRequest request) {
   Broker& broker = context.broker();
   if (auto refused = refuse_voter_change(broker, request.cluster_id, request.voter_id)) {
-    co_return refusal(refused->first, std::move(refused->second));
+    co_return refusal(refused->first, refused->second);
   }
   const milliseconds timeout =
       std::clamp(milliseconds(request.timeout_ms), milliseconds(1), wait_max);

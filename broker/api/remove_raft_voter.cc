@@ -27,7 +27,7 @@ Task<RemoveRaftVoterResponse> remove_raft_voter(RequestContext& context,
                                                 RemoveRaftVoterRequest request) {
   Broker& broker = context.broker();
   if (auto refused = refuse_voter_change(broker, request.cluster_id, request.voter_id)) {
-    co_return refusal(refused->first, std::move(refused->second));
+    co_return refusal(refused->first, refused->second);
   }
   auto call = call_leader(context, request);
   Result<std::optional<RemoveRaftVoterResponse>> answered = co_await std::move(call);
