@@ -31,7 +31,8 @@ void on_shard_of(RaftShard& rafts, Work work) {
 
 }  // namespace
 
-ClusterMember::ClusterMember(Place place, std::uint64_t seed) : place_(place), random_(seed) {}
+ClusterMember::ClusterMember(Place place, std::uint64_t seed)
+    : place_(std::move(place)), random_(seed) {}
 
 ClusterMember::~ClusterMember() {
   close();
@@ -86,7 +87,7 @@ Result<void> ClusterMember::meet_others(const GiveUp& give_up) {
 
 Result<std::unique_ptr<ClusterMember>> ClusterMember::open(Place place, Random& random,
                                                            const GiveUp& give_up) {
-  std::unique_ptr<ClusterMember> node(new ClusterMember(place, random.next()));
+  std::unique_ptr<ClusterMember> node(new ClusterMember(std::move(place), random.next()));
   TRY(node->bind(random));
   TRY(node->join(give_up));
   TRY(node->open_store());

@@ -61,7 +61,7 @@ std::string ClusterQuorum::lost_voters() const {
   }
   if (lost.empty()) return {};
   const std::size_t voters = members.voters.size();
-  const std::string text =
+  std::string text =
       fmt::format("voters that came with another data directory: {}", fmt::join(lost, ", "));
   if (2 * lost.size() < voters) return text;
   return text + fmt::format(

@@ -18,8 +18,9 @@ namespace {
 Result<std::string> metadata_directory(const std::string& path, Disk& disk) {
   const wal::LogIdentity identity = metadata::metadata_log_identity();
   const std::string name = fmt::format("{}-{}", identity.topic, identity.partition);
-  for (const std::string& directory : {path + "/" + name, path}) {
-    if (!directory.ends_with("/" + name)) continue;
+  const std::string inside = "/" + name;
+  for (const std::string& directory : {path + inside, path}) {
+    if (!directory.ends_with(inside)) continue;
     TRY_ASSIGN(const bool there, disk.exists(directory));
     if (there) return directory;
   }
