@@ -346,7 +346,9 @@ class ClusterRounds {
   StepGate gate_;
   std::vector<std::unique_ptr<MetadataProbe>> probes_;
   std::vector<std::unique_ptr<Load>> loads_;
-  GapFigures figures_;
+  GapFigures figures_{
+      "no change of metadata was acknowledged, through any node that was well, for",
+      {{"kill", milliseconds(1000)}, {"pause", milliseconds(2000)}, {"stop", milliseconds(100)}}};
   std::vector<milliseconds> first_starts_;
   std::vector<milliseconds> later_starts_;
   Problems problems_;

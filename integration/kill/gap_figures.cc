@@ -10,14 +10,6 @@ namespace {
 
 using Duration = GapFigures::Duration;
 
-struct Promise {
-  const char* kind;
-  std::chrono::milliseconds limit;
-};
-constexpr Promise promises[] = {{"kill", std::chrono::milliseconds(1000)},
-                                {"pause", std::chrono::milliseconds(2000)},
-                                {"stop", std::chrono::milliseconds(100)}};
-
 /// The smallest that `percent` of all do not exceed.
 Duration percentile(std::vector<Duration> all, std::size_t percent) {
   if (all.empty()) return Duration{};
@@ -41,21 +33,20 @@ void GapFigures::add(const std::string& kind, bool led, Gaps gaps) {
 }
 
 std::string GapFigures::table() const {
-  std::string text =
-      "no change of metadata was acknowledged, through any node that was well, for\n";
+  std::string text = what_ + "\n";
   for (const auto& [name, kind] : kinds_) {
-    text += fmt::format("  {:<6} {:>3} rounds             {}\n", name, kind.all.size(),
+    text += fmt::format("  {:<9} {:>3} rounds             {}\n", name, kind.all.size(),
                         figures(kind.all));
-    text += fmt::format("         {:>3} of the leader      {}\n", kind.of_leader.size(),
+    text += fmt::format("            {:>3} of the leader      {}\n", kind.of_leader.size(),
                         figures(kind.of_leader));
-    text += fmt::format("             the node came back {}\n", figures(kind.healing));
+    text += fmt::format("                the node came back {}\n", figures(kind.healing));
   }
   return text;
 }
 
 std::vector<std::string> GapFigures::broken_promises() const {
   std::vector<std::string> broken;
-  for (const Promise& promise : promises) {
+  for (const Promise& promise : promises_) {
     const auto found = kinds_.find(promise.kind);
     if (found == kinds_.end()) continue;
     const std::vector<Duration>& all = found->second.all;

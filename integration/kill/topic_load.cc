@@ -9,8 +9,12 @@ constexpr int topics_max = 12;
 }
 
 TopicLoad::TopicLoad(const std::string& bootstrap, std::uint64_t seed, const std::string& names,
-                     std::int32_t through)
-    : bootstrap_(bootstrap), with_records_(through < 0), admin_(bootstrap), random_(seed) {
+                     std::int32_t through, int replication)
+    : bootstrap_(bootstrap),
+      replication_(replication),
+      with_records_(through < 0 || replication > 1),
+      admin_(bootstrap),
+      random_(seed) {
   admin_.go_through(through);
   for (int i = 0; i < topics_max; ++i) topics_.push_back({.name = fmt::format("{}-{}", names, i)});
 }
@@ -36,7 +40,8 @@ void TopicLoad::create(Topic& topic) {
     ++topic.life;
     topic.records = topic.records_attempted = 0;
   }
-  const Outcome outcome = admin_.create_topic({.name = topic.name, .partitions = topic.partitions});
+  const Outcome outcome = admin_.create_topic(
+      {.name = topic.name, .partitions = topic.partitions, .replication = replication_});
   if (outcome.ok() || outcome.error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
     topic.state = State::present;
     ++created_;
@@ -105,6 +110,14 @@ void TopicLoad::check_records(const Topic& topic, Problems& problems) const {
       problems.push_back(fmt::format("{} of life {} holds {}", topic.name, topic.life, *m.value));
     }
   }
+}
+
+std::vector<std::string> TopicLoad::absent() const {
+  std::vector<std::string> names;
+  for (const Topic& topic : topics_) {
+    if (topic.state == State::absent) names.push_back(topic.name);
+  }
+  return names;
 }
 
 std::string TopicLoad::counts() const {

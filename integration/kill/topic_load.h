@@ -14,15 +14,17 @@ namespace chronik::integration {
 class TopicLoad : public Load {
  public:
   /// `names`: what its topics begin with. `through`: the node of a cluster that takes its requests;
-  /// no records then: a node that is cut off still takes them for the topic's former life, which is
-  /// deleted. -1: the controller.
+  /// without replicas no records then: a node that is cut off still takes them for the topic's
+  /// former life, which is deleted. -1: the controller.
   TopicLoad(const std::string& bootstrap, std::uint64_t seed, const std::string& names = "churn",
-            std::int32_t through = -1);
+            std::int32_t through = -1, int replication = 1);
 
   void step() override;
   void check(bool all, Problems& problems) override;
   void finish() override;
   std::string counts() const override;
+  /// The topics that are deleted, as far as it knows.
+  std::vector<std::string> absent() const;
 
  private:
   enum class State { absent, creating, present, deleting };
@@ -42,6 +44,7 @@ class TopicLoad : public Load {
   void check_records(const Topic& topic, Problems& problems) const;
 
   const std::string bootstrap_;
+  const int replication_;
   const bool with_records_;
   Admin admin_;
   Random random_;

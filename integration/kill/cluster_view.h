@@ -1,0 +1,40 @@
+// What the nodes of a cluster say of a replicated topic: who leads its partitions, and whether all
+// replicas have what they should. For those who must not make a second fault before the first one
+// is over.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "integration/harness/cluster_processes.h"
+
+namespace chronik::integration {
+
+class ClusterView {
+ public:
+  /// `replicas`: of each partition.
+  ClusterView(ClusterProcesses& cluster, std::string topic, int replicas)
+      : cluster_(cluster),
+        topic_(std::move(topic)),
+        replicas_(static_cast<std::size_t>(replicas)) {}
+
+  /// By partition, as the first node says that answers; -1: nobody.
+  std::vector<int> leaders();
+  /// Empty when every node says of every partition that it has a leader and all replicas are in
+  /// sync, and when all nodes are voters of the metadata; else what is missing.
+  std::string missing();
+  /// A change of metadata through the node, after which it has all that was acknowledged before.
+  bool passes(int node);
+
+ private:
+  std::string missing_by(int node);
+
+  ClusterProcesses& cluster_;
+  const std::string topic_;
+  const std::size_t replicas_;
+  std::int64_t change_ = 1'000'000'000'000;
+};
+
+}  // namespace chronik::integration

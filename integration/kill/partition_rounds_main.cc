@@ -1,0 +1,365 @@
+// partition_rounds: three nodes whose partitions are replicated, of which one after the other fails
+// under load. See --help.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <filesystem>
+#include <random>
+
+#include "base/check.h"
+#include "integration/harness/admin.h"
+#include "integration/kill/cluster_view.h"
+#include "integration/kill/gap_figures.h"
+#include "integration/kill/group_reader.h"
+#include "integration/kill/judge_topic.h"
+#include "integration/kill/offset_load.h"
+#include "integration/kill/partition_faults.h"
+#include "integration/kill/replicated_load.h"
+#include "integration/kill/stored_partitions.h"
+#include "integration/kill/topic_load.h"
+
+namespace chronik::integration {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr int nodes = ClusterProcesses::size;
+constexpr int producers = 3;
+constexpr milliseconds comes_back_within{60'000};
+constexpr std::uint64_t disk_bytes = std::uint64_t{8} << 30;
+constexpr const char* records = "records";
+
+std::atomic<bool> interrupted = false;
+
+struct Options {
+  int rounds = 500;
+  std::uint64_t seed = 0;
+  int records_per_second = 10'000;
+  int partitions = 12;
+  int replication = 3;
+  int check_every = 50;
+  int load_ms_max = 500;
+  std::vector<std::string> faults = PartitionFaults::kinds();
+};
+
+class PartitionRounds {
+ public:
+  PartitionRounds(const Options& options, NodeNetwork* network, std::unique_ptr<NodeDisks> disks)
+      : options_(options),
+        random_(options.seed),
+        cluster_(ClusterProcesses::NotStarted{}, {{"log.segment.bytes", "67108864"}}, network),
+        connections_(cluster_),
+        view_(cluster_, records, options.replication),
+        disks_(std::move(disks)),
+        faults_(cluster_, connections_, network, random_, problems_),
+        ledger_(options.partitions),
+        readings_(options.partitions) {
+    if (disks_ == nullptr) return;
+    for (int id = 1; id <= nodes; ++id) {
+      const auto added = disks_->add(node(id).data_directory(), disk_bytes);
+      CHECK_MSG(added.has_value(), added.error().message);
+    }
+  }
+  ~PartitionRounds() {
+    for (int id = 1; id <= nodes; ++id) node(id).kill();
+  }
+
+  /// The exit status.
+  int run() {
+    start_all();
+    make_loads();
+    {
+      std::vector<std::unique_ptr<LoadThread>> threads;
+      for (auto& load : loads_) threads.push_back(std::make_unique<LoadThread>(*load, gate_));
+      await_acks("the start");
+      for (round_ = 1; goes_on(); ++round_) {
+        round();
+        if (round_ % options_.check_every == 0 && goes_on()) check();
+      }
+      if (!problems_.empty()) give_up();
+    }
+    if (goes_well()) {
+      for (auto& load : loads_) load->finish();
+      check();
+    }
+    return report();
+  }
+
+ private:
+  // What was interrupted is not judged: nobody waited for it to settle.
+  bool goes_well() const { return problems_.empty() && !interrupted; }
+  bool is_replicated() const { return options_.replication == nodes; }
+  bool goes_on() const { return round_ <= options_.rounds && goes_well(); }
+  BrokerProcess& node(int id) { return cluster_.node(id); }
+  void say(const std::string& problem) { problems_.push_back(problem); }
+
+  /// All nodes, none of which runs; until each takes changes.
+  void start_all() {
+    cluster_.launch();
+    for (int id = 1; id <= nodes; ++id) {
+      if (cluster_.knows(id, nodes)) continue;
+      fmt::print("node {} does not answer; its log:\n{}\n", id, node(id).log());
+      std::exit(1);
+    }
+  }
+
+  void make_loads() {
+    const std::string all = cluster_.bootstrap();
+    const Outcome made = Admin(all).create_topic(
+        {.name = records, .partitions = options_.partitions, .replication = options_.replication});
+    if (!made.ok()) {
+      fmt::print("the topic cannot be made: {}\n", made.message);
+      std::exit(1);
+    }
+    for (int i = 0; i < producers; ++i) {
+      loads_.push_back(std::make_unique<ReplicatedLoad>(
+          all, records, std::max(1, options_.records_per_second / producers), ledger_,
+          random_.next()));
+    }
+    loads_.push_back(std::make_unique<GroupReader>(std::vector<std::string>(2, all), records,
+                                                   options_.partitions, readings_, random_.next()));
+    loads_.push_back(std::make_unique<OffsetLoad>(all, records, options_.partitions, random_.next(),
+                                                  ClientConfig{{"socket.timeout.ms", "3000"}}));
+    auto topics =
+        std::make_unique<TopicLoad>(all, random_.next(), "churn", -1, options_.replication);
+    topics_ = topics.get();
+    loads_.push_back(std::move(topics));
+  }
+
+  milliseconds up_to(milliseconds most) {
+    return milliseconds(random_.below(static_cast<std::uint64_t>(most.count())));
+  }
+  /// The load goes on meanwhile; the wait ends early if the node dies by itself.
+  void let_pass(milliseconds time, int watched) {
+    if (node(watched).wait_for_end(time) != -1 && !interrupted) {
+      say(fmt::format("node {} ended by itself", watched));
+    }
+  }
+  static int other(int id, int step) { return (id - 1 + step) % nodes + 1; }
+
+  void round() {
+    const std::string fault = options_.faults[random_.below(options_.faults.size())];
+    const int victim = static_cast<int>(1 + random_.below(nodes));
+    let_pass(up_to(milliseconds(options_.load_ms_max)), victim);
+    if (fault != "two") return one(fault, fault, victim, true);
+    const int next = other(victim, static_cast<int>(1 + random_.below(nodes - 1)));
+    one(fault, faults_.one_of_two(), victim, false);
+    if (problems_.empty()) one(fault, faults_.one_of_two(), next, true);
+  }
+
+  /// One fault, entered as `kind`. Not `to_the_end`: the node is back and may have missed anything.
+  void one(const std::string& kind, const std::string& fault, int victim, bool to_the_end) {
+    const int watched = other(victim, 1);
+    const std::vector<int> leaders = view_.leaders();
+    const auto led = std::count(leaders.begin(), leaders.end(), victim);
+    const auto begin = Clock::now();
+    faults_.inflict(fault, victim);
+    if (is_replicated() && PartitionFaults::goes_on(fault))
+      await_acks(fmt::format("{} of node {}", fault, victim));
+    let_pass(up_to(milliseconds(1000)), watched);
+    const auto undone = Clock::now();
+    GapFigures::Gaps gaps{};
+    gaps.fault = ledger_.longest_pause(begin, undone);
+    faults_.undo(fault, victim);
+    const auto returned = Clock::now();
+    await_acks(fmt::format("the end of {} of node {}", fault, victim));
+    if (to_the_end) await_whole(watched);
+    const auto settled = Clock::now();
+    gaps.healing = ledger_.longest_pause(undone, settled);
+    figures_.add(kind, led > 0, gaps);
+    fmt::print(
+        "round {}: {}{} node {}, which led {} partitions: {} ms; back: {} ms, all well within {} "
+        "ms; {} acknowledged\n",
+        round_, kind == fault ? "" : kind + ": ", fault, victim, led, gaps.fault.count() / 1000,
+        gaps.healing.count() / 1000,
+        std::chrono::duration_cast<milliseconds>(settled - returned).count(),
+        ledger_.acknowledged());
+    std::fflush(stdout);
+  }
+
+  void await_acks(const std::string& what) {
+    if (!goes_well()) return;
+    const std::vector<int> silent = ledger_.await_acks(comes_back_within);
+    if (silent.empty() || interrupted) return;
+    say(fmt::format("after {} no record is acknowledged for {} s in partitions {}", what,
+                    comes_back_within.count() / 1000, fmt::join(silent, ", ")));
+  }
+
+  /// The next fault shall meet a whole cluster.
+  void await_whole(int watched) {
+    const auto deadline = Clock::now() + comes_back_within;
+    bool connected = connections_.complete();
+    std::string missing = connected ? view_.missing() : "nodes do not find each other";
+    while (!missing.empty() && goes_well() && Clock::now() < deadline) {
+      let_pass(milliseconds(20), watched);
+      connected = connections_.complete();
+      missing = connected ? view_.missing() : "nodes do not find each other";
+    }
+    if (!missing.empty() && goes_well()) {
+      say(fmt::format("the cluster is not whole again after {} s: {}",
+                      comes_back_within.count() / 1000, missing));
+    }
+  }
+
+  /// What every load and every node knows; then all nodes are killed at once, their files compared,
+  /// and all started again.
+  void check() {
+    gate_.close();
+    // Whoever takes a change has all that was acknowledged before it.
+    for (int id = 1; id <= nodes; ++id) {
+      if (!eventually([&] { return view_.passes(id); })) {
+        say(fmt::format("no change of metadata goes through node {}", id));
+      }
+    }
+    const TopicJudgement judged =
+        judge_topic(cluster_.bootstrap(), records, ledger_, readings_, problems_);
+    counts_ = judged.counts;
+    for (auto& load : loads_) load->check(true, problems_);
+    check_files(judged.ends);
+    std::string compared;
+    if (problems_.empty()) {
+      for (int id = 1; id <= nodes; ++id) node(id).kill();
+      for (int id = 1; id <= nodes; ++id) connections_.forget(id);
+      if (is_replicated()) {
+        compared = compare_stored_partitions(cluster_, records, judged.ends, problems_);
+      }
+    }
+    if (problems_.empty()) start_all();
+    if (problems_.empty()) await_whole(1);
+    gate_.open();
+    fmt::print("check after round {}: {}; {}; {} problems\n", std::min(round_, options_.rounds),
+               counts_.text(), compared, problems_.size());
+    std::fflush(stdout);
+  }
+
+  /// While the nodes run: all replicas get everything, and nothing of a deleted topic stays.
+  void check_files(const std::vector<std::int64_t>& ends) {
+    if (is_replicated() &&
+        !eventually([&] { return are_stored_everywhere(cluster_, records, ends); },
+                    comes_back_within)) {
+      say("replicas do not catch up");
+    }
+    const std::vector<std::string> deleted = topics_->absent();
+    if (eventually([&] { return stored_directories(cluster_, deleted).empty(); })) return;
+    say(fmt::format("of deleted topics remain {}",
+                    fmt::join(stored_directories(cluster_, deleted), ", ")));
+  }
+
+  /// After a problem loads may wait for what never comes, so nobody waits for them.
+  [[noreturn]] void give_up() {
+    report();
+    std::fflush(stdout);
+    std::_Exit(1);
+  }
+
+  int report() {
+    for (const std::string& problem : problems_) fmt::print("PROBLEM: {}\n", problem);
+    for (const auto& load : loads_) fmt::print("{}\n", load->counts());
+    fmt::print("{}\n{}", counts_.text(), figures_.table());
+    fmt::print("{} rounds{}, seed {}; {}\n", round_ - 1, interrupted ? " (interrupted)" : "",
+               options_.seed,
+               goes_well()         ? "nothing lost, doubled or reordered, replicas equal"
+               : problems_.empty() ? "not judged"
+                                   : fmt::format("{} problems", problems_.size()));
+    if (problems_.empty()) return interrupted ? 130 : 0;
+    fmt::print("again: partition_rounds --rounds {} --seed {} --faults {}; logs and data are in",
+               options_.rounds, options_.seed, fmt::join(options_.faults, " "));
+    for (int id = 1; id <= nodes; ++id) {
+      node(id).kill();
+      node(id).keep_directory();
+      // The disks go with this process.
+      if (disks_ != nullptr) {
+        std::filesystem::copy(node(id).data_directory(), node(id).directory() + "/data.kept",
+                              std::filesystem::copy_options::recursive);
+      }
+      fmt::print(" {}", node(id).directory());
+    }
+    fmt::print("\n");
+    return 1;
+  }
+
+  const Options options_;
+  Random random_;
+  ClusterProcesses cluster_;
+  Connections connections_;
+  ClusterView view_;
+  std::unique_ptr<NodeDisks> disks_;
+  Problems problems_;
+  PartitionFaults faults_;
+  RecordLedger ledger_;
+  ReadRecords readings_;
+  StepGate gate_;
+  std::vector<std::unique_ptr<Load>> loads_;
+  TopicLoad* topics_ = nullptr;
+  RecordCounts counts_;
+  GapFigures figures_{
+      "no record was acknowledged in one of the partitions, as its producers see it, for", {}};
+  int round_ = 1;
+};
+
+bool has(const Options& options, bool (*wanted)(const std::string&)) {
+  return std::any_of(options.faults.begin(), options.faults.end(), wanted);
+}
+
+template <class Part>
+std::unique_ptr<Part> opened(Result<std::unique_ptr<Part>> part, Options& options,
+                             bool (*wanted)(const std::string&)) {
+  if (part) return std::move(*part);
+  fmt::print("skipped: some faults: {}\n", part.error().message);
+  std::erase_if(options.faults, wanted);
+  return nullptr;
+}
+
+int run(Options& options) {
+  std::unique_ptr<NodeNetwork> network;
+  if (has(options, &PartitionFaults::needs_network)) {
+    network = opened(NodeNetwork::open(nodes), options, &PartitionFaults::needs_network);
+  }
+  std::unique_ptr<NodeDisks> disks;
+  if (has(options, &PartitionFaults::needs_disks)) {
+    disks = opened(NodeDisks::open(), options, &PartitionFaults::needs_disks);
+  }
+  if (options.faults.empty()) return 0;
+  fmt::print("{} rounds, seed {}\n", options.rounds, options.seed);
+  std::fflush(stdout);
+  return PartitionRounds(options, network.get(), std::move(disks)).run();
+}
+
+}  // namespace
+}  // namespace chronik::integration
+
+int main(int argc, char** argv) {
+  using namespace chronik::integration;
+  Options options;
+  options.seed = std::random_device{}();
+  CLI::App app(
+      "Runs a cluster of three nodes with a topic of replication factor 3 under load (idempotent\n"
+      "producers with acks=all, a group that reads and commits, topics made and deleted), and\n"
+      "kills (kill -9), pauses (SIGSTOP), stops, cuts off, wipes one node after the other, or "
+      "fills\n"
+      "its disk. Now and then all are killed. Nothing that was acknowledged may be lost, doubled "
+      "or\n"
+      "reordered, and all replicas must be equal. To cut nodes off and to fill disks takes root.");
+  app.add_option("--rounds", options.rounds, "faults")->capture_default_str();
+  app.add_option("--seed", options.seed, "of the faults and the load; random if not given");
+  app.add_option("--records-per-second", options.records_per_second, "of all producers")
+      ->capture_default_str();
+  app.add_option("--partitions", options.partitions, "of the topic")->capture_default_str();
+  app.add_option("--replication", options.replication, "1 to try the program without replicas")
+      ->capture_default_str();
+  app.add_option("--faults", options.faults,
+                 fmt::format("of {}; all if not given", fmt::join(PartitionFaults::kinds(), ", ")))
+      ->check(CLI::IsMember(PartitionFaults::kinds()));
+  app.add_option("--load-ms-max", options.load_ms_max, "longest time between two faults")
+      ->capture_default_str();
+  app.add_option("--check-every", options.check_every, "rounds")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  signal(SIGINT, [](int) { interrupted = true; });
+  signal(SIGTERM, [](int) { interrupted = true; });
+  return run(options);
+}
