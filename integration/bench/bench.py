@@ -18,6 +18,7 @@ import cluster_loads  # noqa: E402
 import clusters  # noqa: E402
 import loads  # noqa: E402
 import machine  # noqa: E402
+import replicated_loads  # noqa: E402
 
 # Figure: (what it is compared with, most or least). x: of Kafka's; else absolute.
 RUNNING = {
@@ -47,6 +48,18 @@ CLUSTER = {
     "cluster-offset-commit-all": (cluster_loads.offset_commit_all, {"per_s": (">= x", 1.0)}),
     "cluster-syncs": (cluster_loads.syncs, {}),
     "cluster-idle": (cluster_loads.idle, {"cpu_percent_max": ("<=", 0.3)}),
+    "cluster-produce-1k": (replicated_loads.produce_1k, {"mb_per_s": (">= x", 1.5), "cpu_s_per_gb": ("<= x", 0.6)}),
+    "cluster-produce-single": (replicated_loads.produce_single, {"records_per_s": (">= x", 3.0)}),
+    "cluster-produce-1000-partitions": (replicated_loads.produce_1000_partitions, {"mb_per_s": (">= x", 1.5)}),
+    "cluster-failover": (
+        replicated_loads.failover,
+        {
+            "kill_median_ms": ("<=", 300),
+            "kill_p99_ms": ("<=", 1000),
+            "stop_p99_ms": ("<=", 100),
+            "pause_p99_ms": ("<=", 1500),
+        },
+    ),
 }
 LOADS = {**RUNNING, **STARTING, **CLUSTER}
 

@@ -76,9 +76,13 @@ class Connection:
     def api_versions(self):
         return self.call(API_VERSIONS, 0, b"")
 
-    def create_topics(self, topics, timeout_ms=120000):
+    def create_topics(self, topics, timeout_ms=120000, replication=1):
         """`topics`: {name: partitions}. The error codes that are not 0, by topic."""
-        return create_topics_errors(self.call(CREATE_TOPICS, 4, create_topics_body(topics, timeout_ms)))
+        return create_topics_errors(self.call(CREATE_TOPICS, 4, create_topics_body(topics, timeout_ms, replication)))
+
+    def partitions(self, topic):
+        """[(node that leads, nodes in sync)] by partition; empty while the topic is not known. -1: nobody leads."""
+        return _partitions(self.call(METADATA, 1, struct.pack(">i", 1) + text(topic)))
 
     def delete_topics(self, names, timeout_ms=120000):
         body = struct.pack(">i", len(names)) + b"".join(map(text, names)) + struct.pack(">i", timeout_ms)
@@ -100,10 +104,10 @@ class Connection:
         return struct.unpack_from(">h", answer, 4 + 2 + len(topic) + 4 + 4)[0]
 
 
-def create_topics_body(topics, timeout_ms=120000):
+def create_topics_body(topics, timeout_ms=120000, replication=1):
     body = struct.pack(">i", len(topics))
     for name, partitions in topics.items():
-        body += text(name) + struct.pack(">ihii", partitions, 1, 0, 0)
+        body += text(name) + struct.pack(">ihii", partitions, replication, 0, 0)
     return body + struct.pack(">ib", timeout_ms, 0)
 
 
@@ -127,6 +131,39 @@ def offset_commit_body(group, topic, partition, offset):
 def offset_commit_error(answer):
     """Of one partition of one topic, which come last."""
     return struct.unpack(">h", answer[-2:])[0]
+
+
+class _Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def number(self, form):
+        (value,) = struct.unpack_from(form, self.data, self.at)
+        self.at += struct.calcsize(form)
+        return value
+
+    def numbers(self):
+        return [self.number(">i") for _ in range(self.number(">i"))]
+
+    def skip(self, form):
+        """`s`: a text; else a number."""
+        for kind in form:
+            size = self.number(">h") if kind == "s" else struct.calcsize(">" + kind)
+            self.at += max(0, size)
+
+
+def _partitions(answer):
+    """Of the one topic in a Metadata response of version 1."""
+    reader, found = _Reader(answer), {}
+    for _ in range(reader.number(">i")):
+        reader.skip("isis")  # a broker
+    reader.skip("iihsb")  # the controller; one topic
+    for _ in range(reader.number(">i")):
+        reader.skip("h")
+        index, leader = reader.number(">i"), reader.number(">i")
+        reader.numbers()  # the replicas
+        found[index] = (leader, reader.numbers())
+    return [found[index] for index in sorted(found)]
 
 
 def _errors(answer, message):

@@ -12,6 +12,7 @@ import brokers
 class ChronikCluster:
     name = "chronik"
     durability = "fdatasync on a majority before the acknowledgement"
+    failovers_max = 1000
 
     def __init__(self):
         self.nodes = [brokers.Chronik({"node.id": str(number)}) for number in (1, 2, 3)]
@@ -31,23 +32,38 @@ class ChronikCluster:
                 time.sleep(0.001)
         return time.monotonic() - begin
 
+    @property
+    def bootstrap(self):
+        return ",".join(node.bootstrap for node in self.nodes)
+
     def remove(self):
         for node in self.nodes:
             node.remove()
 
 
 class KafkaNode:
-    def __init__(self, directory, port):
-        self.directory, self.host, self.port = directory, "127.0.0.1", port
+    def __init__(self, cluster, number, port):
+        self.cluster, self.directory, self.host, self.port = cluster, cluster.directory / str(number), "127.0.0.1", port
+        self.bootstrap = f"{self.host}:{port}"
 
     @property
     def pid(self):
         return int((self.directory / "pid").read_text())
 
+    def kill(self):
+        self.cluster.script("kill", self.directory)
+
+    def stop(self):
+        self.cluster.script("stop", self.directory)
+
+    def start(self):
+        self.cluster.script("launch", self.directory, self.port)
+
 
 class KafkaCluster:
     name = "kafka"
     durability = "page cache of the replicas (Kafka's default: no sync before the acknowledgement)"
+    failovers_max = 3  # each takes ten seconds, and then a start
 
     def __init__(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="chronik-test-"))
@@ -57,13 +73,17 @@ class KafkaCluster:
     def start(self):
         begin = time.monotonic()
         first = brokers.unused_port()
-        self.nodes = [KafkaNode(self.directory / str(i + 1), first + 10 * i) for i in range(3)]
+        self.nodes = [KafkaNode(self, i + 1, first + 10 * i) for i in range(3)]
         # Brokers copy partitions by the ports of the clients.
         self.between = {f"{node.host}:{port}" for node in self.nodes for port in (node.port, node.port + 1)}
-        self._script("cluster", self.directory, first)
+        self.script("cluster", self.directory, first)
         return time.monotonic() - begin
 
-    def _script(self, *arguments):
+    @property
+    def bootstrap(self):
+        return ",".join(node.bootstrap for node in self.nodes)
+
+    def script(self, *arguments):
         environment = {**os.environ, "KAFKA_HEAP": "-Xmx768m -Xms768m"}
         with open(self.log, "ab") as log:
             brokers.kafka_tool(*arguments, stdout=log, stderr=log, check=True, env=environment)
@@ -71,5 +91,5 @@ class KafkaCluster:
     def remove(self):
         for node in self.nodes:
             if (node.directory / "pid").exists():
-                self._script("kill", node.directory)
+                node.kill()
         shutil.rmtree(self.directory, ignore_errors=True)

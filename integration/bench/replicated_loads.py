@@ -1,0 +1,200 @@
+"""Loads on three nodes whose partitions have a replica on each of them: what is written per second, and for how long
+nothing is acknowledged when the node that leads is gone."""
+
+import itertools
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import time
+
+import brokers
+import machine
+import performance
+import wire
+
+REPLICAS = 3
+TOPIC = "replicated"
+_names = itertools.count()
+
+
+def connect(node, timeout=120):
+    return wire.Connection(node.host, node.port, timeout)
+
+
+def fresh_topic(cluster, partitions):
+    """All replicas in sync, as every node says; a topic of its own, since a deleted one is still being removed."""
+    name = f"{TOPIC}-{next(_names)}"
+    connection = connect(cluster.nodes[0])
+    if errors := connection.create_topics({name: partitions}, replication=REPLICAS):
+        raise RuntimeError(f"create {name}: {errors}")
+    connection.close()
+    wait_until_whole(cluster, name, partitions)
+    return name
+
+
+def is_whole(node, name, partitions):
+    try:
+        connection = connect(node)
+        found = connection.partitions(name)
+        connection.close()
+    except OSError:
+        return False
+    return len(found) == partitions and all(
+        leader > 0 and len(in_sync) == REPLICAS for leader, in_sync in found
+    )
+
+
+def wait_until_whole(cluster, name, partitions, limit=120):
+    deadline = time.monotonic() + limit
+    for node in cluster.nodes:
+        while not is_whole(node, name, partitions):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{name}: the replicas are not in sync after {limit} s")
+            time.sleep(0.05)
+
+
+# -- Produce, acks=all.
+
+
+def produce(cluster, scale, partitions, count, size, **properties):
+    properties = {name.replace("_", "."): value for name, value in properties.items()}
+    name = fresh_topic(cluster, partitions)
+    count = max(1000, int(count * scale))
+    machine.settle()
+    before = sum(machine.cpu_seconds(node.pid) for node in cluster.nodes)
+    records, seconds, client = performance.produce(cluster.bootstrap, name, count, size, properties)
+    used = sum(machine.cpu_seconds(node.pid) for node in cluster.nodes) - before
+    connection = connect(cluster.nodes[0])
+    connection.delete_topics([name])
+    connection.close()
+    gigabytes = records * size / 1e9
+    return {
+        "mb_per_s": round(records * size / seconds / 1e6, 1),
+        "records_per_s": round(records / seconds),
+        "cpu_s_per_gb": round(used / gigabytes, 3),
+        "cpu_us_per_record": round(used / records * 1e6, 2),
+        "client_cpu_s_per_gb": round(client / gigabytes, 3),
+        "seconds": round(seconds, 2),
+    }
+
+
+def produce_1k(cluster, scale):
+    return produce(cluster, scale, 12, 1_000_000, 1024, linger_ms=5)
+
+
+def produce_single(cluster, scale):
+    return produce(cluster, scale, 12, 50_000, 100, linger_ms=0, batch_num_messages=1)
+
+
+def produce_1000_partitions(cluster, scale):
+    return produce(cluster, scale, 1000, 500_000, 1024, linger_ms=5, sticky_partitioning_linger_ms=0)
+
+
+# -- Failover.
+
+
+class AckMeter:
+    """integration/bench/ack_meter_main.cc: a producer at 1,000 records a second."""
+
+    def __init__(self, cluster, topic):
+        program = brokers.ROOT / "build/release/ack_meter"
+        command = [program, "--bootstrap", cluster.bootstrap, "--topic", topic]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().strip()
+        if not answer or answer.startswith("-"):
+            raise RuntimeError(f"ack_meter: {command}: {answer or 'it ended'}")
+        return answer
+
+    def end(self):
+        return float(self.ask("end"))
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def leader(cluster, name):
+    connection = connect(cluster.nodes[0])
+    found = connection.partitions(name)[0][0]
+    connection.close()
+    return cluster.nodes[found - 1]
+
+
+def longest_pause(cluster, name, meter, act, undo):
+    """Milliseconds."""
+    wait_until_whole(cluster, name, 1)
+    node = leader(cluster, name)
+    meter.ask("begin")
+    meter.end()  # it writes
+    meter.ask("begin")
+    act(node)
+    pause = meter.end()
+    undo(node)
+    return pause
+
+
+def replaced_after(cluster, name):
+    """Milliseconds from the SIGSTOP of the node that leads to the first record that another one acknowledges, to
+    clients that know nothing yet and ask the other nodes."""
+    wait_until_whole(cluster, name, 1)
+    stopped = leader(cluster, name)
+    number = cluster.nodes.index(stopped) + 1
+    others = itertools.cycle(node for node in cluster.nodes if node is not stopped)
+    os.kill(stopped.pid, signal.SIGSTOP)
+    begin = time.monotonic()
+    try:
+        while not takes_record(cluster, next(others), name, number):
+            if time.monotonic() - begin > 60:
+                raise RuntimeError("nobody replaces a node that was stopped")
+        return (time.monotonic() - begin) * 1000
+    finally:
+        os.kill(stopped.pid, signal.SIGCONT)
+
+
+def takes_record(cluster, asked, name, stopped):
+    """Whether the leader that `asked` names acknowledges a record."""
+    try:
+        connection = connect(asked, timeout=1)
+        found = connection.partitions(name)
+        connection.close()
+        if not found or found[0][0] in (-1, stopped):
+            time.sleep(0.005)
+            return False
+        connection = connect(cluster.nodes[found[0][0] - 1], timeout=1)
+        error = connection.produce(name, 0, b"fresh")
+        connection.close()
+        return error == 0
+    except (OSError, socket.timeout):
+        return False
+
+
+def percentile(values, percent):
+    return sorted(values)[(len(values) * percent + 99) // 100 - 1]
+
+
+def failover(cluster, scale):
+    """The longest pauses that a producer sees at kill -9 and at a clean stop of the node that leads, and when a paused
+    one is replaced."""
+    count = min(cluster.failovers_max, max(1, int(20 * scale)))
+    name = fresh_topic(cluster, 1)
+    kinds = {
+        "kill": lambda meter: longest_pause(cluster, name, meter, lambda n: n.kill(), lambda n: n.start()),
+        "stop": lambda meter: longest_pause(cluster, name, meter, lambda n: n.stop(), lambda n: n.start()),
+        "pause": lambda _: replaced_after(cluster, name),
+    }
+    figures = {"times_each": count}
+    for kind, measure in kinds.items():
+        meter = AckMeter(cluster, name)
+        try:
+            pauses = [measure(meter) for _ in range(count)]
+        finally:
+            meter.close()
+        figures[f"{kind}_median_ms"] = round(statistics.median(pauses), 1)
+        figures[f"{kind}_p99_ms"] = round(percentile(pauses, 99), 1)
+    return figures
