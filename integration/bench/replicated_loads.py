@@ -92,6 +92,57 @@ def produce_1000_partitions(cluster, scale):
     return produce(cluster, scale, 1000, 500_000, 1024, linger_ms=5, sticky_partitioning_linger_ms=0)
 
 
+# -- Ten thousand partitions: what they cost while nothing is written, and how long they are without a leader.
+
+
+def leaderless(asked, names, gone):
+    """How many partitions have no leader, or the one that is gone."""
+    connection = connect(asked)
+    found = [leader for name in names for leader, _ in connection.partitions(name)]
+    connection.close()
+    return sum(leader in (-1, gone) for leader in found)
+
+
+def seconds_until(is_so, what, limit=120):
+    begin = time.monotonic()
+    while not is_so():
+        if time.monotonic() - begin > limit:
+            raise RuntimeError(f"{what}: not after {limit} s")
+        time.sleep(0.01)
+    return time.monotonic() - begin
+
+
+def many_partitions(cluster, scale, idle_seconds=20, each=1000):
+    topics = max(1, int(min(cluster.partitions_max, 10_000 * scale) / each))
+    begin = time.monotonic()
+    names = [fresh_topic(cluster, each) for _ in range(topics)]
+    created = time.monotonic() - begin
+    time.sleep(10)
+    before = [machine.cpu_seconds(node.pid) for node in cluster.nodes]
+    time.sleep(idle_seconds)
+    used = [machine.cpu_seconds(node.pid) - cpu for node, cpu in zip(cluster.nodes, before)]
+    memory = max(machine.rss_kib(node.pid) for node in cluster.nodes)
+    victim, others = cluster.nodes[2], cluster.nodes[:2]
+    victim.kill()
+    failover = seconds_until(lambda: not any(leaderless(node, names, 3) for node in others), "new leaders")
+    victim.start()
+    begin = time.monotonic()
+    for name in names:
+        wait_until_whole(cluster, name, each)
+    whole = time.monotonic() - begin
+    connection = connect(cluster.nodes[0])
+    connection.delete_topics(names)
+    connection.close()
+    return {
+        "partitions": topics * each,
+        "create_s": round(created, 2),
+        "idle_cpu_percent_max": round(max(used) / idle_seconds * 100, 2),
+        "rss_mb_max": round(memory / 1024, 1),
+        "failover_s": round(failover, 2),
+        "whole_again_s": round(whole, 2),
+    }
+
+
 # -- Failover.
 
 

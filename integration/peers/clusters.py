@@ -12,7 +12,7 @@ import brokers
 class ChronikCluster:
     name = "chronik"
     durability = "fdatasync on a majority before the acknowledgement"
-    failovers_max = 1000
+    failovers_max = partitions_max = 10_000
 
     def __init__(self):
         self.nodes = [brokers.Chronik({"node.id": str(number)}) for number in (1, 2, 3)]
@@ -64,6 +64,7 @@ class KafkaCluster:
     name = "kafka"
     durability = "page cache of the replicas (Kafka's default: no sync before the acknowledgement)"
     failovers_max = 3  # each takes ten seconds, and then a start
+    partitions_max = 1000  # more take minutes here
 
     def __init__(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="chronik-test-"))
