@@ -4,12 +4,14 @@
 #include <utility>
 
 #include "base/log.h"
+#include "wal/recovery.h"
 
 namespace chronik::broker {
 
 namespace {
 
 constexpr milliseconds tend_interval{500};
+constexpr milliseconds place_interval{10};
 
 }  // namespace
 
@@ -28,6 +30,7 @@ Partitions::Partitions(Shard& shard, ShardStorage& storage, wal::LogDirectory& d
       retention_interval_(retention_interval),
       retention_(shard.timers(), [this] { run_retention(); }),
       tend_(shard.timers(), [this] { tend(); }),
+      place_(shard.timers(), [this] { open_waiting_seats(); }),
       wait_limit_(shard.timers(), [this] { end_waits(); }) {
   // A jump before the first pass is one too.
   retention_now();
@@ -129,12 +132,35 @@ void Partitions::open_new_seats(const std::shared_ptr<const metadata::Topic>& to
                                 PartitionId from) {
   for (PartitionId index = from; index < topic->partition_count(); ++index) {
     if (!is_seat(*topic, index)) continue;
-    later([this, topic, index] {
-      if (find(topic->id, index) != nullptr) return;
-      if (const Result<void> opened = open_existing(*topic, index); !opened) {
-        storage_.environment().on_fatal(opened.error());
-      }
-    });
+    later([this, topic, index] { open_seat(topic, index); });
+  }
+}
+
+void Partitions::open_seat(const std::shared_ptr<const metadata::Topic>& topic, PartitionId index) {
+  if (find(topic->id, index) != nullptr) return;
+  const Result<bool> taken = is_place_taken(*topic, index);
+  if (taken && *taken) {
+    waiting_seats_.emplace_back(topic, index);
+    if (!place_.armed()) place_.arm_at(shard_.now() + place_interval);
+    return;
+  }
+  const Result<void> opened = taken ? open_existing(*topic, index) : taken.error();
+  if (!opened) storage_.environment().on_fatal(opened.error());
+}
+
+/// A deleted topic of the same name is still there: its removal is on its way, maybe on another
+/// shard, and must not find a new log in the place of the old one.
+Result<bool> Partitions::is_place_taken(const metadata::Topic& topic, PartitionId index) const {
+  TRY_ASSIGN(const wal::PartitionFiles files,
+             wal::list_partition_files(storage_.environment().disk,
+                                       directory_.partition_path(topic.name, index)));
+  return !files.topic_ids.empty() &&
+         std::ranges::find(files.topic_ids, topic.id) == files.topic_ids.end();
+}
+
+void Partitions::open_waiting_seats() {
+  for (const auto& [topic, index] : std::exchange(waiting_seats_, {})) {
+    if (seat_->image()->topic(topic->id) != nullptr) open_seat(topic, index);
   }
 }
 

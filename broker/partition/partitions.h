@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -97,6 +98,7 @@ class Partitions {
   void stop() {
     retention_.cancel();
     tend_.cancel();
+    place_.cancel();
     wait_limit_.cancel();
   }
 
@@ -119,6 +121,9 @@ class Partitions {
                                               bool known_new);
   bool is_seat(const metadata::Topic& topic, PartitionId partition) const;
   void open_new_seats(const std::shared_ptr<const metadata::Topic>& topic, PartitionId from);
+  void open_seat(const std::shared_ptr<const metadata::Topic>& topic, PartitionId index);
+  Result<bool> is_place_taken(const metadata::Topic& topic, PartitionId index) const;
+  void open_waiting_seats();
   void tend();
   void remove(const metadata::Topic& topic);
   void remove_one(const Uuid& topic_id, PartitionId index);
@@ -140,6 +145,9 @@ class Partitions {
   std::unordered_map<Uuid, std::shared_ptr<const PartitionSettings>> settings_;
   Timer retention_;
   Timer tend_;  // of leaders in a cluster
+  // New partitions whose directories still belong to deleted topics, and when to look again.
+  std::vector<std::pair<std::shared_ptr<const metadata::Topic>, PartitionId>> waiting_seats_;
+  Timer place_;
   // At the first limit of a wait that was there when it was armed, which may be over long before:
   // arming and cancelling it for each produce request would cost more than looking now and then.
   Timer wait_limit_;
