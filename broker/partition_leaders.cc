@@ -11,6 +11,7 @@ PartitionLeaders::PartitionLeaders(Shards& shards, MetadataView& view, ClusterMe
     : shards_(shards), view_(view), member_(member), partitions_(std::move(partitions)) {}
 
 void PartitionLeaders::start(const NodeInfo& node) {
+  own_ = node.id;
   for (std::uint32_t id = 0; id < shards_.count(); ++id) {
     ClusterSeat seat;
     seat.groups = &member_.rafts(id).groups();
@@ -37,6 +38,8 @@ void PartitionLeaders::on_led(const Partition& partition) {
   const raft::Leadership& now = partition.leadership();
   const wal::LogIdentity& at = partition.identity();
   PartitionLeader leader{now.leader, now.term, {}};
+  // Who came before it is ready would be sent away.
+  if (now.leader == own_ && !now.ready) leader.leader = -1;
   if (now.ready) leader.in_sync = partition.in_sync_replicas();
   view_.tell_leader(at.topic_id, at.partition, leader);
   if (now.ready) member_.announce({at.topic_id, at.partition, now.term, std::move(leader.in_sync)});

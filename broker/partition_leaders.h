@@ -31,6 +31,7 @@ class PartitionLeaders {
   void tell_all();
 
   Shards& shards_;
+  BrokerId own_ = -1;
   MetadataView& view_;
   ClusterMember& member_;
   const std::vector<Partitions*> partitions_;

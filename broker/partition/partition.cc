@@ -12,6 +12,9 @@ namespace chronik::broker {
 
 namespace {
 
+// Producers with a refused batch that are remembered, per partition.
+constexpr std::size_t refused_max = 1000;
+
 AppendResult refuse(protocol::ErrorCode error, std::string message) {
   AppendResult result;
   result.error = error;
@@ -27,7 +30,7 @@ protocol::ErrorCode error_of(const Error& error) {
       return protocol::ErrorCode::not_leader_or_follower;
     case Errc::busy:
       // More is not committed than a leader may have: its followers do not keep up.
-      return protocol::ErrorCode::request_timed_out;
+      return protocol::ErrorCode::not_enough_replicas;
     case Errc::too_large:
       return protocol::ErrorCode::message_too_large;
     default:
@@ -76,16 +79,13 @@ protocol::ErrorCode Partition::check_leader_epoch(LeaderEpoch of_client) const {
 }
 
 AppendResult Partition::append(SharedBytes records, const AppendTerms& terms) {
-  if (!leads() || is_handing_over()) return refuse(protocol::ErrorCode::not_leader_or_follower, {});
-  if (terms.acks == -1 && replica_ != nullptr) {
-    const std::size_t in_sync = in_sync_replicas().size();
-    if (in_sync < static_cast<std::size_t>(settings_->min_insync_replicas)) {
-      return refuse(protocol::ErrorCode::not_enough_replicas,
-                    fmt::format("{} replica(s) of {}-{} are in sync, min.insync.replicas asks for "
-                                "{}: the batch was not appended.",
-                                in_sync, identity().topic, identity().partition,
-                                settings_->min_insync_replicas));
+  if (!leads() || is_handing_over()) {
+    AppendResult refused = refuse(protocol::ErrorCode::not_leader_or_follower, {});
+    const bool will_lead = leadership_.leader == replica_->raft().id();
+    if (will_lead && records.size() >= protocol::batch_header_size) {
+      note_refusal(protocol::read_batch_header(records.view()), refused);
     }
+    return refused;
   }
   const protocol::ProduceTarget target{identity().topic, identity().partition,
                                        terms.produce_version, terms.now};
@@ -98,7 +98,7 @@ AppendResult Partition::append(SharedBytes records, const AppendTerms& terms) {
     return result;
   }
   protocol::AcceptedBatch& batch = std::get<protocol::AcceptedBatch>(outcome);
-  const protocol::BatchHeader& header = batch.header;
+  const protocol::BatchHeader header = batch.header;
   if (header.is_transactional()) {
     return refuse(protocol::ErrorCode::invalid_txn_state,
                   "This broker does not serve transactions: the batch belongs to one.");
@@ -106,7 +106,10 @@ AppendResult Partition::append(SharedBytes records, const AppendTerms& terms) {
   const ProducerVerdict verdict = producers_.check(header);
   AppendResult result;
   if (verdict.error != protocol::ErrorCode::none) {
-    result = refuse(verdict.error, verdict.message);
+    const bool gap = verdict.error == protocol::ErrorCode::out_of_order_sequence_number;
+    const Refused* before = gap ? refused_before(header) : nullptr;
+    result = before != nullptr ? refuse(before->error, before->message)
+                               : refuse(verdict.error, verdict.message);
     result.log_start_offset = log_->log_start_offset();
     return result;
   }
@@ -119,17 +122,57 @@ AppendResult Partition::append(SharedBytes records, const AppendTerms& terms) {
     }
     return result;
   }
-  return append_accepted(std::move(batch));
+  result = append_accepted(std::move(batch), terms.acks);
+  note_refusal(header, result);
+  return result;
 }
 
-AppendResult Partition::append_accepted(protocol::AcceptedBatch batch) {
+/// A batch that passes later was refused; those that its producer had sent behind it come now. To
+/// say that they are out of order would make librdkafka count its batches anew, and those of other
+/// partitions whose fate it does not know would be written twice.
+const Partition::Refused* Partition::refused_before(const protocol::BatchHeader& batch) const {
+  const auto found = refused_.find(batch.producer_id);
+  if (found == refused_.end() || found->second.epoch != batch.producer_epoch) return nullptr;
+  return found->second.sequence < batch.base_sequence ? &found->second : nullptr;
+}
+
+void Partition::note_refusal(const protocol::BatchHeader& batch, const AppendResult& result) {
+  if (!batch.has_producer_id()) return;
+  if (result.error == protocol::ErrorCode::none) {
+    refused_.erase(batch.producer_id);
+    return;
+  }
+  // Of several the first: it has to come again before any of the others can pass.
+  if (refused_before(batch) != nullptr) return;
+  if (refused_.size() >= refused_max) refused_.clear();
+  refused_[batch.producer_id] = {batch.producer_epoch, batch.base_sequence, result.error,
+                                 result.message};
+}
+
+/// Nothing when there are enough.
+std::optional<AppendResult> Partition::too_few_in_sync(std::int16_t acks) const {
+  if (acks != -1 || replica_ == nullptr) return std::nullopt;
+  const std::size_t in_sync = in_sync_replicas().size();
+  if (in_sync >= static_cast<std::size_t>(settings_->min_insync_replicas)) return std::nullopt;
+  return refuse(
+      protocol::ErrorCode::not_enough_replicas,
+      fmt::format("{} replica(s) of {}-{} are in sync, min.insync.replicas asks for {}: "
+                  "the batch was not appended.",
+                  in_sync, identity().topic, identity().partition, settings_->min_insync_replicas));
+}
+
+AppendResult Partition::append_accepted(protocol::AcceptedBatch batch, std::int16_t acks) {
+  if (std::optional<AppendResult> refused = too_few_in_sync(acks)) return *std::move(refused);
   AppendResult result;
   result.log_start_offset = log_->log_start_offset();
   result.base_offset = log_->end_offset();
   result.log_append_time = batch.log_append_time;
   if (replica_ != nullptr) {
     if (const auto appended = replica_->append(std::move(batch.bytes)); !appended) {
-      return refuse(error_of(appended.error()), appended.error().message);
+      const bool hands_over = replica_->raft().transfer_target() != raft::no_node;
+      return refuse(
+          hands_over ? protocol::ErrorCode::not_leader_or_follower : error_of(appended.error()),
+          appended.error().message);
     }
   } else {
     if (const Result<void> room = log_->admit(batch.bytes.size()); !room) {
@@ -187,7 +230,7 @@ Future<WaitEnd> Partition::stored(Offset end) {
 }
 
 Future<WaitEnd> Partition::leader_known(SteadyTime limit) {
-  if (leadership_.leader < 0 || is_handing_over()) return wait_in(for_leader_, 0, limit);
+  if (is_between_leaders() || is_handing_over()) return wait_in(for_leader_, 0, limit);
   return there_already();
 }
 

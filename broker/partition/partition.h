@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/bytes.h"
@@ -176,6 +177,14 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
     Promise<WaitEnd> promise;
   };
 
+  /// A producer's batch that could not be appended for the moment.
+  struct Refused {
+    ProducerEpoch epoch = no_producer_epoch;
+    Sequence sequence = no_sequence;
+    protocol::ErrorCode error = protocol::ErrorCode::none;
+    std::string message;
+  };
+
   Partition(PartitionContext context, std::shared_ptr<const PartitionSettings> settings);
   void on_durable(wal::PartitionLog& log) override;
 
@@ -189,9 +198,13 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   void restore(const raft::SnapshotMeta& meta, raft::SnapshotReceiver& received) override;
 
   void tell_led();
+  bool is_between_leaders() const;
   bool is_handing_over() const;
   void give_back(BrokerId preferred);
-  AppendResult append_accepted(protocol::AcceptedBatch batch);
+  AppendResult append_accepted(protocol::AcceptedBatch batch, std::int16_t acks);
+  std::optional<AppendResult> too_few_in_sync(std::int16_t acks) const;
+  const Refused* refused_before(const protocol::BatchHeader& batch) const;
+  void note_refusal(const protocol::BatchHeader& batch, const AppendResult& result);
   void end_reached();
   static Future<WaitEnd> wait_in(std::vector<Waiting>& queue, Offset until, SteadyTime limit);
   /// Ends with `how` the waits that `over(waiting)` names.
@@ -204,8 +217,9 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   const PartitionContext context_;
   std::shared_ptr<const PartitionSettings> settings_;
   ProducerState producers_;
-  std::unique_ptr<wal::PartitionLog> own_log_;  // of one without other replicas
-  wal::PartitionLog* log_ = nullptr;            // that, or the replica's
+  std::unordered_map<ProducerId, Refused> refused_;  // until the batch comes again
+  std::unique_ptr<wal::PartitionLog> own_log_;       // of one without other replicas
+  wal::PartitionLog* log_ = nullptr;                 // that, or the replica's
   LeaderEpoch leader_epoch_ = 0;
   std::optional<ReplicaSeat> seat_;
   raft::Replica* replica_ = nullptr;  // the groups own it

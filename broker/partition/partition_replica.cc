@@ -121,14 +121,20 @@ void Partition::on_log_durable() {
 void Partition::on_leadership(const raft::Leadership& leadership) {
   const raft::Leadership before = std::exchange(leadership_, leadership);
   if (before == leadership) return;
+  if (before.term != leadership.term) refused_.clear();
   if (before.ready && !(leadership.ready && leadership.term == before.term)) {
     end_acknowledgements(WaitEnd::not_leader);
     waiters_.wake_all();
   }
   if (leadership.ready && !before.ready) in_sync_.begin();
   tell_led();
-  if (leadership.leader < 0) return;
-  end_leader_waits();
+  if (!is_between_leaders()) end_leader_waits();
+}
+
+/// Nobody is known who serves it, or soon will but this node itself.
+bool Partition::is_between_leaders() const {
+  if (leadership_.leader < 0) return true;
+  return replica_ != nullptr && leadership_.leader == replica_->raft().id() && !leadership_.ready;
 }
 
 bool Partition::is_handing_over() const {
