@@ -58,7 +58,7 @@ std::string ClusterView::missing_by(int node) {
   const std::optional<Topic> topic = describe(cluster_.node(node), topic_);
   if (!topic) return fmt::format("node {} does not answer", node);
   for (const auto& partition : topic->partitions) {
-    if (partition.leader_id > 0 && partition.isr_nodes.size() == replicas_) continue;
+    if (partition.leader_id > 0 && partition.isr_nodes.size() == ClusterProcesses::size) continue;
     return fmt::format("node {} says of partition {}: leader {}, in sync {}", node,
                        partition.partition_index, partition.leader_id,
                        fmt::join(partition.isr_nodes, ", "));

@@ -14,11 +14,8 @@ namespace chronik::integration {
 
 class ClusterView {
  public:
-  /// `replicas`: of each partition.
-  ClusterView(ClusterProcesses& cluster, std::string topic, int replicas)
-      : cluster_(cluster),
-        topic_(std::move(topic)),
-        replicas_(static_cast<std::size_t>(replicas)) {}
+  ClusterView(ClusterProcesses& cluster, std::string topic)
+      : cluster_(cluster), topic_(std::move(topic)) {}
 
   /// By partition, as the first node says that answers; -1: nobody.
   std::vector<int> leaders();
@@ -33,7 +30,6 @@ class ClusterView {
 
   ClusterProcesses& cluster_;
   const std::string topic_;
-  const std::size_t replicas_;
   std::int64_t change_ = 1'000'000'000'000;
 };
 

@@ -12,10 +12,10 @@ namespace chronik::integration {
 
 struct TopicJudgement {
   RecordCounts counts;
-  std::vector<std::int64_t> ends;  // by partition: the high watermark
+  std::vector<std::int64_t> ends;  // by partition: the high watermark at the beginning
 };
 
-/// Precondition: nobody writes.
+/// Precondition: nobody hands out records or takes acknowledgements.
 TopicJudgement judge_topic(const std::string& bootstrap, const std::string& topic,
                            RecordLedger& ledger, ReadRecords& readings, Problems& problems);
 

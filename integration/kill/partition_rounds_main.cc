@@ -41,7 +41,6 @@ struct Options {
   std::uint64_t seed = 0;
   int records_per_second = 10'000;
   int partitions = 12;
-  int replication = 3;
   int check_every = 50;
   int load_ms_max = 500;
   std::vector<std::string> faults = PartitionFaults::kinds();
@@ -54,7 +53,7 @@ class PartitionRounds {
         random_(options.seed),
         cluster_(ClusterProcesses::NotStarted{}, {{"log.segment.bytes", "67108864"}}, network),
         connections_(cluster_),
-        view_(cluster_, records, options.replication),
+        view_(cluster_, records),
         disks_(std::move(disks)),
         faults_(cluster_, connections_, network, random_, problems_),
         ledger_(options.partitions),
@@ -93,7 +92,6 @@ class PartitionRounds {
  private:
   // What was interrupted is not judged: nobody waited for it to settle.
   bool goes_well() const { return problems_.empty() && !interrupted; }
-  bool is_replicated() const { return options_.replication == nodes; }
   bool goes_on() const { return round_ <= options_.rounds && goes_well(); }
   BrokerProcess& node(int id) { return cluster_.node(id); }
   void say(const std::string& problem) { problems_.push_back(problem); }
@@ -111,7 +109,7 @@ class PartitionRounds {
   void make_loads() {
     const std::string all = cluster_.bootstrap();
     const Outcome made = Admin(all).create_topic(
-        {.name = records, .partitions = options_.partitions, .replication = options_.replication});
+        {.name = records, .partitions = options_.partitions, .replication = nodes});
     if (!made.ok()) {
       fmt::print("the topic cannot be made: {}\n", made.message);
       std::exit(1);
@@ -125,8 +123,7 @@ class PartitionRounds {
                                                    options_.partitions, readings_, random_.next()));
     loads_.push_back(std::make_unique<OffsetLoad>(all, records, options_.partitions, random_.next(),
                                                   ClientConfig{{"socket.timeout.ms", "3000"}}));
-    auto topics =
-        std::make_unique<TopicLoad>(all, random_.next(), "churn", -1, options_.replication);
+    auto topics = std::make_unique<TopicLoad>(all, random_.next(), "churn", -1, nodes);
     topics_ = topics.get();
     loads_.push_back(std::move(topics));
   }
@@ -136,9 +133,14 @@ class PartitionRounds {
   }
   /// The load goes on meanwhile; the wait ends early if the node dies by itself.
   void let_pass(milliseconds time, int watched) {
-    if (node(watched).wait_for_end(time) != -1 && !interrupted) {
-      say(fmt::format("node {} ended by itself", watched));
+    if (node(watched).wait_for_end(time) == -1 || interrupted) return;
+    say(fmt::format("node {} ended by itself", watched));
+  }
+  bool all_run() {
+    for (int id = 1; id <= nodes; ++id) {
+      if (!node(id).running()) return false;
     }
+    return true;
   }
   static int other(int id, int step) { return (id - 1 + step) % nodes + 1; }
 
@@ -159,8 +161,7 @@ class PartitionRounds {
     const auto led = std::count(leaders.begin(), leaders.end(), victim);
     const auto begin = Clock::now();
     faults_.inflict(fault, victim);
-    if (is_replicated() && PartitionFaults::goes_on(fault))
-      await_acks(fmt::format("{} of node {}", fault, victim));
+    if (PartitionFaults::goes_on(fault)) await_acks(fmt::format("{} of node {}", fault, victim));
     let_pass(up_to(milliseconds(1000)), watched);
     const auto undone = Clock::now();
     GapFigures::Gaps gaps{};
@@ -195,10 +196,13 @@ class PartitionRounds {
     const auto deadline = Clock::now() + comes_back_within;
     bool connected = connections_.complete();
     std::string missing = connected ? view_.missing() : "nodes do not find each other";
-    while (!missing.empty() && goes_well() && Clock::now() < deadline) {
+    while (!missing.empty() && all_run() && goes_well() && Clock::now() < deadline) {
       let_pass(milliseconds(20), watched);
       connected = connections_.complete();
       missing = connected ? view_.missing() : "nodes do not find each other";
+    }
+    for (int id = 1; id <= nodes; ++id) {
+      if (!node(id).running() && !interrupted) say(fmt::format("node {} ended by itself", id));
     }
     if (!missing.empty() && goes_well()) {
       say(fmt::format("the cluster is not whole again after {} s: {}",
@@ -206,8 +210,8 @@ class PartitionRounds {
     }
   }
 
-  /// What every load and every node knows; then all nodes are killed at once, their files compared,
-  /// and all started again.
+  /// What every load and every node knows; then all nodes are killed at once, under load again,
+  /// their files compared, and all started again.
   void check() {
     gate_.close();
     // Whoever takes a change has all that was acknowledged before it.
@@ -221,17 +225,15 @@ class PartitionRounds {
     counts_ = judged.counts;
     for (auto& load : loads_) load->check(true, problems_);
     check_files(judged.ends);
+    gate_.open();
     std::string compared;
     if (problems_.empty()) {
       for (int id = 1; id <= nodes; ++id) node(id).kill();
       for (int id = 1; id <= nodes; ++id) connections_.forget(id);
-      if (is_replicated()) {
-        compared = compare_stored_partitions(cluster_, records, judged.ends, problems_);
-      }
+      compared = compare_stored_partitions(cluster_, records, judged.ends, problems_);
     }
     if (problems_.empty()) start_all();
     if (problems_.empty()) await_whole(1);
-    gate_.open();
     fmt::print("check after round {}: {}; {}; {} problems\n", std::min(round_, options_.rounds),
                counts_.text(), compared, problems_.size());
     std::fflush(stdout);
@@ -239,8 +241,7 @@ class PartitionRounds {
 
   /// While the nodes run: all replicas get everything, and nothing of a deleted topic stays.
   void check_files(const std::vector<std::int64_t>& ends) {
-    if (is_replicated() &&
-        !eventually([&] { return are_stored_everywhere(cluster_, records, ends); },
+    if (!eventually([&] { return are_stored_everywhere(cluster_, records, ends); },
                     comes_back_within)) {
       say("replicas do not catch up");
     }
@@ -350,8 +351,6 @@ int main(int argc, char** argv) {
   app.add_option("--records-per-second", options.records_per_second, "of all producers")
       ->capture_default_str();
   app.add_option("--partitions", options.partitions, "of the topic")->capture_default_str();
-  app.add_option("--replication", options.replication, "1 to try the program without replicas")
-      ->capture_default_str();
   app.add_option("--faults", options.faults,
                  fmt::format("of {}; all if not given", fmt::join(PartitionFaults::kinds(), ", ")))
       ->check(CLI::IsMember(PartitionFaults::kinds()));

@@ -47,6 +47,7 @@ class ReplicatedLoad : public Load {
   Clock::time_point replaced_;
   int next_partition_ = 0;
   int producers_ = 0;
+  int broken_ = 0;                       // by a mistake of librdkafka's
   std::map<std::string, int> refusals_;  // by the client's error
   Problems failures_;
 };

@@ -60,8 +60,14 @@ void TopicLoad::remove(Topic& topic) {
 // A producer of its own for each record: what a client remembers of the topic's former life, or
 // tries again, is not what is looked at here.
 void TopicLoad::write(Topic& topic) {
-  Producer producer(bootstrap_,
-                    {{"message.send.max.retries", "0"}, {"message.timeout.ms", "2000"}});
+  ClientConfig config{{"message.timeout.ms", "2000"}};
+  // It sends again what another node may have taken, whatever it is told of retries.
+  if (replication_ > 1) {
+    config["enable.idempotence"] = "true";
+  } else {
+    config["message.send.max.retries"] = "0";
+  }
+  Producer producer(bootstrap_, config);
   const std::string value = fmt::format("{}:{}", topic.life, topic.records_attempted++);
   if (producer.send({.topic = topic.name, .partition = 0, .value = value}).error ==
       RD_KAFKA_RESP_ERR_NO_ERROR) {
