@@ -139,13 +139,17 @@ void Partitions::open_new_seats(const std::shared_ptr<const metadata::Topic>& to
 void Partitions::open_seat(const std::shared_ptr<const metadata::Topic>& topic, PartitionId index) {
   if (find(topic->id, index) != nullptr) return;
   const Result<bool> taken = is_place_taken(*topic, index);
-  if (taken && *taken) {
-    waiting_seats_.emplace_back(topic, index);
-    if (!place_.armed()) place_.arm_at(shard_.now() + place_interval);
-    return;
+  const bool waits = taken && *taken;
+  const Result<void> opened = waits   ? Result<void>()
+                              : taken ? open_existing(*topic, index)
+                                      : taken.error();
+  if (opened && !waits) return;
+  // Out of space or descriptors it is made later.
+  if (!opened && opened.error().code != Errc::no_space && opened.error().code != Errc::busy) {
+    return storage_.environment().on_fatal(opened.error());
   }
-  const Result<void> opened = taken ? open_existing(*topic, index) : taken.error();
-  if (!opened) storage_.environment().on_fatal(opened.error());
+  waiting_seats_.emplace_back(topic, index);
+  if (!place_.armed()) place_.arm_at(shard_.now() + place_interval);
 }
 
 /// A deleted topic of the same name is still there: its removal is on its way, maybe on another

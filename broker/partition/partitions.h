@@ -145,7 +145,8 @@ class Partitions {
   std::unordered_map<Uuid, std::shared_ptr<const PartitionSettings>> settings_;
   Timer retention_;
   Timer tend_;  // of leaders in a cluster
-  // New partitions whose directories still belong to deleted topics, and when to look again.
+  // New partitions whose directories still belong to deleted topics, or that found no space, and
+  // when to try again.
   std::vector<std::pair<std::shared_ptr<const metadata::Topic>, PartitionId>> waiting_seats_;
   Timer place_;
   // At the first limit of a wait that was there when it was armed, which may be over long before:
