@@ -81,8 +81,7 @@ protocol::ErrorCode Partition::check_leader_epoch(LeaderEpoch of_client) const {
 AppendResult Partition::append(SharedBytes records, const AppendTerms& terms) {
   if (!leads() || is_handing_over()) {
     AppendResult refused = refuse(protocol::ErrorCode::not_leader_or_follower, {});
-    const bool will_lead = leadership_.leader == replica_->raft().id();
-    if (will_lead && records.size() >= protocol::batch_header_size) {
+    if (records.size() >= protocol::batch_header_size) {
       note_refusal(protocol::read_batch_header(records.view()), refused);
     }
     return refused;
@@ -105,11 +104,13 @@ AppendResult Partition::append(SharedBytes records, const AppendTerms& terms) {
   }
   const ProducerVerdict verdict = producers_.check(header);
   AppendResult result;
+  if (const Refused* before = refused_before(header)) {
+    result = refuse(before->error, before->message);
+    result.log_start_offset = log_->log_start_offset();
+    return result;
+  }
   if (verdict.error != protocol::ErrorCode::none) {
-    const bool gap = verdict.error == protocol::ErrorCode::out_of_order_sequence_number;
-    const Refused* before = gap ? refused_before(header) : nullptr;
-    result = before != nullptr ? refuse(before->error, before->message)
-                               : refuse(verdict.error, verdict.message);
+    result = refuse(verdict.error, verdict.message);
     result.log_start_offset = log_->log_start_offset();
     return result;
   }
@@ -129,11 +130,17 @@ AppendResult Partition::append(SharedBytes records, const AppendTerms& terms) {
 
 /// A batch that passes later was refused; those that its producer had sent behind it come now. To
 /// say that they are out of order would make librdkafka count its batches anew, and those of other
-/// partitions whose fate it does not know would be written twice.
+/// partitions whose fate it does not know would be written twice. To take them, where nothing was
+/// known of the producer, would tell it that the first one is there too.
 const Partition::Refused* Partition::refused_before(const protocol::BatchHeader& batch) const {
   const auto found = refused_.find(batch.producer_id);
   if (found == refused_.end() || found->second.epoch != batch.producer_epoch) return nullptr;
-  return found->second.sequence < batch.base_sequence ? &found->second : nullptr;
+  const Refused& refused = found->second;
+  // It has come again, to this node or to another leader.
+  if (producers_.last_sequence(batch.producer_id, refused.epoch) >= refused.sequence) {
+    return nullptr;
+  }
+  return refused.sequence < batch.base_sequence ? &refused : nullptr;
 }
 
 void Partition::note_refusal(const protocol::BatchHeader& batch, const AppendResult& result) {

@@ -121,7 +121,6 @@ void Partition::on_log_durable() {
 void Partition::on_leadership(const raft::Leadership& leadership) {
   const raft::Leadership before = std::exchange(leadership_, leadership);
   if (before == leadership) return;
-  if (before.term != leadership.term) refused_.clear();
   if (before.ready && !(leadership.ready && leadership.term == before.term)) {
     end_acknowledgements(WaitEnd::not_leader);
     waiters_.wake_all();

@@ -77,6 +77,12 @@ void ProducerState::apply(const protocol::BatchHeader& batch) {
                      batch.last_offset(), batch.max_timestamp});
 }
 
+Sequence ProducerState::last_sequence(ProducerId id, ProducerEpoch epoch) const {
+  const auto found = producers_.find(id);
+  if (found == producers_.end() || found->second.epoch != epoch) return no_sequence;
+  return found->second.last_sequence();
+}
+
 void ProducerState::expire(Timestamp now, milliseconds expiration) {
   std::erase_if(producers_, [&](const auto& entry) {
     return now - entry.second.last_timestamp() >= expiration.count();

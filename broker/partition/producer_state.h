@@ -60,6 +60,9 @@ class ProducerState final : public wal::DerivedState {
   /// accepted. Errors: invalid_producer_epoch, out_of_order_sequence_number.
   ProducerVerdict check(const protocol::BatchHeader& batch) const;
 
+  /// Of the last batch; no_sequence when nothing is known of the producer in this epoch.
+  Sequence last_sequence(ProducerId id, ProducerEpoch epoch) const;
+
   /// Forgets producers whose last batch is older than `expiration` (producer.id.expiration.ms).
   void expire(Timestamp now, milliseconds expiration);
 
