@@ -67,7 +67,11 @@ PartitionLeader MetadataView::leader_of(const metadata::Topic& topic, PartitionI
   CHECK(shard != nullptr);
   const auto& leaders = (*seen_)[shard->id()].leaders;
   const auto found = leaders.find({topic.id, partition});
-  return found == leaders.end() ? PartitionLeader() : found->second;
+  if (found == leaders.end()) return {};
+  PartitionLeader leader = found->second;
+  // A client that is told of a leader asks no more, and waits for one that is gone.
+  if (is_absent(leader.leader)) leader.leader = -1;
+  return leader;
 }
 
 void MetadataView::take_leader(Seen& seen, const Key& key, const PartitionLeader& leader) {
