@@ -177,17 +177,21 @@ def leader(cluster, name):
     return cluster.nodes[found - 1]
 
 
-def longest_pause(cluster, name, meter, act, undo):
-    """Milliseconds."""
+def longest_pause(cluster, name, act):
+    """Milliseconds. The client is a new one each time: one that has just lost a node again and again waits for seconds
+    before it connects to it once more."""
     wait_until_whole(cluster, name, 1)
     node = leader(cluster, name)
-    meter.ask("begin")
-    meter.end()  # it writes
-    meter.ask("begin")
-    act(node)
-    pause = meter.end()
-    undo(node)
-    return pause
+    meter = AckMeter(cluster, name)
+    try:
+        meter.end()  # it writes
+        time.sleep(1)
+        meter.ask("begin")
+        act(node)
+        return meter.end()
+    finally:
+        meter.close()
+        node.start()
 
 
 def replaced_after(cluster, name):
@@ -235,17 +239,13 @@ def failover(cluster, scale):
     count = min(cluster.failovers_max, max(1, int(20 * scale)))
     name = fresh_topic(cluster, 1)
     kinds = {
-        "kill": lambda meter: longest_pause(cluster, name, meter, lambda n: n.kill(), lambda n: n.start()),
-        "stop": lambda meter: longest_pause(cluster, name, meter, lambda n: n.stop(), lambda n: n.start()),
-        "pause": lambda _: replaced_after(cluster, name),
+        "kill": lambda: longest_pause(cluster, name, lambda node: node.kill()),
+        "stop": lambda: longest_pause(cluster, name, lambda node: node.stop()),
+        "pause": lambda: replaced_after(cluster, name),
     }
     figures = {"times_each": count}
     for kind, measure in kinds.items():
-        meter = AckMeter(cluster, name)
-        try:
-            pauses = [measure(meter) for _ in range(count)]
-        finally:
-            meter.close()
+        pauses = [measure() for _ in range(count)]
         figures[f"{kind}_median_ms"] = round(statistics.median(pauses), 1)
         figures[f"{kind}_p99_ms"] = round(percentile(pauses, 99), 1)
     return figures
