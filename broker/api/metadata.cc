@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "broker/api/authorized_operations.h"
+#include "broker/api/await_leaders.h"
 #include "broker/api/placement.h"
 #include "broker/api/reachable_brokers.h"
 #include "broker/api/replica_lists.h"
@@ -27,6 +28,8 @@ namespace {
 
 constexpr std::int16_t null_means_all_since = 1;
 constexpr std::int16_t lookup_by_id_since = 12;
+// Less than a client's patience, and more than an election takes whose leader's connections ended.
+constexpr milliseconds leader_wait{500};
 
 bool wants_all(const RequestContext& context, const MetadataRequest& request) {
   if (context.version() < null_means_all_since) return !request.topics || request.topics->empty();
@@ -85,6 +88,15 @@ bool names_are_usable(const RequestContext& context, const MetadataRequest& requ
     if (!topic.name || !topic.topic_id.is_zero()) return false;
   }
   return true;
+}
+
+std::vector<Uuid> ids_of(const MetadataRequest& request, const Image& image) {
+  std::vector<Uuid> ids;
+  for (const auto& wanted : *request.topics) {
+    const Topic* topic = wanted.name ? image.topic(*wanted.name) : image.topic(wanted.topic_id);
+    if (topic != nullptr) ids.push_back(topic->id);
+  }
+  return ids;
 }
 
 std::vector<metadata::MetadataEvent> plan_missing(RequestContext& context,
@@ -146,6 +158,13 @@ Task<MetadataResponse> metadata_request(RequestContext& context, MetadataRequest
       Task<Result<metadata::ApplyResults>> proposal = view.propose(std::move(events));
       const Result<metadata::ApplyResults> ignored = co_await std::move(proposal);
     }
+  }
+
+  // Told that nobody leads, librdkafka asks again after a second. So whoever asks while a leader is
+  // replaced waits for the new one.
+  if (!all && view.has_lost_leader_lately()) {
+    Task<void> led = await_leaders(context, ids_of(request, *view.image()), leader_wait);
+    co_await std::move(led);
   }
 
   MetadataResponse response = describe_cluster_part(context, request);

@@ -12,6 +12,13 @@ namespace chronik::broker {
 using metadata::ApplyResults;
 using metadata::MetadataEvent;
 
+namespace {
+
+// Within this partitions that lost their leaders have new ones, where any node can lead.
+constexpr milliseconds election_time{2000};
+
+}  // namespace
+
 MetadataView::MetadataView(Shards& shards, metadata::MetadataStore& store)
     : shards_(shards), store_(store), seen_(std::make_shared<std::vector<Seen>>(shards.count())) {
   CHECK(shards.first().is_current());
@@ -80,7 +87,9 @@ void MetadataView::take_leader(Seen& seen, const Key& key, const PartitionLeader
   // A follower knows who leads, but not who is in sync.
   const bool keeps =
       leader.in_sync.empty() && leader.leader == known.leader && leader.epoch == known.epoch;
-  if (!keeps) known = leader;
+  if (keeps) return;
+  if (known.leader >= 0 && leader.leader < 0) seen.lost_at = Shard::current()->now();
+  known = leader;
   for (const auto& promise : std::exchange(seen.waiting, {})) promise->try_set();
 }
 
@@ -127,11 +136,30 @@ bool MetadataView::is_absent(BrokerId broker) const {
   return std::find(absent.begin(), absent.end(), broker) != absent.end();
 }
 
+bool MetadataView::has_lost_leader_lately() const {
+  const Shard* shard = Shard::current();
+  CHECK(shard != nullptr);
+  const std::optional<SteadyTime>& lost_at = (*seen_)[shard->id()].lost_at;
+  return lost_at && shard->now() - *lost_at < election_time;
+}
+
+void MetadataView::take_absent(Seen& seen, std::vector<BrokerId> brokers, SteadyTime now) {
+  for (const BrokerId broker : brokers) {
+    const bool is_new =
+        std::find(seen.absent.begin(), seen.absent.end(), broker) == seen.absent.end();
+    if (is_new) seen.lost_at = now;
+  }
+  seen.absent = std::move(brokers);
+}
+
 void MetadataView::set_absent(std::vector<BrokerId> brokers) {
   for (std::uint32_t id = 1; id < shards_.count(); ++id) {
-    shards_.at(id).post([seen = seen_, id, brokers] { (*seen)[id].absent = brokers; });
+    Shard& shard = shards_.at(id);
+    shard.post([seen = seen_, &shard, brokers] {
+      take_absent((*seen)[shard.id()], brokers, shard.now());
+    });
   }
-  (*seen_)[0].absent = std::move(brokers);
+  take_absent((*seen_)[0], std::move(brokers), shards_.first().now());
 }
 
 namespace {

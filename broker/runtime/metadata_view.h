@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -39,6 +40,8 @@ class MetadataView final : public metadata::MetadataObserver {
   /// also before the leader has fenced them, or where there is none yet. On the first shard.
   void set_absent(std::vector<BrokerId> brokers);
   bool is_absent(BrokerId broker) const;
+  /// Whether a leader was lost so lately that another one may just be about to lead in its place.
+  bool has_lost_leader_lately() const;
 
   /// Of a partition that the topic has, as the calling shard knows it. Where it has several
   /// replicas that is no metadata: their group decides.
@@ -74,10 +77,12 @@ class MetadataView final : public metadata::MetadataObserver {
     std::shared_ptr<const metadata::Image> image;
     metadata::Leadership leadership;
     std::vector<BrokerId> absent;
+    std::optional<SteadyTime> lost_at;  // a broker, or the leader of a partition, last
     std::unordered_map<Key, PartitionLeader, KeyHash> leaders;  // of those with several replicas
     std::vector<std::shared_ptr<Promise<void>>> waiting;        // for news of one
   };
   static std::shared_ptr<const std::vector<Key>> deleted(const metadata::MetadataDelta& delta);
+  static void take_absent(Seen& seen, std::vector<BrokerId> brokers, SteadyTime now);
   static void take_leader(Seen& seen, const Key& key, const PartitionLeader& leader);
 
   Shards& shards_;
