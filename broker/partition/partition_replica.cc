@@ -187,7 +187,7 @@ std::shared_ptr<raft::SnapshotReader> Partition::open_snapshot(raft::Index index
   if (index != log_->start_index() - 1) return nullptr;
   const std::vector<wal::SegmentInfo> segments = log_->segments();
   const Offset begin = segments.empty() ? log_->end_offset() : segments.front().base_offset;
-  return std::make_shared<BeginReader>(encode({begin, producers_.save()}));
+  return std::make_shared<BeginReader>(encode({begin, producers_.save_below(begin)}));
 }
 
 std::shared_ptr<raft::SnapshotReceiver> Partition::receive_snapshot(const raft::SnapshotMeta&) {

@@ -111,16 +111,25 @@ std::vector<Offset> ProducerState::batches_to_keep() const {
 
 // version u8, count u32, then per producer: id i64, epoch i16, batches u8, and per batch two
 // sequences, two offsets and a timestamp. The log wraps it in a checksum.
-Bytes ProducerState::save() const {
+Bytes ProducerState::save_below(Offset end) const {
+  const auto counted = [end](const Producer& producer) {
+    std::uint8_t count = 0;
+    while (count < producer.count && producer.batches[count].last_offset < end) ++count;
+    return count;
+  };
+  const auto known = std::ranges::count_if(
+      producers_, [&](const auto& at) { return at.second.count == 0 || counted(at.second) != 0; });
   Writer writer;
   writer.reserve(5 + producers_.size() * 48);
   writer.u8(saved_version);
-  writer.u32(static_cast<std::uint32_t>(producers_.size()));
+  writer.u32(static_cast<std::uint32_t>(known));
   for (const auto& [id, producer] : producers_) {
+    const std::uint8_t count = counted(producer);
+    if (count == 0 && producer.count != 0) continue;
     writer.i64(id);
     writer.i16(producer.epoch);
-    writer.u8(producer.count);
-    for (std::size_t i = 0; i < producer.count; ++i) {
+    writer.u8(count);
+    for (std::size_t i = 0; i < count; ++i) {
       const ProducerBatch& batch = producer.batches[i];
       writer.i32(batch.base_sequence);
       writer.i32(batch.last_sequence);

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -71,7 +72,10 @@ class ProducerState final : public wal::DerivedState {
   std::size_t size() const { return producers_.size(); }
 
   void apply(const protocol::BatchHeader& batch) override;
-  Bytes save() const override;
+  Bytes save() const override { return save_below(std::numeric_limits<Offset>::max()); }
+  /// What is known from batches that end below `end`: for a log that begins there with less than
+  /// this one, and must not take for written what it does not have.
+  Bytes save_below(Offset end) const;
   Result<void> restore(ByteView saved) override;
   void reset() override { producers_.clear(); }
   /// The last batch of each producer: it says the epoch and the sequence that come next.

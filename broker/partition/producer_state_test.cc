@@ -116,6 +116,22 @@ TEST(ProducerState, SavedStateComesBack) {
   EXPECT_EQ(verdict.duplicate->base_offset, 604);
 }
 
+// A new replica that took the batches of the log's end for its own would acknowledge a repeated
+// one, as a leader, that it does not have.
+TEST(ProducerState, OfALogThatBeginsSomewhereOnlyWhatLiesBeforeIsKnown) {
+  ProducerState state;
+  state.apply(batch(1, 0, 0, 2, 0));
+  state.apply(batch(1, 0, 2, 2, 10));
+  state.apply(batch(2, 0, 0, 2, 12));
+  ProducerState begin;
+  ASSERT_TRUE(begin.restore(state.save_below(10)).has_value());
+  EXPECT_EQ(begin.size(), 1u);
+  EXPECT_TRUE(begin.check(batch(1, 0, 0, 2)).duplicate);
+  const ProducerVerdict next = begin.check(batch(1, 0, 2, 2));
+  EXPECT_FALSE(next.duplicate);
+  EXPECT_EQ(next.error, ErrorCode::none);
+}
+
 TEST(ProducerState, DamagedSavedStateIsAnError) {
   ProducerState state;
   state.apply(batch(1, 0, 0, 1));
