@@ -553,6 +553,11 @@ void PeerTransport::mark(PeerConnection& connection) {
 }
 
 void PeerTransport::on_turn_end() {
+  const bool awake = !marked_.empty() && beat_timer_.armed();
+  if (awake && beat_timer_.deadline() - shard_.now() <= 2 * beat_slack()) {
+    beat_timer_.cancel();
+    on_beat();
+  }
   for (PeerConnection* connection : std::exchange(marked_, {})) connection->settle();
   std::erase_if(ended_, [this](auto& connection) {
     if (!connection->finished()) return false;
@@ -560,7 +565,7 @@ void PeerTransport::on_turn_end() {
     return true;
   });
   if (!closing_ && !beat_timer_.armed() && !connections().empty()) {
-    beat_timer_.arm_at(shard_.now() + options_.heartbeat_interval);
+    beat_timer_.arm_at(shard_.now() + options_.heartbeat_interval + beat_slack());
   }
 }
 

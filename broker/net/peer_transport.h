@@ -6,7 +6,8 @@
 // A node is up while both connections stand: after their handshakes (peer_handshake.h), until the
 // first of them ends. The end of a process ends them at once; a node that is paused or cut off is
 // noticed when nothing has come for silence_max, since every connection carries a ping where it
-// would be silent for heartbeat_interval.
+// would be silent for heartbeat_interval. A ping that is due about when something else comes or
+// leaves goes with it, since what idle nodes cost is their wake-ups.
 //
 // Bounded, whatever peers do: strangers_max connections without a handshake, of which the oldest
 // goes when one more comes, with 64 KiB each; two connections for each node of the list, which hold
@@ -165,6 +166,8 @@ class PeerTransport final : public raft::Transport, private PeerConnection::Owne
   void add_stranger(std::unique_ptr<PeerConnection> connection);
   void update_up(NodeId node, std::string_view why);
   void on_beat();
+  /// How much earlier or later than due a beat may be.
+  milliseconds beat_slack() const { return options_.heartbeat_interval / 8; }
   void beat(PeerConnection& connection);
   std::vector<PeerConnection*> connections() const;
   bool all_finished() const;

@@ -184,6 +184,31 @@ TEST(PeerTransport, QuietNodesKeepEachOtherUpByPings) {
   EXPECT_LE(peers[1].metrics().pings.value(), 2 * peers[1].metrics().beats.value());
 }
 
+// What comes and leaves takes the beats along. That may neither stop them, which would look like a
+// death, nor make many of them.
+TEST(PeerTransport, BeatsKeepTheirPaceUnderTraffic) {
+  constexpr milliseconds interval(40);
+  TestPeers peers(2, [&](PeerOptions& options) {
+    options.heartbeat_interval = interval;
+    options.silence_max = milliseconds(2000);
+  });
+  peers.start_all();
+  ASSERT_TRUE(peers.await_all_up());
+  constexpr std::uint64_t wanted = 80;  // longer than the silence that would end a connection
+  const std::uint64_t beats = peers[1].metrics().beats.value();
+  const auto begin = std::chrono::steady_clock::now();
+  for (std::size_t sent = 0; peers[1].metrics().beats.value() < beats + wanted;) {
+    peers[1].send(2, "busy");
+    ASSERT_TRUE(peers[2].heard.await_messages(++sent));
+  }
+  const auto elapsed = std::chrono::steady_clock::now() - begin;
+  EXPECT_GE(elapsed, (wanted - 1) * (interval - interval / 8));
+  // The connection that carries no message.
+  EXPECT_GE(peers[1].metrics().pings.value(), wanted - 2);
+  EXPECT_EQ(peers[2].heard.count("down 1"), 0u);
+  EXPECT_EQ(peers[1].heard.count("down 2"), 0u);
+}
+
 TEST(PeerTransport, WhatANodeDoesNotTakeIsDroppedInWholeMessages) {
   constexpr std::uint64_t queue = 4u << 20;
   TestPeers peers(2, [](PeerOptions& options) {
