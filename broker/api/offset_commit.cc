@@ -51,7 +51,7 @@ std::vector<Place> sort_out(std::int16_t version, const metadata::Image& image,
       to.committed_leader_epoch = partition.committed_leader_epoch;
       if (partition.committed_metadata) to.metadata = std::move(*partition.committed_metadata);
     }
-    if (committed.partitions.empty()) continue;
+    if (topic == nullptr || committed.partitions.empty()) continue;
     committed.topic_id = topic->id;
     committed.name = topic->name;
     commit.topics.push_back(std::move(committed));
