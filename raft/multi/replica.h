@@ -105,8 +105,8 @@ class Replica final : private wal::DurableListener {
   std::size_t waiting() const { return proposals_.count(); }
   std::uint64_t snapshot_bytes_received() const { return fetcher_.bytes_received(); }
 
-  /// The machine has a durable snapshot that ends with entry `index`. False: it cannot be offered to
-  /// others, and nothing is to be compacted for it.
+  /// The machine has a durable snapshot that ends with entry `index`. False: it cannot be offered
+  /// to others, and nothing is to be compacted for it.
   bool on_snapshot_written(Index index);
   /// The log before `offset` is not needed any more; an older snapshot covers it.
   void compact(Offset offset);

@@ -33,8 +33,8 @@ Result<void> set_aside(Disk& disk, const std::string& directory) {
   return disk.sync_directory(directory);
 }
 
-/// A log that is cut to nothing, to go on behind a snapshot, does not hold what was acknowledged; the
-/// snapshot does.
+/// A log that is cut to nothing, to go on behind a snapshot, does not hold what was acknowledged;
+/// the snapshot does.
 Result<void> finish_install(const ReplicaPlace& place, const ReplicaState& state,
                             wal::PartitionLog& log) {
   if (!state.install || !place.received || log.start_index() > state.install->index) return {};

@@ -57,9 +57,10 @@ bool is_alone(const Membership& membership, NodeId node);
 /// Makes the state file when the directory has none: then a log without entries of Raft's own (none
 /// at all, or that of a node without a cluster) is taken over, and terms go on from its last epoch.
 /// The installation of a received snapshot that was interrupted is completed: the log before it may
-/// be gone in part. A damaged log is set aside (files that end in .damaged) where other voters have its entries.
-/// Errors: corrupt (a state file that is damaged, or older than the log, or missing beside a log of
-/// a cluster; a damaged log of a group with one voter), and those of PartitionLog::open().
+/// be gone in part. A damaged log is set aside (files that end in .damaged) where other voters have
+/// its entries. Errors: corrupt (a state file that is damaged, or older than the log, or missing
+/// beside a log of a cluster; a damaged log of a group with one voter), and those of
+/// PartitionLog::open().
 Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
                                         wal::GroupCommit& group_commit, const ReplicaPlace& place);
 

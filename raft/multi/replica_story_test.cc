@@ -194,9 +194,8 @@ TEST_F(ReplicaStory, ANodeThatDiedWhileItInstalledASnapshotCompletesThat) {
     }));
     const auto write = [&](int count) {
       for (int i = 0; i < count; ++i) {
-        replica(first).propose(batch_of(std::string(100, 'x')), {}, [](Result<Position> done) {
-          EXPECT_TRUE(done);
-        });
+        replica(first).propose(batch_of(std::string(100, 'x')), {},
+                               [](Result<Position> done) { EXPECT_TRUE(done); });
         cluster.run(milliseconds(20));
       }
     };
@@ -211,8 +210,8 @@ TEST_F(ReplicaStory, ANodeThatDiedWhileItInstalledASnapshotCompletesThat) {
     cluster.network.heal();
     MemoryDisk& disk = cluster.node(other).disk;
     disk.power_off_after(n);
-    const bool done = cluster.run_until(
-        [&] { return disk.struck() || values(other).size() == 60; }, milliseconds(5'000));
+    const bool done = cluster.run_until([&] { return disk.struck() || values(other).size() == 60; },
+                                        milliseconds(5'000));
     ASSERT_TRUE(done) << n;
     const bool struck = disk.struck();
     cluster.crash(other, CrashModel::reordered);

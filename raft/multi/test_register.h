@@ -203,9 +203,10 @@ class RegisterSetup final : public NodeSetup {
     settings->segment_bytes = segment_bytes;
     settings->retention_ms = std::nullopt;
     auto machine = std::make_unique<TestRegister>(node.disk, directory());
-    ReplicaPlace place{node.id(), directory(), identity(),
-                       settings,  nullptr,     bootstrap,
-                       [&machine] { return machine->received(); }};
+    ReplicaPlace place{
+        node.id(), directory(), identity(), settings, nullptr, bootstrap, [&machine] {
+          return machine->received();
+        }};
     TRY_ASSIGN(ReplicaFiles files,
                open_replica_files(*node.environment, *node.group_commit, place));
     const wal::PartitionLog& log = files.store->log();
