@@ -30,6 +30,7 @@ RaftShard::RaftShard(Shard& shard, ShardStorage& storage, Shard& home, PeerTrans
   if (&shard != &home) relay_ = std::make_unique<Relay>(home, transport);
   raft::Transport& way = relay_ ? static_cast<raft::Transport&>(*relay_) : transport;
   options.random = [this] { return random_.next(); };
+  options.on_awake = [this] { arm(); };
   groups_ = std::make_unique<raft::RaftReplicaManager>(std::move(options), storage.environment(),
                                                        storage.group(), storage.io(), way);
 }

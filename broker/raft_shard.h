@@ -19,7 +19,8 @@ namespace chronik::broker {
 
 class RaftShard {
  public:
-  /// `home`: the shard of `transport`. All of them outlive it. `options.random` is set here.
+  /// `home`: the shard of `transport`. All of them outlive it. `options.random` and
+  /// `options.on_awake` are set here.
   RaftShard(Shard& shard, ShardStorage& storage, Shard& home, PeerTransport& transport,
             raft::RaftOptions options, std::uint64_t seed);
   RaftShard(const RaftShard&) = delete;

@@ -512,5 +512,26 @@ TEST_F(Replication, ATopicIsMadeAgainUnderItsName) {
   EXPECT_TRUE(eventually([&] { return stored_directories(cluster, {"t"}).empty(); }));
 }
 
+// Nobody has a word for the groups of a shard but themselves.
+TEST_F(Replication, GroupsOfAllShardsElectLeadersWhenAllNodesComeBack) {
+  constexpr int count = 9;
+  ClusterProcesses cluster(Settings{{"chronik.shards", "3"}});
+  create(cluster, "t", count);
+  for (int id = 1; id <= nodes; ++id) cluster.node(id).kill();
+  cluster.launch();
+  for (int id = 1; id <= nodes; ++id) {
+    EXPECT_TRUE(eventually([&] {
+      const std::vector<Partition> found = partitions(cluster.node(id), "t");
+      return found.size() == count &&
+             std::ranges::all_of(found, [](const Partition& one) { return one.leader_id > 0; });
+    })) << "node "
+        << id << " knows no leader of a partition";
+  }
+  Producer producer(cluster.bootstrap(), careful());
+  for (std::int32_t p = 0; p < count; ++p) {
+    EXPECT_EQ(producer.send({.topic = "t", .partition = p, .value = "x"}).error, no_error);
+  }
+}
+
 }  // namespace
 }  // namespace chronik::integration

@@ -51,6 +51,9 @@ Replica& RaftReplicaManager::add(ReplicaPlace place, ReplicaFiles files, StateMa
                                         std::move(options));
   Replica& replica = *made;
   replicas_.emplace(group, std::move(made));
+  const bool first = ticked_.empty();
+  // The time without a group is nobody's time without a leader.
+  if (first) last_tick_.reset();
   ticked_.push_back(&replica);
   touch(replica);
   for (const auto& [node, directory] : directories_) replica.on_node_up(node);
@@ -65,6 +68,7 @@ Replica& RaftReplicaManager::add(ReplicaPlace place, ReplicaFiles files, StateMa
     replica.campaign_now();
   }
   settle();
+  if (first) options_.on_awake();
   return replica;
 }
 

@@ -29,6 +29,8 @@ struct RaftOptions {
   std::uint64_t waiting_bytes_max = 64u << 20;       // of proposals of this node, a group
   std::uint64_t uncommitted_bytes_max = 128u << 20;  // of a leader's term, a group
   std::function<std::uint64_t()> random;             // 64 random bits
+  /// Time is wanted where it was not: next_tick() says when.
+  std::function<void()> on_awake = [] {};
 };
 
 /// For metrics and tests.
