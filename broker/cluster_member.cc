@@ -147,12 +147,13 @@ void ClusterMember::on_node_up(raft::NodeId node) {
   if (on_other_) on_other_();
   if (join_) join_->on_node_up(node);
   tell_absent();
-  if (tell_all_) tell_all_();
   for (const std::unique_ptr<RaftShard>& rafts : rafts_) {
     on_shard_of(*rafts, [&own = *rafts, node, directory = directory_of(node)] {
       own.on_node_up(node, directory);
     });
   }
+  // Now that the groups count it.
+  if (tell_all_) tell_all_();
   if (!quorum_) return;
   if (const std::string lost = quorum_->lost_voters(); !lost.empty()) {
     log_warn("what such a node says counts for nothing until the leader has taken it in",

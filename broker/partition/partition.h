@@ -166,6 +166,8 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   /// Called when another node leads, or this one does, as far as is known here; by the leader also
   /// when other replicas are in sync than before.
   std::function<void()> on_led;
+  /// Says so (again), to whom has not heard it.
+  void tell_led();
   /// Now and then, for a leader: who keeps up, who is to be taken in, who should lead. `members`:
   /// what the metadata says.
   void tend(const metadata::Partition& members, SteadyTime now);
@@ -197,7 +199,6 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   std::shared_ptr<raft::SnapshotReceiver> receive_snapshot(const raft::SnapshotMeta& meta) override;
   void restore(const raft::SnapshotMeta& meta, raft::SnapshotReceiver& received) override;
 
-  void tell_led();
   bool is_between_leaders() const;
   bool is_handing_over() const;
   void give_back(BrokerId preferred);

@@ -70,7 +70,7 @@ Result<Partition*> Partitions::open(const metadata::Topic& topic, PartitionId pa
   opened->on_flushed = [this] { storage_.arm_tick(); };
   if (opened->is_replicated()) {
     opened->on_led = [this, at = opened.get()] { seat_->on_led(*at); };
-    opened->on_led();
+    opened->tell_led();
   }
   Partition* raw = opened.get();
   partitions_[{topic.id, partition}] = std::move(opened);
@@ -213,7 +213,7 @@ void Partitions::remove_one(const Uuid& topic_id, PartitionId index) {
 
 void Partitions::tell_led() {
   for (auto& [key, partition] : partitions_) {
-    if (partition->is_replicated() && partition->leads()) partition->on_led();
+    if (partition->is_replicated() && partition->leads()) partition->tell_led();
   }
 }
 
