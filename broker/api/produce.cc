@@ -39,6 +39,7 @@ struct Terms {
   std::int16_t version;
   std::int16_t acks;
   Timestamp now;
+  SteadyTime at;
   SteadyTime limit;         // of the wait for the disk
   SteadyTime leader_limit;  // of the wait until it is known who leads instead
 };
@@ -77,8 +78,8 @@ Task<void> append_all(ShardData& data, std::vector<Target*>& targets, Terms term
       set_error(*target->response, ErrorCode::unknown_topic_or_partition);
       continue;
     }
-    AppendResult result =
-        partition->append(std::move(target->records), {terms.version, terms.acks, terms.now});
+    AppendResult result = partition->append(std::move(target->records),
+                                            {terms.version, terms.acks, terms.now, terms.at});
     const Offset end = result.acknowledged_at;
     if (result.error == ErrorCode::not_leader_or_follower && partition->is_replicated()) {
       refused.push_back(partition->leader_known(terms.leader_limit));
@@ -196,8 +197,9 @@ Task<ProduceResponse> produce(RequestContext& context, ProduceRequest request) {
   // As in Kafka, acks=1 knows no time limit.
   const SteadyTime limit =
       request.acks == -1 ? wait_limit(context, request.timeout_ms) : SteadyTime::max();
-  const Terms terms{context.version(), request.acks, context.broker().clock->now_ms(), limit,
-                    context.shard().now() + leader_wait};
+  const SteadyTime now = context.shard().now();
+  const Terms terms{context.version(), request.acks, context.broker().clock->now_ms(), now, limit,
+                    now + leader_wait};
   if (request.acks < -1 || request.acks > 1) {
     answer_all(response, ErrorCode::invalid_required_acks,
                fmt::format("acks={} is not one of -1 (all), 0 and 1.", request.acks));

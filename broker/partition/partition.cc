@@ -38,6 +38,9 @@ protocol::ErrorCode error_of(const Error& error) {
   }
 }
 
+// Clients give a request up after this, if not sooner (request.timeout.ms).
+constexpr milliseconds request_patience{30'000};
+
 }  // namespace
 
 Partition::Partition(PartitionContext context, std::shared_ptr<const PartitionSettings> settings)
@@ -109,6 +112,13 @@ AppendResult Partition::append(SharedBytes records, const AppendTerms& terms) {
     result.log_start_offset = log_->log_start_offset();
     return result;
   }
+  if (may_lack_earlier(header, verdict, terms.at)) {
+    result = refuse(protocol::ErrorCode::not_enough_replicas,
+                    "What the producer sent before this batch was lost with the former leader, or "
+                    "is still on its way: the batch was not appended.");
+    result.log_start_offset = log_->log_start_offset();
+    return result;
+  }
   if (verdict.error != protocol::ErrorCode::none) {
     result = refuse(verdict.error, verdict.message);
     result.log_start_offset = log_->log_start_offset();
@@ -141,6 +151,24 @@ const Partition::Refused* Partition::refused_before(const protocol::BatchHeader&
     return nullptr;
   }
   return refused.sequence < batch.base_sequence ? &refused : nullptr;
+}
+
+/// Requests that a producer had under way to a former leader come to this one when it has given
+/// them up, and later ones may be faster. As in refused_before(), to answer that they are out of
+/// order, or to take the first that comes of an unknown producer, would make clients write twice or
+/// lose.
+bool Partition::may_lack_earlier(const protocol::BatchHeader& batch, const ProducerVerdict& verdict,
+                                 SteadyTime at) {
+  // Before the first term nobody led.
+  if (replica_ == nullptr || leadership_.term <= 1) return false;
+  if (!led_since_) led_since_ = at;
+  if (!batch.has_producer_id() || at - *led_since_ > request_patience) return false;
+  const std::optional<ProducerPlace> last = producers_.last(batch.producer_id);
+  if (!last) return batch.base_sequence != 0;
+  // With what it has written here, it has begun anew.
+  if (last->offset >= led_from_) return false;
+  const bool ahead = batch.producer_epoch > last->epoch || batch.base_sequence > last->sequence;
+  return verdict.error == protocol::ErrorCode::out_of_order_sequence_number && ahead;
 }
 
 void Partition::note_refusal(const protocol::BatchHeader& batch, const AppendResult& result) {

@@ -51,6 +51,7 @@ struct AppendTerms {
   std::int16_t produce_version = 13;  // decides which codecs are allowed
   std::int16_t acks = -1;             // -1: refused where too few replicas are in sync
   Timestamp now = 0;
+  SteadyTime at{};
 };
 
 /// The answer to one partition of a produce request.
@@ -205,6 +206,8 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   AppendResult append_accepted(protocol::AcceptedBatch batch, std::int16_t acks);
   std::optional<AppendResult> too_few_in_sync(std::int16_t acks) const;
   const Refused* refused_before(const protocol::BatchHeader& batch) const;
+  bool may_lack_earlier(const protocol::BatchHeader& batch, const ProducerVerdict& verdict,
+                        SteadyTime at);
   void note_refusal(const protocol::BatchHeader& batch, const AppendResult& result);
   void end_reached();
   static Future<WaitEnd> wait_in(std::vector<Waiting>& queue, Offset until, SteadyTime limit);
@@ -225,6 +228,8 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   std::optional<ReplicaSeat> seat_;
   raft::Replica* replica_ = nullptr;  // the groups own it
   raft::Leadership leadership_;
+  Offset led_from_ = 0;                  // the log's end when this leader began
+  std::optional<SteadyTime> led_since_;  // its first append, to be precise
   Offset committed_ = 0;
   InSyncTracker in_sync_;
   std::vector<BrokerId> told_in_sync_;

@@ -125,7 +125,11 @@ void Partition::on_leadership(const raft::Leadership& leadership) {
     end_acknowledgements(WaitEnd::not_leader);
     waiters_.wake_all();
   }
-  if (leadership.ready && !before.ready) in_sync_.begin();
+  if (leadership.ready && !before.ready) {
+    in_sync_.begin();
+    led_from_ = log_->end_offset();
+    led_since_.reset();
+  }
   tell_led();
   if (!is_between_leaders()) end_leader_waits();
 }

@@ -83,6 +83,15 @@ Sequence ProducerState::last_sequence(ProducerId id, ProducerEpoch epoch) const 
   return found->second.last_sequence();
 }
 
+std::optional<ProducerPlace> ProducerState::last(ProducerId id) const {
+  const auto found = producers_.find(id);
+  if (found == producers_.end()) return std::nullopt;
+  const Producer& producer = found->second;
+  ProducerPlace place{producer.epoch, producer.last_sequence(), -1};
+  if (producer.count != 0) place.offset = producer.batches[producer.count - 1u].last_offset;
+  return place;
+}
+
 void ProducerState::expire(Timestamp now, milliseconds expiration) {
   std::erase_if(producers_, [&](const auto& entry) {
     return now - entry.second.last_timestamp() >= expiration.count();

@@ -45,6 +45,13 @@ struct ActiveProducer {
   Timestamp last_timestamp = -1;
 };
 
+/// A producer's last batch.
+struct ProducerPlace {
+  ProducerEpoch epoch = no_producer_epoch;
+  Sequence sequence = no_sequence;  // of its last record, as the offset
+  Offset offset = -1;
+};
+
 /// What to do with a batch that is about to be appended.
 struct ProducerVerdict {
   protocol::ErrorCode error = protocol::ErrorCode::none;
@@ -63,6 +70,8 @@ class ProducerState final : public wal::DerivedState {
 
   /// Of the last batch; no_sequence when nothing is known of the producer in this epoch.
   Sequence last_sequence(ProducerId id, ProducerEpoch epoch) const;
+  /// Nothing when the producer is not known.
+  std::optional<ProducerPlace> last(ProducerId id) const;
 
   /// Forgets producers whose last batch is older than `expiration` (producer.id.expiration.ms).
   void expire(Timestamp now, milliseconds expiration);

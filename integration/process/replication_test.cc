@@ -270,9 +270,9 @@ TEST_F(Replication, MoreInSyncReplicasThanAMajorityCanBeAskedFor) {
 }
 
 /// One record of an idempotent producer.
-SharedBytes in_sequence(std::int32_t sequence) {
+SharedBytes in_sequence(std::int32_t sequence, ProducerId producer = 77) {
   protocol::BatchBuilder builder(
-      {.producer_id = 77, .producer_epoch = 0, .base_sequence = sequence});
+      {.producer_id = producer, .producer_epoch = 0, .base_sequence = sequence});
   builder.append(1'700'000'000'000, std::nullopt, as_bytes("value"));
   return builder.build();
 }
@@ -306,6 +306,41 @@ TEST_F(Replication, WhatComesBehindARefusedBatchIsRefusedAlike) {
   EXPECT_EQ(produce(2, 1), 0);
   EXPECT_EQ(produce(9, 1), static_cast<int>(ErrorCode::out_of_order_sequence_number))
       << "a gap is still one";
+}
+
+// As when the leader dies, or is cut off, with a batch that nobody else has, and its producer sends
+// the next one to the new leader before it gives up on the first: librdkafka would count all its
+// batches anew if it were told that they are out of order.
+TEST_F(Replication, WhatComesBeforeALostBatchHasToWait) {
+  ClusterProcesses cluster;
+  create(cluster, "t");
+  const int former = led(cluster, 1, "t").leader;
+  const int asked = ClusterProcesses::other_than(former);
+  int leader = former;
+  const auto produce = [&](std::int32_t sequence, ProducerId producer) {
+    RawConnection connection(cluster.node(leader).host(), cluster.node(leader).port());
+    const auto response =
+        call(connection, produce_request("t", in_sequence(sequence, producer)), produce_version);
+    return response ? response->responses.at(0).partition_responses.at(0).error_code : -1;
+  };
+  ASSERT_EQ(produce(0, 1), 0);
+  cluster.node(former).kill();
+  leader = led(cluster, asked, "t", former).leader;
+  const int refused = static_cast<int>(ErrorCode::not_enough_replicas);
+  int first = -1;
+  ASSERT_TRUE(eventually([&] {
+    first = produce(2, 1);
+    return first != static_cast<int>(ErrorCode::not_leader_or_follower);
+  }));
+  EXPECT_EQ(first, refused);
+  EXPECT_EQ(produce(1, 1), 0);
+  EXPECT_EQ(produce(2, 1), 0);
+  EXPECT_EQ(produce(4, 1), static_cast<int>(ErrorCode::out_of_order_sequence_number))
+      << "what it sends to this leader only is out of order as ever";
+  // Nobody has heard of this one.
+  EXPECT_EQ(produce(1, 2), refused);
+  EXPECT_EQ(produce(0, 2), 0);
+  EXPECT_EQ(produce(1, 2), 0);
 }
 
 TEST_F(Replication, LeaderEpochGrowsWithEachLeader) {
