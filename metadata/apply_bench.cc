@@ -31,6 +31,7 @@ std::shared_ptr<const Image> image_with(int topics, int partitions, int groups) 
 void apply_commits(benchmark::State& state) {
   std::shared_ptr<const Image> image = image_with(100, 100, 100);
   std::vector<MetadataEvent> events;
+  events.reserve(4096);
   for (int i = 0; i < 4096; ++i) {
     events.emplace_back(offset_committed("group-" + std::to_string(i * 7 % 100),
                                          static_cast<std::uint64_t>(i * 13 % 100) + 1, i * 17 % 100,
@@ -60,6 +61,7 @@ BENCHMARK(encode_and_decode_commit);
 
 void create_topics(benchmark::State& state) {
   std::vector<MetadataEvent> events;
+  events.reserve(static_cast<std::size_t>(state.range(0)));
   for (int i = 0; i < state.range(0); ++i) {
     events.emplace_back(
         topic_created(static_cast<std::uint64_t>(i) + 1, "topic-" + std::to_string(i), 1));

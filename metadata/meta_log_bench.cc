@@ -74,7 +74,7 @@ void start_with_ten_thousand_topics(benchmark::State& state) {
   empty_data();
   {
     Node node(state.range(0) == 0 ? std::uint64_t{1} << 40 : 1);
-    node.store->propose(ten_thousand_topics(), [](Result<ApplyResults>) {});
+    node.store->propose(ten_thousand_topics(), [](const Result<ApplyResults>&) {});
     node.executor.run_all();
     node.stop();
   }
@@ -94,7 +94,7 @@ BENCHMARK(start_with_ten_thousand_topics)
 void commit_offsets(benchmark::State& state) {
   empty_data();
   Node node;
-  node.store->propose(ten_thousand_topics(), [](Result<ApplyResults>) {});
+  node.store->propose(ten_thousand_topics(), [](const Result<ApplyResults>&) {});
   node.executor.run_all();
   std::int64_t proposed = 0;
   std::int64_t done = 0;
@@ -104,7 +104,7 @@ void commit_offsets(benchmark::State& state) {
       node.store->propose(
           {offset_committed("group-" + std::to_string(proposed % 100),
                             static_cast<std::uint64_t>(proposed % 10'000) + 1, 0, proposed)},
-          [&done](Result<ApplyResults>) { ++done; });
+          [&done](const Result<ApplyResults>&) { ++done; });
     }
     node.executor.step();
   }

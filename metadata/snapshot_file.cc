@@ -28,7 +28,7 @@ struct FreeCompressor {
 }  // namespace
 
 struct SnapshotWriter::State {
-  State(Disk& d, std::string dir, std::shared_ptr<const Image> image, LeaderEpoch epoch)
+  State(Disk& d, std::string dir, const std::shared_ptr<const Image>& image, LeaderEpoch epoch)
       : disk(d), directory(std::move(dir)), events(image), compressor(ZSTD_createCCtx()) {
     info.path = snapshot_path(directory, image->applied_offset());
     info.index = image->applied_index();

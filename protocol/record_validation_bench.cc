@@ -108,6 +108,7 @@ BENCHMARK(crc_alone);
 void over_cold_batches(benchmark::State& state, bool crc_only) {
   const SharedBytes one = batch_of(900, 1024, Codec::none);
   std::vector<SharedBytes> many;
+  many.reserve(256);
   for (int i = 0; i < 256; ++i) many.push_back(SharedBytes::copy_of(one.view()));
   RecordScratch scratch;
   const ProduceTarget target{.topic = "topic", .partition = 0, .produce_version = 13, .now = now};

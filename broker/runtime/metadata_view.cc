@@ -46,7 +46,7 @@ std::shared_ptr<const std::vector<MetadataView::Key>> MetadataView::deleted(
     if (change.after || !change.before) continue;
     for (PartitionId index = 0; index < change.before->partition_count(); ++index) {
       const auto at = static_cast<std::size_t>(index);
-      if (change.before->partitions[at].replicas.size() <= 1) continue;
+      if (!change.before->partitions[at].has_group()) continue;
       keys->push_back({change.before->id, index});
     }
   }
@@ -69,7 +69,7 @@ void MetadataView::on_image(const std::shared_ptr<const metadata::Image>& /*befo
 
 PartitionLeader MetadataView::leader_of(const metadata::Topic& topic, PartitionId partition) const {
   const metadata::Partition& members = topic.partitions[static_cast<std::size_t>(partition)];
-  if (members.replicas.size() <= 1) return {members.leader, members.leader_epoch, {}};
+  if (!members.has_group()) return {members.leader, members.leader_epoch, {}};
   const Shard* shard = Shard::current();
   CHECK(shard != nullptr);
   const auto& leaders = (*seen_)[shard->id()].leaders;
@@ -104,7 +104,7 @@ Task<void> MetadataView::leader_news(SteadyTime limit) {
 }
 
 void MetadataView::tell_leader(const Uuid& topic_id, PartitionId partition,
-                               PartitionLeader leader) {
+                               const PartitionLeader& leader) {
   const Key key{topic_id, partition};
   for (std::uint32_t id = 0; id < shards_.count(); ++id) {
     Shard& shard = shards_.at(id);

@@ -47,7 +47,7 @@ class MetadataView final : public metadata::MetadataObserver {
   /// replicas that is no metadata: their group decides.
   PartitionLeader leader_of(const metadata::Topic& topic, PartitionId partition) const;
   /// What a replica, or a leader's announcement, says; any shard. One of an older epoch is dropped.
-  void tell_leader(const Uuid& topic_id, PartitionId partition, PartitionLeader leader);
+  void tell_leader(const Uuid& topic_id, PartitionId partition, const PartitionLeader& leader);
 
   /// Until something is told of a leader, on the calling shard, or `limit`.
   Task<void> leader_news(SteadyTime limit);

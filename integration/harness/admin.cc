@@ -39,6 +39,7 @@ std::vector<Outcome> of_topics(const rd_kafka_topic_result_t** results, std::siz
 template <class T>
 std::vector<T*> raw(std::vector<Owned<T>>& owned) {
   std::vector<T*> result;
+  result.reserve(owned.size());
   for (Owned<T>& item : owned) result.push_back(item.get());
   return result;
 }
@@ -91,6 +92,7 @@ std::vector<Outcome> Admin::create_topics(const std::vector<NewTopic>& topics) {
 
 std::vector<Outcome> Admin::delete_topics(const std::vector<std::string>& names) {
   std::vector<Owned<rd_kafka_DeleteTopic_t>> items;
+  items.reserve(names.size());
   for (const std::string& name : names) {
     items.emplace_back(rd_kafka_DeleteTopic_new(name.c_str()), &rd_kafka_DeleteTopic_destroy);
   }
@@ -224,7 +226,7 @@ TopicPartitions Admin::topic(const std::string& name) {
 
 std::string Admin::cluster_id() {
   char* id = rd_kafka_clusterid(handle_.get(), patience_ms);
-  const std::string result = text_or_empty(id);
+  std::string result = text_or_empty(id);
   rd_kafka_mem_free(handle_.get(), id);
   return result;
 }

@@ -1,6 +1,7 @@
 #include "integration/harness/broker_process.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -89,7 +90,8 @@ BrokerProcess::BrokerProcess(Settings settings) : BrokerProcess(NotStarted{}, st
   start();
 }
 
-BrokerProcess::BrokerProcess(NotStarted place, Settings settings) : settings_(std::move(settings)) {
+BrokerProcess::BrokerProcess(const NotStarted& place, Settings settings)
+    : settings_(std::move(settings)) {
   std::string folder = std::filesystem::temp_directory_path() / "chronik-test-XXXXXX";
   CHECK(mkdtemp(folder.data()) != nullptr);
   directory_ = folder;
@@ -150,7 +152,9 @@ void BrokerProcess::start_kafka(bool first) {
   std::vector<std::string> command{peer_script(), first ? "start" : "launch", directory_,
                                    std::to_string(port_)};
   if (first) {
-    for (const auto& [name, value] : settings_) command.push_back(name + "=" + value);
+    for (const auto& [name, value] : settings_) {
+      command.push_back(fmt::format("{}={}", name, value));
+    }
   }
   setenv("KAFKA_HEAP", "-Xmx512m -Xms256m", 0);
   if (run_program(command, directory_ + "/start.log") == 0) return;

@@ -28,7 +28,7 @@ class BrokerProcess {
   struct NotStarted {
     std::string host = {};  // empty: one of 127.0.0.0/8 that nobody else has
   };
-  BrokerProcess(NotStarted place, Settings settings);
+  BrokerProcess(const NotStarted& place, Settings settings);
   BrokerProcess(const BrokerProcess&) = delete;
   BrokerProcess& operator=(const BrokerProcess&) = delete;
   /// Kills the broker. The directory goes, unless a test has failed: then its place is printed.

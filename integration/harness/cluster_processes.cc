@@ -47,7 +47,7 @@ bool eventually(const std::function<bool()>& is_so, std::chrono::milliseconds li
   return true;
 }
 
-ClusterProcesses::ClusterProcesses(NotStarted, Settings settings, const NodeNetwork* network,
+ClusterProcesses::ClusterProcesses(NotStarted, const Settings& settings, const NodeNetwork* network,
                                    int observers) {
   std::string list;
   for (int id = 1; id <= size; ++id) {

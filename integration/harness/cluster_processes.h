@@ -22,7 +22,7 @@ class ClusterProcesses {
   /// With addresses (those of `network`, if there is one) and directories, the last `observers` of
   /// them as observers, but not started.
   struct NotStarted {};
-  ClusterProcesses(NotStarted, Settings settings, const NodeNetwork* network = nullptr,
+  ClusterProcesses(NotStarted, const Settings& settings, const NodeNetwork* network = nullptr,
                    int observers = 0);
   /// Starts all that do not run, without waiting for an answer.
   void launch();

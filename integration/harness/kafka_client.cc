@@ -206,6 +206,7 @@ void Consumer::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t event,
 
 void Consumer::subscribe(const std::vector<std::string>& topics) {
   std::vector<PartitionOffset> entries;
+  entries.reserve(topics.size());
   for (const std::string& topic : topics) entries.push_back({topic, RD_KAFKA_PARTITION_UA});
   CHECK(rd_kafka_subscribe(handle_.get(), to_list(entries).get()) == RD_KAFKA_RESP_ERR_NO_ERROR);
 }

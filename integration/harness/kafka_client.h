@@ -47,7 +47,8 @@ struct PartitionOffset {
   std::string metadata = {};
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
   bool operator==(const PartitionOffset&) const = default;
-  auto operator<=>(const PartitionOffset&) const = default;
+  auto operator<=>(const PartitionOffset&) const =
+      default;  // NOLINT(modernize-use-nullptr): its slip
 };
 
 /// Makes a client; ends the test process with librdkafka's text when the configuration is wrong.

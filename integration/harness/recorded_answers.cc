@@ -20,7 +20,7 @@ void replace_all(std::string& text, const std::string& what, const std::string& 
 
 }  // namespace
 
-RecordedAnswers::RecordedAnswers(std::string file, Settings settings)
+RecordedAnswers::RecordedAnswers(const std::string& file, Settings settings)
     : path_(in_source_tree("integration/process/testdata/" + file)), broker_(std::move(settings)) {
   connect();
 }

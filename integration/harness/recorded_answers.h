@@ -20,7 +20,7 @@ namespace chronik::integration {
 class RecordedAnswers {
  public:
   /// Starts a broker. `file` is in integration/process/testdata.
-  explicit RecordedAnswers(std::string file, Settings settings = {});
+  explicit RecordedAnswers(const std::string& file, Settings settings = {});
 
   /// Adds request and answer to the record. `make_equal` takes out of the answer what may differ.
   /// A request that is not answered fails the test; the answer is then empty.

@@ -99,6 +99,7 @@ void MemberLoad::check(bool, Problems& problems) {
     return;
   }
   std::vector<std::int64_t> found;
+  found.reserve(committed.size());
   for (const PartitionOffset& one : committed) {
     found.push_back(one.offset == RD_KAFKA_OFFSET_INVALID ? -1 : one.offset);
   }

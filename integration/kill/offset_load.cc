@@ -9,8 +9,10 @@ OffsetLoad::OffsetLoad(const std::string& bootstrap, std::string topic, int part
     : topic_(std::move(topic)), random_(seed) {
   for (int g = 0; g < 3; ++g) {
     const std::string name = "offsets-" + std::to_string(g);
-    groups_.push_back({name, std::make_unique<Consumer>(bootstrap, name, config),
-                       std::vector<Commit>(static_cast<std::size_t>(partitions))});
+    Group& group = groups_.emplace_back();
+    group.name = name;
+    group.consumer = std::make_unique<Consumer>(bootstrap, name, config);
+    group.partitions.resize(static_cast<std::size_t>(partitions));
   }
 }
 

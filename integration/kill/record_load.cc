@@ -41,7 +41,7 @@ std::string RecordLoad::value_of(std::int64_t writer, std::int64_t sequence) con
 
 void RecordLoad::new_producer() {
   static constexpr const char* codecs[] = {"none", "none", "lz4", "zstd", "snappy", "gzip"};
-  if (producer_ != nullptr) finish();
+  if (producer_ != nullptr) RecordLoad::finish();
   ++writer_;
   producer_ = std::make_unique<Producer>(
       bootstrap_, ClientConfig{{"enable.idempotence", "true"},

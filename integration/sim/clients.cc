@@ -86,7 +86,7 @@ void Simulation::read(Machine& machine) {
     seen_reads_.push_back(std::move(seen));
     return;
   }
-  machine.node->store().read_barrier([this, seen](Result<void> done) mutable {
+  machine.node->store().read_barrier([this, seen](const Result<void>& done) mutable {
     Node& node = *this->machine(seen.node).node;
     if (!done || !node.answers() || !node.fatal().empty()) return;
     seen.image = node.store().image();

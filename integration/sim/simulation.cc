@@ -251,7 +251,7 @@ void Simulation::on_leadership(NodeId node, const metadata::Leadership& leadersh
   if (is(PlantedBug::ready_too_early)) seen.leadership.ready = leadership.leader == node;
   trace(fmt::format("{} sees leader {} in term {}{}", node, leadership.leader, leadership.term,
                     leadership.ready ? ", ready" : ""));
-  seen_leaderships_.push_back(std::move(seen));
+  seen_leaderships_.push_back(seen);
 }
 
 Simulation::Machine* Simulation::leader() {

@@ -125,7 +125,7 @@ class Simulation final : private World {
   void trouble_of_processes(Machine& machine);
   void trouble_of_disks(Machine& machine);
   void trouble_of_network();
-  void cut(std::vector<std::pair<NodeId, NodeId>> links, milliseconds time);
+  void cut(const std::vector<std::pair<NodeId, NodeId>>& links, milliseconds time);
   void apply_cuts();
   void lose_connection(NodeId one, NodeId other);
   void make_connection(NodeId one, NodeId other);

@@ -164,7 +164,7 @@ void Simulation::trouble_of_network() {
   }
 }
 
-void Simulation::cut(std::vector<std::pair<NodeId, NodeId>> links, milliseconds time) {
+void Simulation::cut(const std::vector<std::pair<NodeId, NodeId>>& links, milliseconds time) {
   for (const auto& link : links) ++cuts_[link];
   apply_cuts();
   // The nodes find out, if it takes long enough.

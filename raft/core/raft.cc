@@ -58,7 +58,7 @@ Raft::Raft(Options options, const Storage& storage, Recovered recovered)
   reset_election_timer();
 }
 
-Result<void> Raft::step(Message message) {
+Result<void> Raft::step(const Message& message) {
   TRY(validate(message));
   if (message.term < hard_.term) {
     on_older_term(message);

@@ -76,7 +76,7 @@ class Raft {
 
   /// A message from another member. Errors: invalid_argument, for what no correct node would send
   /// (it is dropped, the state is as before). Old, repeated and foreign ones are no errors.
-  Result<void> step(Message message);
+  Result<void> step(const Message& message);
   void tick();
   /// Campaigns now, as if the election timeout had passed; nothing when it may not.
   void campaign_now();

@@ -53,7 +53,7 @@ class Group {
         Message message = std::move(network_.front());
         network_.pop_front();
         Raft& to = *members_[static_cast<std::size_t>(message.to - 1)].raft;
-        CHECK(to.step(std::move(message)).has_value());
+        CHECK(to.step(message).has_value());
       }
     }
   }

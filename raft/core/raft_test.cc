@@ -158,7 +158,7 @@ TEST(RaftTest, TheCommitIndexToKeepSpeaksOfDurableEntriesOnly) {
 TEST(RaftTest, MessagesThatContradictThemselvesAreRefused) {
   Follower follower;
   const auto refused = [&](Message message) {
-    const Result<void> result = follower->step(std::move(message));
+    const Result<void> result = follower->step(message);
     return result ? std::string("taken") : result.error().message;
   };
   EXPECT_NE(refused({1, 2, 2, Heartbeat{}}).find("it is for 2"), std::string::npos);

@@ -324,7 +324,7 @@ void RaftStory::deliver(NodeId to, std::size_t count_max) {
     --count_max;
     if (!nodes_.at(to).raft) continue;
     say("{}", to_string(message));
-    say_result(nodes_.at(to).raft->step(std::move(message)));
+    say_result(nodes_.at(to).raft->step(message));
   }
   for (Message& message : others) network_.push_back(std::move(message));
 }

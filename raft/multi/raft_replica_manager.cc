@@ -58,7 +58,7 @@ Replica& RaftReplicaManager::add(ReplicaPlace place, ReplicaFiles files, StateMa
   touch(replica);
   for (const auto& [node, directory] : directories_) replica.on_node_up(node);
   if (const auto early = early_.find(group); early != early_.end()) {
-    for (Message& message : early->second) replica.step(std::move(message));
+    for (const Message& message : early->second) replica.step(message);
     early_count_ -= early->second.size();
     early_.erase(early);
   }
@@ -109,7 +109,7 @@ void RaftReplicaManager::dispatch(NodeId from, Frame frame) {
   if (auto* messages = std::get_if<std::vector<GroupMessage>>(&frame)) {
     for (GroupMessage& message : *messages) {
       if (Replica* replica = find(message.group)) {
-        replica->step(std::move(message.message));
+        replica->step(message.message);
       } else {
         keep_early(std::move(message));
       }

@@ -225,7 +225,7 @@ bool Replica::counts(const Message& message) const {
   return known.is_zero() || known == host_.directory_of(message.from);
 }
 
-void Replica::step(Message message) {
+void Replica::step(const Message& message) {
   if (!counts(message)) return;
   if (const auto* append = std::get_if<Append>(&message.body)) {
     for (const Entry& entry : append->entries) {
@@ -239,7 +239,7 @@ void Replica::step(Message message) {
       }
     }
   }
-  if (const Result<void> taken = raft_.step(std::move(message)); !taken) {
+  if (const Result<void> taken = raft_.step(message); !taken) {
     log_warn("a message is dropped",
              {{"group", group_.to_string()}, {"why", taken.error().message}});
   }

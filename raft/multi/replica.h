@@ -124,7 +124,7 @@ class Replica final : private wal::DurableListener {
   std::unique_ptr<wal::PartitionLog> take_log();
 
   // -- For the manager.
-  void step(Message message);
+  void step(const Message& message);
   void tick();
   void on_node_up(NodeId node);
   void on_node_down(NodeId node);
