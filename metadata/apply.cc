@@ -35,6 +35,21 @@ bool has_collision_char(std::string_view name) {
   return name.find_first_of("._") != std::string_view::npos;
 }
 
+bool contains(const std::vector<BrokerId>& brokers, BrokerId id) {
+  return std::find(brokers.begin(), brokers.end(), id) != brokers.end();
+}
+
+ApplyResult check_replicas(PartitionId partition, const std::vector<BrokerId>& replicas) {
+  std::vector<BrokerId> sorted = replicas;
+  std::sort(sorted.begin(), sorted.end());
+  const bool doubled = std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end();
+  if (!sorted.empty() && sorted.front() >= 0 && !doubled) return accepted();
+  return refused(ErrorCode::invalid_replica_assignment,
+                 fmt::format("Partition {} needs at least one replica, each a broker id that "
+                             "occurs once, and has [{}].",
+                             partition, fmt::join(replicas, ", ")));
+}
+
 /// Checks what TopicCreated or PartitionsAdded bring and appends it, for indices from to.size() on.
 template <class Source>
 ApplyResult append_partitions(const std::vector<Source>& source, std::vector<Partition>& to) {
@@ -45,16 +60,10 @@ ApplyResult append_partitions(const std::vector<Source>& source, std::vector<Par
                      fmt::format("Partition {} where partition {} must come next.",
                                  from.partition_index, to.size()));
     }
-    std::vector<BrokerId> sorted = from.replicas;
-    std::sort(sorted.begin(), sorted.end());
-    const bool doubled = std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end();
-    if (sorted.empty() || sorted.front() < 0 || doubled) {
-      return refused(ErrorCode::invalid_replica_assignment,
-                     fmt::format("Partition {} needs at least one replica, each a broker id that "
-                                 "occurs once, and has [{}].",
-                                 from.partition_index, fmt::join(from.replicas, ", ")));
+    if (ApplyResult result = check_replicas(from.partition_index, from.replicas); !result.ok()) {
+      return result;
     }
-    if (from.leader != -1 && !std::binary_search(sorted.begin(), sorted.end(), from.leader)) {
+    if (from.leader != -1 && !contains(from.replicas, from.leader)) {
       return refused(
           ErrorCode::invalid_replica_assignment,
           fmt::format("Partition {} has leader {}, which is none of its replicas [{}].",
@@ -66,7 +75,15 @@ ApplyResult append_partitions(const std::vector<Source>& source, std::vector<Par
           fmt::format("Partition {} has {} replicas and {} directories.", from.partition_index,
                       from.replicas.size(), from.directories.size()));
     }
-    to.push_back({from.replicas, from.leader, from.leader_epoch, from.directories});
+    Partition& added = to.emplace_back();
+    added.replicas = from.replicas;
+    added.leader = from.leader;
+    added.leader_epoch = from.leader_epoch;
+    added.directories = from.directories;
+    if constexpr (requires { from.adding; }) {
+      added.adding = from.adding;
+      added.removing = from.removing;
+    }
   }
   return accepted();
 }
@@ -261,6 +278,34 @@ ApplyResult ImageBuilder::on(const PartitionsAdded& event) {
   ApplyResult result = append_partitions(event.partitions, changed->partitions);
   if (!result.ok()) return result;
   next_->partition_count_ += event.partitions.size();
+  put_topic(std::move(changed));
+  return accepted();
+}
+
+ApplyResult ImageBuilder::on(const PartitionReplicasChanged& event) {
+  const std::shared_ptr<const Topic> topic = next_->shared_topic(event.topic_id);
+  if (topic == nullptr) return refused_topic_id(event.topic_id, event.name);
+  const PartitionId index = event.partition_index;
+  if (!topic->has_partition(index)) {
+    return refused(ErrorCode::unknown_topic_or_partition,
+                   fmt::format("The topic {} has no partition {}.", topic->name, index));
+  }
+  if (ApplyResult result = check_replicas(index, event.replicas); !result.ok()) return result;
+  auto changed = std::make_shared<Topic>(*topic);
+  Partition& partition = changed->partitions[static_cast<std::size_t>(index)];
+  if (!partition.has_group() || partition.replicas != event.before) {
+    return refused(ErrorCode::invalid_request,
+                   fmt::format("Partition {} of {} has the replicas [{}], not [{}]: it was changed "
+                               "meanwhile.",
+                               index, topic->name, fmt::join(partition.replicas, ", "),
+                               fmt::join(event.before, ", ")));
+  }
+  partition.replicas = event.replicas;
+  partition.adding = event.adding;
+  partition.removing = event.removing;
+  // Who founded the group has its own record of that; who comes now waits until it is taken in.
+  partition.directories.assign(event.replicas.size(), Uuid());
+  partition.leader = event.replicas.front();
   put_topic(std::move(changed));
   return accepted();
 }

@@ -128,6 +128,36 @@ TEST_F(ApplyEvent, ADeletedTopicIsGoneWithItsOffsetsAndItsNameIsFree) {
   EXPECT_EQ(image_->committed("g", topic_id(3), 0), nullptr);
 }
 
+TEST_F(ApplyEvent, TheReplicasOfAPartitionChangeFromWhatTheyAre) {
+  TopicCreated created = topic_created(1, "t", 2);
+  created.partitions[1].replicas = {1, 2};
+  created.partitions[1].directories = {topic_id(11), topic_id(12)};
+  accept(created);
+  const auto change = [](PartitionId index, std::vector<BrokerId> before,
+                         std::vector<BrokerId> replicas, std::vector<BrokerId> adding = {},
+                         std::vector<BrokerId> removing = {}) {
+    return PartitionReplicasChanged{
+        topic_id(1),        "t", index, std::move(before), std::move(replicas), std::move(adding),
+        std::move(removing)};
+  };
+  accept(change(1, {1, 2}, {3, 2, 1}, {3}, {1}));
+  const auto partition = [this] { return image_->topic("t")->partitions[1]; };
+  EXPECT_TRUE(partition().is_reassigned());
+  EXPECT_EQ(partition().target(), (std::vector<BrokerId>{3, 2}));
+  EXPECT_EQ(partition().leader, 3);
+  EXPECT_EQ(partition().directories, std::vector<Uuid>(3)) << "nobody founds it again";
+  // Two that race: the second one was made on the same picture.
+  refuse(change(1, {1, 2}, {1, 2}), ErrorCode::invalid_request, "[3, 2, 1], not [1, 2]");
+  refuse(change(1, {3, 2, 1}, {3, 3}), ErrorCode::invalid_replica_assignment, "occurs once");
+  refuse(change(0, {1}, {1, 2}), ErrorCode::invalid_request, "Partition 0");
+  refuse(change(2, {1}, {1}), ErrorCode::unknown_topic_or_partition, "no partition 2");
+  accept(change(1, {3, 2, 1}, {3, 2}));
+  EXPECT_FALSE(partition().is_reassigned());
+  EXPECT_TRUE(partition().has_group());
+  accept(change(1, {3, 2}, {3}));
+  EXPECT_TRUE(partition().has_group()) << "one replica of a group is still one of a group";
+}
+
 TEST_F(ApplyEvent, PartitionsAreAddedBehindThoseThere) {
   accept(topic_created(1, "t", 2));
   accept(PartitionsAdded{topic_id(1), "t", {{2, {1}, 1, 0}, {3, {1}, 1, 0}}});

@@ -42,11 +42,22 @@ TEST(ProposeEvent, EveryKindComesBackAsItWas) {
 // The numbers lie on disk: they never change.
 TEST(ProposeEvent, KindsKeepTheirNumbers) {
   const std::vector<std::pair<MetadataEvent, std::uint8_t>> numbers = {
-      {ClusterCreated{}, 1},    {FeatureLevelChanged{}, 2}, {BrokerRegistered{}, 3},
-      {BrokerRemoved{}, 4},     {BrokerFenced{}, 5},        {TopicCreated{}, 10},
-      {TopicDeleted{}, 11},     {PartitionsAdded{}, 12},    {TopicConfigChanged{}, 13},
-      {ConfigChanged{}, 14},    {GroupUpdated{}, 20},       {GroupDeleted{}, 21},
-      {OffsetsCommitted{}, 22}, {OffsetsDeleted{}, 23},     {ProducerIdsAllocated{}, 30}};
+      {ClusterCreated{}, 1},
+      {FeatureLevelChanged{}, 2},
+      {BrokerRegistered{}, 3},
+      {BrokerRemoved{}, 4},
+      {BrokerFenced{}, 5},
+      {TopicCreated{}, 10},
+      {TopicDeleted{}, 11},
+      {PartitionsAdded{}, 12},
+      {TopicConfigChanged{}, 13},
+      {ConfigChanged{}, 14},
+      {PartitionReplicasChanged{}, 15},
+      {GroupUpdated{}, 20},
+      {GroupDeleted{}, 21},
+      {OffsetsCommitted{}, 22},
+      {OffsetsDeleted{}, 23},
+      {ProducerIdsAllocated{}, 30}};
   EXPECT_EQ(numbers.size(), std::variant_size_v<MetadataEvent>);
   for (const auto& [event, number] : numbers) {
     const Bytes bytes = encoded(event);

@@ -76,7 +76,10 @@ std::vector<Partition> EventSource::partitions_from(PartitionId first, std::uint
   for (std::size_t i = 0; i < count; ++i) {
     partitions[i].partition_index = first + static_cast<PartitionId>(i);
     partitions[i].replicas = {1};
-    if (one_in(3)) partitions[i].replicas.push_back(2);
+    if (one_in(3)) {
+      partitions[i].replicas.push_back(2);
+      partitions[i].directories = {topic_id(1), topic_id(2)};
+    }
     // Now and then an assignment that apply must refuse.
     if (one_in(200)) partitions[i].replicas.push_back(1);
     partitions[i].leader = partitions[i].replicas.front();
@@ -126,7 +129,7 @@ std::uint64_t EventSource::some_topic() {
 
 MetadataEvent EventSource::topic_event() {
   const std::uint64_t number = some_topic();
-  switch (below(7)) {
+  switch (below(8)) {
     case 0:
     case 1: {
       TopicCreated event = topic_created(++last_topic_, topic_name(), 0);
@@ -144,6 +147,15 @@ MetadataEvent EventSource::topic_event() {
       PartitionsAdded event{topic_id(number), "", {}};
       event.partitions = partitions_from<PartitionsAdded::Partition>(
           static_cast<PartitionId>(below(40)), 1 + below(3));
+      return event;
+    }
+    case 4: {
+      PartitionReplicasChanged event{topic_id(number), "", 0, {}, {}, {}, {}};
+      event.partition_index = static_cast<PartitionId>(below(8));
+      event.before = one_in(2) ? std::vector<BrokerId>{1, 2} : std::vector<BrokerId>{1, 2, 3};
+      event.replicas = {1, 2, 3};
+      if (one_in(2)) event.adding = {3};
+      if (one_in(2)) event.removing = {1};
       return event;
     }
     default:

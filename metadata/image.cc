@@ -101,6 +101,14 @@ std::size_t OffsetTable::erase_topic(const Uuid& topic_id, PartitionId partition
   return erased;
 }
 
+std::vector<BrokerId> Partition::target() const {
+  std::vector<BrokerId> target = replicas;
+  std::erase_if(target, [this](BrokerId id) {
+    return std::find(removing.begin(), removing.end(), id) != removing.end();
+  });
+  return target;
+}
+
 const Topic* Image::topic(std::string_view name) const {
   const auto* topic = topics_by_name_.find(name);
   return topic != nullptr ? topic->get() : nullptr;

@@ -25,7 +25,18 @@ struct Partition {
   std::vector<BrokerId> replicas;  // the first is the preferred leader
   BrokerId leader = -1;            // with several: the one wanted first; who leads, the group says
   LeaderEpoch leader_epoch = 0;
-  std::vector<Uuid> directories{};  // of the replicas, by which they vote; none with one replica
+  // Of the replicas that founded the group, in their order; unknown (zero) after a reassignment.
+  // None where the partition is created with one replica, which has no group.
+  std::vector<Uuid> directories{};
+  // While it is reassigned; both are among `replicas`.
+  std::vector<BrokerId> adding{};
+  std::vector<BrokerId> removing{};
+
+  /// Whether its log is that of a Raft group, which says who leads.
+  bool has_group() const { return !directories.empty(); }
+  bool is_reassigned() const { return !adding.empty() || !removing.empty(); }
+  /// Those that are wanted: what the leader makes the group's voters.
+  std::vector<BrokerId> target() const;
   bool operator==(const Partition&) const = default;
 };
 

@@ -108,7 +108,7 @@ std::optional<MetadataEvent> ImageEvents::topic() {
   for (PartitionId index = 0; index < topic.partition_count(); ++index) {
     const Partition& partition = topic.partitions[static_cast<std::size_t>(index)];
     event.partitions.push_back({index, partition.replicas, partition.leader, partition.leader_epoch,
-                                partition.directories});
+                                partition.directories, partition.adding, partition.removing});
   }
   for (const ConfigMap::Entry& entry : topic.configs) {
     event.configs.push_back({entry.name, entry.value});
