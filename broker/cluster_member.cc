@@ -112,7 +112,11 @@ Result<void> ClusterMember::bind(Random& random) {
     if (is_node_frame(frame.view())) return requests_->receive(from, frame);
     if (is_leader_news(frame.view())) {
       const auto news = decode_leader_news(frame.view());
-      if (news && on_news_) on_news_(from, *news);
+      if (news && on_news_) {
+        on_news_(from, *news);
+      } else if (news && early_news_) {
+        early_news_->emplace_back(from, *news);
+      }
       return;
     }
     receive(from, std::move(frame));
@@ -381,6 +385,9 @@ void ClusterMember::watch_absent(Watch watch) {
 void ClusterMember::watch_leaders(OnNews on_news, std::function<void()> all) {
   on_news_ = std::move(on_news);
   tell_all_ = std::move(all);
+  if (!early_news_ || !on_news_) return;
+  const EarlyNews early = *std::exchange(early_news_, std::nullopt);
+  for (const auto& [from, news] : early) on_news_(from, news);
 }
 
 void ClusterMember::announce(LeaderNews news) {

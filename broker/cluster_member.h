@@ -124,6 +124,9 @@ class ClusterMember {
   Watch watch_;
   OnNews on_news_;
   std::function<void()> tell_all_;
+  // What came before anybody watched: it is told once only. Nothing afterwards.
+  using EarlyNews = std::vector<std::pair<BrokerId, std::vector<LeaderNews>>>;
+  std::optional<EarlyNews> early_news_ = EarlyNews();
   std::vector<LeaderNews> news_;  // not told yet
   bool closed_ = false;           // written on the shard
   bool destroyed_ = false;

@@ -20,6 +20,9 @@ void PartitionLeaders::start(const NodeInfo& node) {
     seat.directory = node.directory_id;
     seat.image = [this] { return view_.image(); };
     seat.on_led = [this](const Partition& partition) { on_led(partition); };
+    seat.on_reassigned = [this](const metadata::Topic& topic, PartitionId index) {
+      complete_reassignment(topic, index);
+    };
     call_on(shards_.at(id), [&] { partitions_[id]->join_cluster(std::move(seat)); });
   }
   call_on(shards_.first(), [this] {
@@ -43,6 +46,21 @@ void PartitionLeaders::on_led(const Partition& partition) {
   if (now.ready) leader.in_sync = partition.in_sync_replicas();
   view_.tell_leader(at.topic_id, at.partition, leader);
   if (now.ready) member_.announce({at.topic_id, at.partition, now.term, std::move(leader.in_sync)});
+}
+
+/// On the partition's shard. Where another reassignment has begun meanwhile this one is refused.
+void PartitionLeaders::complete_reassignment(const metadata::Topic& topic, PartitionId index) {
+  const metadata::Partition& partition = topic.partitions[static_cast<std::size_t>(index)];
+  metadata::PartitionReplicasChanged event;
+  event.topic_id = topic.id;
+  event.name = topic.name;
+  event.partition_index = index;
+  event.before = partition.replicas;
+  event.replicas = partition.target();
+  shards_.first().post([this, event = std::move(event)]() mutable {
+    member_.store().propose({std::move(event)}, {.idempotent = true},
+                            [](const Result<metadata::ApplyResults>&) {});
+  });
 }
 
 /// A node has come that knows nothing yet.

@@ -28,6 +28,7 @@ class PartitionLeaders {
 
  private:
   void on_led(const Partition& partition);
+  void complete_reassignment(const metadata::Topic& topic, PartitionId index);
   void tell_all();
 
   Shards& shards_;

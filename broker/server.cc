@@ -369,9 +369,16 @@ Result<void> Server::State::open_partitions() {
     std::shared_ptr<const metadata::Topic> topic = image->shared_topic(partition.identity.topic_id);
     if (topic && topic->has_partition(partition.identity.partition)) {
       const auto index = static_cast<std::size_t>(partition.identity.partition);
-      const std::vector<BrokerId>& replicas = topic->partitions[index].replicas;
+      const metadata::Partition& members = topic->partitions[index];
+      const bool mine =
+          std::ranges::find(members.replicas, broker.node.id) != members.replicas.end();
       // Opened with the groups, whether it has a directory or not.
-      if (replicas.size() > 1 && std::ranges::find(replicas, broker.node.id) != replicas.end()) {
+      if (members.has_group() && mine) continue;
+      if (members.has_group()) {
+        log_info("removing a partition that was reassigned to other brokers",
+                 {{"directory", partition.directory}});
+        TRY_ASSIGN(std::string aside, directory->set_aside(partition));
+        found.deleted.push_back(std::move(aside));
         continue;
       }
       if (topic->partitions[index].leader != broker.node.id) {

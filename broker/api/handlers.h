@@ -12,6 +12,7 @@ namespace chronik::protocol {
   struct Name##Response
 
 CHRONIK_DECLARE_MESSAGES(AddRaftVoter);
+CHRONIK_DECLARE_MESSAGES(AlterPartitionReassignments);
 CHRONIK_DECLARE_MESSAGES(CreatePartitions);
 CHRONIK_DECLARE_MESSAGES(DeleteRecords);
 CHRONIK_DECLARE_MESSAGES(DeleteTopics);
@@ -19,9 +20,11 @@ CHRONIK_DECLARE_MESSAGES(DescribeLogDirs);
 CHRONIK_DECLARE_MESSAGES(DescribeProducers);
 CHRONIK_DECLARE_MESSAGES(DescribeQuorum);
 CHRONIK_DECLARE_MESSAGES(DescribeTopicPartitions);
+CHRONIK_DECLARE_MESSAGES(ElectLeaders);
 CHRONIK_DECLARE_MESSAGES(Fetch);
 CHRONIK_DECLARE_MESSAGES(InitProducerId);
 CHRONIK_DECLARE_MESSAGES(ListOffsets);
+CHRONIK_DECLARE_MESSAGES(ListPartitionReassignments);
 CHRONIK_DECLARE_MESSAGES(OffsetForLeaderEpoch);
 CHRONIK_DECLARE_MESSAGES(Produce);
 CHRONIK_DECLARE_MESSAGES(RemoveRaftVoter);
@@ -42,6 +45,13 @@ Task<protocol::DescribeLogDirsResponse> describe_log_dirs(RequestContext&,
                                                           protocol::DescribeLogDirsRequest);
 Task<protocol::DescribeTopicPartitionsResponse> describe_topic_partitions(
     RequestContext&, protocol::DescribeTopicPartitionsRequest);
+
+// Where the replicas of partitions are, and who of them leads.
+Task<protocol::AlterPartitionReassignmentsResponse> alter_partition_reassignments(
+    RequestContext&, protocol::AlterPartitionReassignmentsRequest);
+Task<protocol::ElectLeadersResponse> elect_leaders(RequestContext&, protocol::ElectLeadersRequest);
+Task<protocol::ListPartitionReassignmentsResponse> list_partition_reassignments(
+    RequestContext&, protocol::ListPartitionReassignmentsRequest);
 
 // The nodes of the cluster, and who of them decides.
 Task<protocol::AddRaftVoterResponse> add_raft_voter(RequestContext&, protocol::AddRaftVoterRequest);

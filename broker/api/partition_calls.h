@@ -23,10 +23,9 @@ namespace chronik::broker {
 /// knows best.
 inline bool is_between_leaders(const Broker& broker, const metadata::Topic& topic,
                                PartitionId partition) {
-  const std::vector<BrokerId>& replicas =
-      topic.partitions[static_cast<std::size_t>(partition)].replicas;
-  return replicas.size() > 1 && broker.metadata->leader_of(topic, partition).leader < 0 &&
-         std::ranges::find(replicas, broker.node.id) != replicas.end();
+  const metadata::Partition& members = topic.partitions[static_cast<std::size_t>(partition)];
+  return members.has_group() && broker.metadata->leader_of(topic, partition).leader < 0 &&
+         std::ranges::find(members.replicas, broker.node.id) != members.replicas.end();
 }
 
 /// Why this node does not serve the partition: UNKNOWN_TOPIC_OR_PARTITION, or

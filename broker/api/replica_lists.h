@@ -17,7 +17,7 @@ inline bool is_gone(const MetadataView& view, BrokerId replica) {
 inline std::vector<BrokerId> in_sync_replicas(const MetadataView& view,
                                               const metadata::Partition& partition,
                                               const PartitionLeader& leader) {
-  if (partition.replicas.size() <= 1) return partition.replicas;
+  if (!partition.has_group()) return partition.replicas;
   if (!leader.in_sync.empty()) return leader.in_sync;
   std::vector<BrokerId> in_sync;
   for (const BrokerId replica : partition.replicas) {
@@ -29,7 +29,7 @@ inline std::vector<BrokerId> in_sync_replicas(const MetadataView& view,
 inline std::vector<BrokerId> offline_replicas(const MetadataView& view,
                                               const metadata::Partition& partition) {
   std::vector<BrokerId> offline;
-  if (partition.replicas.size() <= 1) return offline;
+  if (!partition.has_group()) return offline;
   for (const BrokerId replica : partition.replicas) {
     if (is_gone(view, replica)) offline.push_back(replica);
   }

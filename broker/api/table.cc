@@ -14,6 +14,7 @@
 #include "broker/api/list_config_resources.h"
 #include "broker/api/metadata.h"
 #include "protocol/messages/add_raft_voter.h"
+#include "protocol/messages/alter_partition_reassignments.h"
 #include "protocol/messages/create_partitions.h"
 #include "protocol/messages/delete_records.h"
 #include "protocol/messages/delete_topics.h"
@@ -21,9 +22,11 @@
 #include "protocol/messages/describe_producers.h"
 #include "protocol/messages/describe_quorum.h"
 #include "protocol/messages/describe_topic_partitions.h"
+#include "protocol/messages/elect_leaders.h"
 #include "protocol/messages/fetch.h"
 #include "protocol/messages/init_producer_id.h"
 #include "protocol/messages/list_offsets.h"
+#include "protocol/messages/list_partition_reassignments.h"
 #include "protocol/messages/offset_for_leader_epoch.h"
 #include "protocol/messages/produce.h"
 #include "protocol/messages/remove_raft_voter.h"
@@ -62,7 +65,10 @@ const ApiTable& api_table() {
       api_entry<describe_log_dirs>(),
       api_entry<create_partitions>(),
       api_entry<delete_groups>(),
+      api_entry<elect_leaders>(),
       api_entry<incremental_alter_configs>(),
+      api_entry<alter_partition_reassignments>(),
+      api_entry<list_partition_reassignments>(),
       api_entry<offset_delete>(),
       api_entry<describe_quorum>(),
       api_entry<update_features>(),

@@ -172,6 +172,8 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   /// Now and then, for a leader: who keeps up, who is to be taken in, who should lead. `members`:
   /// what the metadata says.
   void tend(const metadata::Partition& members, SteadyTime now);
+  /// Whether the group's voters are those that a reassignment wants; at the leader only.
+  bool is_reassigned_to(const metadata::Partition& members) const;
 
  private:
   struct Waiting {
@@ -203,6 +205,7 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   bool is_between_leaders() const;
   bool is_handing_over() const;
   void give_back(BrokerId preferred);
+  void change(std::span<const raft::MemberChange> changes);
   AppendResult append_accepted(protocol::AcceptedBatch batch, std::int16_t acks);
   std::optional<AppendResult> too_few_in_sync(std::int16_t acks) const;
   const Refused* refused_before(const protocol::BatchHeader& batch) const;
@@ -234,6 +237,7 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   InSyncTracker in_sync_;
   std::vector<BrokerId> told_in_sync_;
   raft::Newcomers newcomers_;
+  raft::Reassignment reassignment_;
   bool changing_ = false;  // a change of the membership is under way
   Offset announced_high_watermark_ = 0;
   std::vector<Waiting> for_high_watermark_;

@@ -159,16 +159,29 @@ void Partition::tend(const metadata::Partition& members, SteadyTime now) {
   const raft::Raft& raft = replica_->raft();
   in_sync_.look(raft, now);
   if (in_sync_replicas() != told_in_sync_) tell_led();
+  const std::vector<BrokerId> wanted = members.target();
   std::vector<raft::MemberDirectory> present = seat_->groups->present();
   std::erase_if(present, [&](const raft::MemberDirectory& node) {
-    return std::ranges::find(members.replicas, node.node) == members.replicas.end();
+    return std::ranges::find(wanted, node.node) == wanted.end();
   });
   if (changing_) return;
-  const std::optional<raft::MemberChange> change = newcomers_.next(raft, present);
-  if (!change) return give_back(members.replicas.front());
+  if (const auto newcomer = newcomers_.next(raft, present)) return change(std::span(&*newcomer, 1));
+  if (members.is_reassigned()) {
+    const std::vector<raft::MemberChange> next = reassignment_.next(raft, wanted, present);
+    if (!next.empty()) return change(next);
+  }
+  give_back(wanted.front());
+}
+
+void Partition::change(std::span<const raft::MemberChange> changes) {
   changing_ = true;
-  replica_->change_membership(std::span(&*change, 1), change_timeout,
+  replica_->change_membership(changes, change_timeout,
                               [this](const Result<raft::Position>&) { changing_ = false; });
+}
+
+bool Partition::is_reassigned_to(const metadata::Partition& members) const {
+  return replica_ != nullptr && leadership_.ready &&
+         raft::votes_in(replica_->raft(), members.target());
 }
 
 /// The preferred leader leads, once it has what this one has.

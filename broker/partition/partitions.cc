@@ -51,7 +51,7 @@ Result<std::unique_ptr<Partition>> Partitions::open_one(const metadata::Topic& t
   std::string directory = directory_.partition_path(topic.name, partition);
   wal::LogIdentity identity{topic.name, partition, topic.id};
   const metadata::Partition& members = topic.partitions[static_cast<std::size_t>(partition)];
-  if (!seat_ || members.replicas.size() == 1) {
+  if (!seat_ || !members.has_group()) {
     return Partition::open(context, std::move(directory), std::move(identity), settings_for(topic),
                            known_new);
   }
@@ -90,18 +90,17 @@ Partition* Partitions::find(const Uuid& topic_id, PartitionId partition) {
 Partition* Partitions::get(const metadata::Topic& topic, PartitionId partition) {
   CHECK(topic.has_partition(partition));
   if (Partition* known = find(topic.id, partition)) return known;
-  if (topic.partitions[static_cast<std::size_t>(partition)].replicas.size() > 1) return nullptr;
+  if (topic.partitions[static_cast<std::size_t>(partition)].has_group()) return nullptr;
   // Everything on disk was opened at the start, so this one is new and its creation does no I/O.
   return open(topic, partition, true).value();
 }
 
 /// Whether this node has a place in the group of a partition of this shard.
 bool Partitions::is_seat(const metadata::Topic& topic, PartitionId partition) const {
-  const std::vector<BrokerId>& replicas =
-      topic.partitions[static_cast<std::size_t>(partition)].replicas;
-  return seat_ && replicas.size() > 1 &&
+  const metadata::Partition& members = topic.partitions[static_cast<std::size_t>(partition)];
+  return seat_ && members.has_group() &&
          shard_of(topic.id, partition, seat_->shard_count) == shard_.id() &&
-         std::ranges::find(replicas, seat_->node) != replicas.end();
+         std::ranges::find(members.replicas, seat_->node) != members.replicas.end();
 }
 
 /// Images come from within the metadata group, where no group may be added or removed.
@@ -138,7 +137,8 @@ void Partitions::open_new_seats(const std::shared_ptr<const metadata::Topic>& to
 
 void Partitions::open_seat(const std::shared_ptr<const metadata::Topic>& topic, PartitionId index) {
   if (find(topic->id, index) != nullptr) return;
-  const Result<bool> taken = is_place_taken(*topic, index);
+  const Result<bool> taken =
+      leaving_.contains({topic->id, index}) ? Result<bool>(true) : is_place_taken(*topic, index);
   const bool waits = taken && *taken;
   const Result<void> opened = waits   ? Result<void>()
                               : taken ? open_existing(*topic, index)
@@ -164,7 +164,8 @@ Result<bool> Partitions::is_place_taken(const metadata::Topic& topic, PartitionI
 
 void Partitions::open_waiting_seats() {
   for (const auto& [topic, index] : std::exchange(waiting_seats_, {})) {
-    if (seat_->image()->topic(topic->id) != nullptr) open_seat(topic, index);
+    const std::shared_ptr<const metadata::Topic> now = seat_->image()->shared_topic(topic->id);
+    if (now != nullptr && is_seat(*now, index)) open_seat(now, index);
   }
 }
 
@@ -174,12 +175,30 @@ void Partitions::on_topic_change(const metadata::TopicChange& change) {
     return;
   }
   if (seat_) open_new_seats(change.after, change.before ? change.before->partition_count() : 0);
+  if (change.before) follow_reassignment(*change.before, change.after);
   if (!change.before || change.before->configs == change.after->configs) return;
   const auto known = settings_.find(change.after->id);
   if (known == settings_.end()) return;
   known->second = settings_of_(*change.after);
   for (PartitionId i = 0; i < change.after->partition_count(); ++i) {
     if (Partition* partition = find(change.after->id, i)) partition->set_settings(known->second);
+  }
+}
+
+/// A partition comes to this node as an empty replica, which its leader fills; one that has gone to
+/// other nodes is dropped, since its group counts this one no more.
+void Partitions::follow_reassignment(const metadata::Topic& before,
+                                     const std::shared_ptr<const metadata::Topic>& after) {
+  for (PartitionId index = 0; index < before.partition_count(); ++index) {
+    const bool was = is_seat(before, index);
+    if (was == is_seat(*after, index)) continue;
+    later([this, was, after, index] {
+      if (was) {
+        remove_one(after->id, index);
+      } else {
+        open_seat(after, index);
+      }
+    });
   }
 }
 
@@ -208,7 +227,10 @@ void Partitions::remove_one(const Uuid& topic_id, PartitionId index) {
   std::shared_ptr<Partition> partition(std::move(found->second));
   partitions_.erase(found);
   std::unique_ptr<wal::PartitionLog> log = partition->retire();
-  storage_.group().destroy(std::move(log), [partition] {});
+  leaving_.insert({topic_id, index});
+  storage_.group().destroy(std::move(log), [this, alive = alive_, partition, topic_id, index] {
+    if (*alive) leaving_.erase({topic_id, index});
+  });
 }
 
 void Partitions::tell_led() {
@@ -224,7 +246,11 @@ void Partitions::tend() {
     if (!partition->is_replicated() || !partition->leads()) continue;
     const metadata::Topic* topic = image->topic(key.topic_id);
     if (topic == nullptr || !topic->has_partition(key.partition)) continue;
-    partition->tend(topic->partitions[static_cast<std::size_t>(key.partition)], shard_.now());
+    const metadata::Partition& members = topic->partitions[static_cast<std::size_t>(key.partition)];
+    partition->tend(members, shard_.now());
+    if (members.is_reassigned() && partition->is_reassigned_to(members)) {
+      seat_->on_reassigned(*topic, key.partition);
+    }
   }
   tend_.arm_at(shard_.now() + tend_interval);
 }

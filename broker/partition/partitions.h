@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -39,6 +40,9 @@ struct ClusterSeat {
   std::function<std::shared_ptr<const metadata::Image>()> image;
   /// Told of each partition that another node, or this one, leads now.
   std::function<void(const Partition&)> on_led;
+  /// Told by the leader when the group of a partition is what its reassignment wants; again and
+  /// again, until the image says so.
+  std::function<void(const metadata::Topic&, PartitionId)> on_reassigned;
 };
 
 /// The shard that a partition lives on: partitions of one topic go round the shards.
@@ -121,6 +125,8 @@ class Partitions {
                                               bool known_new);
   bool is_seat(const metadata::Topic& topic, PartitionId partition) const;
   void open_new_seats(const std::shared_ptr<const metadata::Topic>& topic, PartitionId from);
+  void follow_reassignment(const metadata::Topic& before,
+                           const std::shared_ptr<const metadata::Topic>& after);
   void open_seat(const std::shared_ptr<const metadata::Topic>& topic, PartitionId index);
   Result<bool> is_place_taken(const metadata::Topic& topic, PartitionId index) const;
   void open_waiting_seats();
@@ -145,9 +151,10 @@ class Partitions {
   std::unordered_map<Uuid, std::shared_ptr<const PartitionSettings>> settings_;
   Timer retention_;
   Timer tend_;  // of leaders in a cluster
-  // New partitions whose directories still belong to deleted topics, or that found no space, and
-  // when to try again.
+  // New partitions whose places are still taken, or that found no space, and when to try again.
   std::vector<std::pair<std::shared_ptr<const metadata::Topic>, PartitionId>> waiting_seats_;
+  // Whose directories have not left their place yet.
+  std::unordered_set<Key, KeyHash> leaving_;
   Timer place_;
   // At the first limit of a wait that was there when it was armed, which may be over long before:
   // arming and cancelling it for each produce request would cost more than looking now and then.

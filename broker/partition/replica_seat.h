@@ -11,6 +11,7 @@
 #include "metadata/image.h"
 #include "raft/multi/newcomers.h"
 #include "raft/multi/raft_replica_manager.h"
+#include "raft/multi/reassignment.h"
 
 namespace chronik::broker {
 

@@ -1,0 +1,228 @@
+// Replicas of partitions that move to other nodes while clients write (KIP-455), and preferred
+// leaders (KIP-460).
+#include <fmt/ranges.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <thread>
+
+#include "integration/harness/admin.h"
+#include "integration/harness/cluster_processes.h"
+#include "integration/harness/kafka_client.h"
+#include "integration/harness/protocol_client.h"
+#include "integration/kill/stored_partitions.h"
+#include "protocol/errors.h"
+#include "protocol/messages/alter_partition_reassignments.h"
+#include "protocol/messages/create_topics.h"
+#include "protocol/messages/elect_leaders.h"
+#include "protocol/messages/list_partition_reassignments.h"
+#include "protocol/messages/metadata.h"
+
+namespace chronik::integration {
+namespace {
+
+using protocol::ErrorCode;
+using Replicas = std::vector<std::int32_t>;
+
+constexpr auto no_error = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+class ReassignmentTest : public ::testing::Test {
+ protected:
+  static constexpr int nodes = ClusterProcesses::size;
+  using Partition = protocol::MetadataResponse::MetadataResponsePartition;
+
+  void SetUp() override {
+    if (BrokerProcess::is_kafka()) GTEST_SKIP() << "skipped: about chronik's own cluster";
+  }
+  /// With partition 0 of "t" on these nodes.
+  static void create(ClusterProcesses& cluster, const Replicas& replicas) {
+    RawConnection connection(cluster.node(1).host(), cluster.node(1).port());
+    protocol::CreateTopicsRequest request;
+    auto& topic = request.topics.emplace_back();
+    topic.name = "t";
+    topic.num_partitions = -1;
+    topic.replication_factor = -1;
+    topic.assignments.push_back({0, replicas});
+    const auto response = call(connection, request);
+    ASSERT_TRUE(response);
+    ASSERT_EQ(response->topics.at(0).error_code, 0) << *response->topics[0].error_message;
+  }
+  static std::optional<Partition> partition(const BrokerProcess& node) {
+    RawConnection connection(node.host(), node.port());
+    if (!connection.connected()) return std::nullopt;
+    protocol::MetadataRequest request;
+    request.topics.emplace().emplace_back().name = "t";
+    const auto response = call(connection, request);
+    if (!response || response->topics.size() != 1) return std::nullopt;
+    if (response->topics[0].partitions.size() != 1) return std::nullopt;
+    return response->topics[0].partitions[0];
+  }
+  /// Nothing: back to where they were.
+  static ErrorCode reassign(const BrokerProcess& node, std::optional<Replicas> replicas) {
+    RawConnection connection(node.host(), node.port());
+    protocol::AlterPartitionReassignmentsRequest request;
+    auto& topic = request.topics.emplace_back();
+    topic.name = "t";
+    topic.partitions.push_back({0, std::move(replicas)});
+    const auto response = call(connection, request);
+    if (!response) return ErrorCode::unknown_server_error;
+    return static_cast<ErrorCode>(response->responses.at(0).partitions.at(0).error_code);
+  }
+  static std::size_t under_way(const BrokerProcess& node) {
+    RawConnection connection(node.host(), node.port());
+    const auto response = call(connection, protocol::ListPartitionReassignmentsRequest());
+    return response ? response->topics.size() : 99;
+  }
+  /// As all nodes say: they have the replicas, the first one leads, and all are in sync.
+  static ::testing::AssertionResult is_on(ClusterProcesses& cluster, const Replicas& replicas) {
+    std::string last;
+    const bool is_so = eventually([&] {
+      for (int id = 1; id <= nodes; ++id) {
+        const auto found = partition(cluster.node(id));
+        if (!found) return false;
+        last = fmt::format("node {} says: on {}, {} leads, in sync {}", id,
+                           fmt::join(found->replica_nodes, " "), found->leader_id,
+                           fmt::join(found->isr_nodes, " "));
+        if (found->replica_nodes != replicas) return false;
+        if (found->leader_id != replicas.front()) return false;
+        if (found->isr_nodes.size() != replicas.size()) return false;
+      }
+      return true;
+    });
+    return is_so ? ::testing::AssertionSuccess() : ::testing::AssertionFailure() << last;
+  }
+  static bool has_directory(ClusterProcesses& cluster, int node) {
+    return std::filesystem::exists(cluster.node(node).data_directory() + "/t-0");
+  }
+  static ClientConfig careful() {
+    return {{"enable.idempotence", "true"}, {"acks", "all"}, {"message.timeout.ms", "60000"}};
+  }
+};
+
+TEST_F(ReassignmentTest, ReplicasMoveWhileClientsWriteAndNothingIsLost) {
+  ClusterProcesses cluster;
+  create(cluster, {1, 2});
+  std::atomic<bool> stop = false;
+  int acknowledged = 0;
+  std::thread writer([&] {
+    Producer producer(cluster.bootstrap(), careful());
+    for (; !stop; ++acknowledged) {
+      const Message sent = producer.send({.topic = "t", .value = std::to_string(acknowledged)});
+      ASSERT_EQ(sent.error, no_error) << rd_kafka_err2name(sent.error);
+      ASSERT_EQ(sent.offset, acknowledged);
+    }
+  });
+  const std::vector<Replicas> places{{2, 3}, {3, 1}, {1, 2, 3}, {2}, {1, 3}};
+  for (const Replicas& place : places) {
+    EXPECT_EQ(reassign(cluster.node(1 + place.front() % nodes), place), ErrorCode::none);
+    EXPECT_TRUE(is_on(cluster, place)) << "to " << place.front();
+    EXPECT_EQ(under_way(cluster.node(1)), 0u);
+    for (int id = 1; id <= nodes; ++id) {
+      const bool wanted = std::ranges::find(place, id) != place.end();
+      EXPECT_TRUE(eventually([&] { return has_directory(cluster, id) == wanted; })) << id;
+    }
+  }
+  stop = true;
+  writer.join();
+  EXPECT_GT(acknowledged, 0);
+  Consumer consumer(cluster.bootstrap(), "");
+  consumer.assign({{"t", 0, 0}});
+  const std::vector<Message> got = consumer.consume(static_cast<std::size_t>(acknowledged));
+  ASSERT_EQ(got.size(), static_cast<std::size_t>(acknowledged));
+  for (int i = 0; i < acknowledged; ++i) {
+    ASSERT_EQ(got[static_cast<std::size_t>(i)].value, std::to_string(i));
+  }
+}
+
+// The node that is to come is away: the move waits for it, and can be taken back.
+TEST_F(ReassignmentTest, AMoveCanBeTakenBack) {
+  ClusterProcesses cluster;
+  create(cluster, {1, 2});
+  EXPECT_EQ(reassign(cluster.node(1), std::nullopt), ErrorCode::no_reassignment_in_progress);
+  ASSERT_TRUE(is_on(cluster, {1, 2}));
+  cluster.node(3).kill();
+  EXPECT_EQ(reassign(cluster.node(2), Replicas{2, 3}), ErrorCode::none);
+  EXPECT_TRUE(eventually([&] { return under_way(cluster.node(1)) == 1; }));
+  EXPECT_EQ(partition(cluster.node(1))->replica_nodes, (Replicas{2, 3, 1}));
+  Producer producer(cluster.bootstrap(), careful());
+  EXPECT_EQ(producer.send({.topic = "t", .value = "meanwhile"}).error, no_error);
+  EXPECT_EQ(reassign(cluster.node(1), std::nullopt), ErrorCode::none);
+  EXPECT_TRUE(eventually([&] { return under_way(cluster.node(2)) == 0; }));
+  cluster.node(3).start();
+  // Their order is that of the move, as Kafka leaves it.
+  EXPECT_TRUE(is_on(cluster, {2, 1}));
+  EXPECT_TRUE(eventually([&] { return !has_directory(cluster, 3); }));
+}
+
+TEST_F(ReassignmentTest, AMoveGoesOnAfterAllNodesWereKilled) {
+  ClusterProcesses cluster;
+  create(cluster, {1, 2});
+  {
+    Producer producer(cluster.bootstrap(), careful());
+    for (int i = 0; i < 1000; ++i) producer.produce("t", 0, std::string(1000, 'x'));
+    ASSERT_TRUE(producer.flush());
+  }
+  EXPECT_EQ(reassign(cluster.node(1), Replicas{3, 2}), ErrorCode::none);
+  for (int id = 1; id <= nodes; ++id) cluster.node(id).kill();
+  cluster.launch();
+  EXPECT_TRUE(is_on(cluster, {3, 2}));
+  Consumer consumer(cluster.bootstrap(), "");
+  consumer.assign({{"t", 0, 0}});
+  EXPECT_EQ(consumer.consume(1000).size(), 1000u);
+  EXPECT_TRUE(eventually([&] { return !has_directory(cluster, 1); }));
+}
+
+TEST_F(ReassignmentTest, WhatCannotBeIsRefused) {
+  ClusterProcesses cluster;
+  create(cluster, {1, 2});
+  const auto refused = ErrorCode::invalid_replica_assignment;
+  EXPECT_EQ(reassign(cluster.node(1), Replicas{}), refused);
+  EXPECT_EQ(reassign(cluster.node(1), Replicas{1, 1}), refused);
+  EXPECT_EQ(reassign(cluster.node(1), Replicas{1, 9}), refused);
+  ASSERT_TRUE(
+      Admin(cluster.node(1).bootstrap()).create_topic({.name = "alone", .replication = 1}).ok());
+  RawConnection connection(cluster.node(1).host(), cluster.node(1).port());
+  protocol::AlterPartitionReassignmentsRequest request;
+  request.topics.push_back({"alone", {{0, Replicas{1, 2}}, {1, Replicas{1, 2}}}});
+  const auto response = call(connection, request);
+  ASSERT_TRUE(response);
+  const auto& answers = response->responses.at(0).partitions;
+  EXPECT_EQ(answers.at(0).error_code, protocol::to_wire(refused));
+  EXPECT_EQ(answers.at(1).error_code, protocol::to_wire(ErrorCode::unknown_topic_or_partition));
+  EXPECT_EQ(under_way(cluster.node(1)), 0u);
+}
+
+TEST_F(ReassignmentTest, ThePreferredLeaderIsElected) {
+  ClusterProcesses cluster;
+  create(cluster, {1, 2, 3});
+  ASSERT_TRUE(is_on(cluster, {1, 2, 3}));
+  const auto elect = [&](int asked, std::int32_t timeout_ms) {
+    RawConnection connection(cluster.node(asked).host(), cluster.node(asked).port());
+    protocol::ElectLeadersRequest request;
+    request.topic_partitions->push_back({"t", {0}});
+    request.timeout_ms = timeout_ms;
+    const auto response = call(connection, request);
+    if (!response) return ErrorCode::unknown_server_error;
+    return static_cast<ErrorCode>(
+        response->replica_election_results.at(0).partition_result.at(0).error_code);
+  };
+  EXPECT_EQ(elect(2, 10'000), ErrorCode::election_not_needed);
+  cluster.node(1).kill();
+  ASSERT_TRUE(eventually([&] { return partition(cluster.node(2))->leader_id > 1; }));
+  EXPECT_EQ(elect(2, 10'000), ErrorCode::preferred_leader_not_available);
+  cluster.node(1).start();
+  // At first it is out of reach.
+  ErrorCode elected = ErrorCode::none;
+  EXPECT_TRUE(eventually([&] {
+    elected = elect(2, 20'000);
+    return elected != ErrorCode::preferred_leader_not_available;
+  }));
+  EXPECT_TRUE(elected == ErrorCode::none || elected == ErrorCode::election_not_needed)
+      << static_cast<int>(elected);
+  EXPECT_EQ(partition(cluster.node(2))->leader_id, 1);
+}
+
+}  // namespace
+}  // namespace chronik::integration
