@@ -135,15 +135,15 @@ class PartitionLog {
   /// too). Errors: out_of_range (> durable end).
   Result<void> delete_before(Offset offset);
   /// The active segment takes no more entries once its first record is so old (segment.ms,
-  /// max.compaction.lag.ms), also when nothing is appended any more. `now` as for
-  /// apply_retention().
+  /// max.compaction.lag.ms), also when nothing is appended. `now` as for apply_retention().
   void seal_if_due(Timestamp now);
   /// Drops segments that end at or below `below` by retention.ms and .bytes; rolls the active one
   /// if it is due. `now`: RetentionClock's. Returns how many; their files go once marked dirty.
   std::size_t apply_retention(Timestamp now, Offset below = std::numeric_limits<Offset>::max());
-  /// Removes all entries behind index `last_kept`, durable or not, for replication: mark dirty.
-  /// No later entry is written before the cut is durable. Errors: out_of_range (also when the log
-  /// would end below its start), io, corrupt.
+  /// Drops again the segments up to entry `last`, which retention had dropped: mark dirty.
+  void drop_up_to(EntryIndex last);
+  /// Removes all entries behind index `last_kept`, durable or not: mark dirty. No later entry is
+  /// written before that is durable. Errors: out_of_range (below the log's start too), io, corrupt.
   Result<void> truncate_after(EntryIndex last_kept);
   /// Gives up all entries; the log goes on behind entry `last_index` of a snapshot: mark dirty.
   void restart_at(Offset offset, EntryIndex last_index, LeaderEpoch epoch);
@@ -249,7 +249,7 @@ class PartitionLog {
   void remember(const Segment& segment, Boundary at);
   Result<Timestamp> max_timestamp_of(std::size_t number, Offset below);
 
-  void drop_front(std::size_t count);
+  void drop_front(std::size_t count, Offset start);
   bool flush_wanted() const;
   Checkpoint state() const;
   EntryIndex last_index_on_disk() const;

@@ -9,8 +9,9 @@
 namespace chronik::wal {
 
 /// Drops the first segments. Their files go after the next checkpoint, which no longer has them.
-void PartitionLog::drop_front(std::size_t count) {
-  if (count == 0) return;
+void PartitionLog::drop_front(std::size_t count, Offset start) {
+  start_offset_ = std::max(start_offset_, start);
+  checkpoint_wanted_ = true;
   for (std::size_t i = 0; i < count; ++i) {
     const Segment& segment = *segments_[i];
     if (segment.file_made) removals_.push_back(path(segment, log_suffix));
@@ -18,7 +19,8 @@ void PartitionLog::drop_front(std::size_t count) {
   }
   segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(count));
   environment_.counters.segments_deleted += count;
-  checkpoint_wanted_ = true;
+  epochs_.truncate_front(first_index());
+  if (derived_ != nullptr) derived_->on_log_start(start_offset_);
 }
 
 bool PartitionLog::is_durable(std::size_t number) const {
@@ -37,8 +39,6 @@ Result<void> PartitionLog::delete_before(Offset offset) {
                  fmt::format("cannot delete records before {}: the log ends at {}", offset,
                              durable_end_offset_)};
   }
-  start_offset_ = offset;
-  checkpoint_wanted_ = true;
   std::size_t count = 0;
   // The active segment stays, so that the log goes on in it; one that is not synced stays until it
   // is, or it would have a successor before it is durable.
@@ -48,9 +48,7 @@ Result<void> PartitionLog::delete_before(Offset offset) {
          unsynced_segment_ != segments_[count]->facts.base_offset) {
     ++count;
   }
-  drop_front(count);
-  epochs_.truncate_front(first_index());
-  if (derived_ != nullptr) derived_->on_log_start(start_offset_);
+  drop_front(count, offset);
   return {};
 }
 
@@ -93,11 +91,20 @@ std::size_t PartitionLog::apply_retention(Timestamp now, Offset below) {
   log_info("old segments are deleted", {{"directory", directory_},
                                         {"segments", count},
                                         {"log_start_offset", std::max(start, start_offset_)}});
-  start_offset_ = std::max(start_offset_, start);
-  drop_front(count);
-  epochs_.truncate_front(first_index());
-  if (derived_ != nullptr) derived_->on_log_start(start_offset_);
+  drop_front(count, start);
   return count;
+}
+
+void PartitionLog::drop_up_to(EntryIndex last) {
+  std::size_t count = 0;
+  // As retention, which dropped them once.
+  while (count < segments_.size() && is_durable(count) && segment_end_index(count) <= last + 1 &&
+         unsynced_segment_ != segments_[count]->facts.base_offset &&
+         segments_[count]->facts.base_offset != end_offset_) {
+    ++count;
+  }
+  if (count == 0) return;
+  drop_front(count, count == segments_.size() ? end_offset_ : segments_[count]->facts.base_offset);
 }
 
 /// Takes the entries behind `last_kept` out of memory.

@@ -114,6 +114,17 @@ Result<void> end_repair(ReplicaFiles& files) {
   return files.state_file->save(files.state);
 }
 
+/// The state is written first: a log that is its machine's state, and was to begin behind `base`,
+/// may not do so yet. Who belonged to the group at the begin it has, nobody knows any more, so that
+/// it could not be offered to a replica that has nothing.
+Result<void> finish_drop(const ReplicaPlace& place, const ReplicaState& state,
+                         wal::PartitionLog& log) {
+  if (place.derived == nullptr || log.start_index() > state.base.index) return {};
+  TRY(log.flush());
+  log.drop_up_to(state.base.index);
+  return log.flush();
+}
+
 /// What the log's begin says about which membership counts there, and the log about later ones.
 Result<void> settle_memberships(ReplicaFiles& files) {
   ReplicaState& state = files.state;
@@ -161,6 +172,7 @@ Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
   }
   TRY(check_state(files));
   TRY(settle_memberships(files));
+  TRY(finish_drop(place, files.state, files.store->log()));
   return files;
 }
 
