@@ -140,7 +140,8 @@ bool Simulation::settle() {
       if (one < other) make_connection(one, other);
     }
   }
-  const bool rested = run_until([this] { return at_rest(); }, rest_time_max);
+  traffic_.finish();
+  const bool rested = run_until([this] { return at_rest() && traffic_.at_rest(); }, rest_time_max);
   if (!verdict_.good()) return false;
   if (!rested) {
     verdict_.fail(Promise::liveness, "the cluster does not come to rest:" + describe());
@@ -150,6 +151,10 @@ bool Simulation::settle() {
     if (!each.node->serves() || !log_.membership().contains(id)) continue;
     images_.check(id, each.node->store().image(), ImageChecker::How::whole);
   }
+  for (auto& [id, each] : machines_) {
+    alter_partitions_disk(options_.bug, id, each.node->disk, std::string(Node::root) + "/t-0");
+  }
+  traffic_.check_whole();
   return verdict_.good();
 }
 
@@ -195,7 +200,7 @@ std::string Simulation::describe() const {
                         each.node->store().image()->applied_index(),
                         each.acknowledged ? "" : ", no proposal acknowledged");
   }
-  return text;
+  return text + traffic_.describe();
 }
 
 }  // namespace chronik::sim

@@ -49,6 +49,23 @@ struct Counts {
   std::uint64_t logs_given_up = 0;  // damaged, and copied from other nodes
   std::uint64_t images_compared = 0;
 
+  // Of replicated partitions.
+  std::uint64_t partitions_run = 0;
+  std::uint64_t partition_elections = 0;
+  std::uint64_t partition_entries = 0;     // committed
+  std::uint64_t batches_acknowledged = 0;  // acks=all, at the producer
+  std::uint64_t leaders_acknowledged = 0;  // acks=1
+  std::uint64_t duplicates_answered = 0;
+  std::uint64_t refused_not_leader = 0;
+  std::uint64_t refused_few_in_sync = 0;  // or behind such a one, or where earlier ones may lack
+  std::uint64_t refused_order = 0;        // out of order
+  std::uint64_t refused_other = 0;
+  std::uint64_t leaders_lost = 0;      // between an append and its answer
+  std::uint64_t produce_timeouts = 0;  // of requests, at the producer
+  std::uint64_t partition_reads = 0;   // that were answered
+  std::uint64_t partition_reads_refused = 0;
+  std::uint64_t replicas_installed = 0;  // a log that begins behind what retention dropped
+
   /// Several lines.
   std::string describe() const;
 };

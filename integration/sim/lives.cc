@@ -5,12 +5,6 @@
 
 namespace chronik::sim {
 
-namespace {
-
-const std::string meta_directory = std::string(Node::root) + "/__meta-0";
-
-}  // namespace
-
 void Simulation::start_later(Machine& machine, milliseconds delay) {
   at(delay, [this, &machine, life = machine.life] {
     if (machine.life == life && !machine.wiped) start(machine);
@@ -21,7 +15,7 @@ void Simulation::start(Machine& machine) {
   Node& node = *machine.node;
   if (node.up()) return;
   ++machine.life;
-  alter_disk(options_.bug, node.disk, meta_directory);
+  alter_disk(options_.bug, node.disk, Node::meta_directory);
   machine.cutting = plan_.cuts_in_work && !peace_ && percent(20);
   if (machine.cutting) node.disk.power_off_after(random_.below(15));
   const bool votes = machine.founder || (is(PlantedBug::wiped_node_votes) && machine.started);
@@ -47,12 +41,13 @@ void Simulation::start(Machine& machine) {
   const bool lost_by_damage = lost && machine.suspect;
   const bool keeps = !std::exchange(machine.damaged, false) && !lost_by_damage;
   log_.on_start(node.id(), node.replica(), keeps);
+  traffic_.on_start(node);
   if (verdict_.good()) images_.check(node.id(), node.store().image(), ImageChecker::How::whole);
   for (auto& [id, other] : machines_) {
     if (id == node.id() || !other.node->serves()) continue;
-    other.node->manager().on_node_up(node.id());
+    other.node->manager().on_node_up(node.id(), node.directory);
     after(other);
-    if (node.serves()) node.manager().on_node_up(id);
+    if (node.serves()) node.manager().on_node_up(id, other.node->directory);
   }
   after(machine);
 }
@@ -80,6 +75,7 @@ void Simulation::end(Machine& machine, CrashModel model, bool others_hear) {
   counts_.node_ms += static_cast<std::uint64_t>(
       std::chrono::duration_cast<milliseconds>(now_ - machine.up_since).count());
   log_.on_end(node.id());
+  traffic_.on_end(node.id(), others_hear);
   node.end();
   for (const ProposalId id : std::exchange(machine.asked, {})) ledger_.forget(id);
   node.disk.crash(node.random, model);
@@ -139,6 +135,8 @@ void Simulation::wipe(Machine& machine) {
   }
   CHECK(node.disk.sync_directory(Node::root));
   log_.on_wipe(node.id());
+  traffic_.on_wipe(node.id());
+  if (plan_.replicated > 0) node.directory = Uuid::from_random(random_.next(), 1);
   machine.founder = false;
   wiped_ = node.id();
   if (is(PlantedBug::wiped_node_votes)) return start_later(machine, some(500));

@@ -1,5 +1,5 @@
-// LyingDisk: a disk that says a file is synced when it is not: a bug to be planted. Everything else
-// goes to the disk below, which outlives it.
+// LyingDisk: a disk that says a file is synced, or a segment of a partition cut, when it is not:
+// bugs to be planted. Everything else goes to the disk below, which outlives it.
 #pragma once
 
 #include <memory>
@@ -8,12 +8,14 @@
 #include <vector>
 
 #include "base/file.h"
+#include "wal/format.h"
 
 namespace chronik::sim {
 
 class LyingFile final : public File {
  public:
-  explicit LyingFile(std::shared_ptr<File> file) : file_(std::move(file)) {}
+  LyingFile(std::shared_ptr<File> file, bool syncs, bool truncates)
+      : file_(std::move(file)), syncs_(syncs), truncates_(truncates) {}
 
   Result<std::size_t> read_at(std::uint64_t position, MutableByteView out) const override {
     return file_->read_at(position, out);
@@ -21,22 +23,30 @@ class LyingFile final : public File {
   Result<void> write_at(std::uint64_t position, std::span<const ByteView> parts) override {
     return file_->write_at(position, parts);
   }
-  Result<void> sync_data() override { return {}; }
+  Result<void> sync_data() override { return syncs_ ? file_->sync_data() : Result<void>(); }
   Result<std::uint64_t> size() const override { return file_->size(); }
-  Result<void> truncate(std::uint64_t size) override { return file_->truncate(size); }
+  Result<void> truncate(std::uint64_t size) override {
+    return truncates_ ? file_->truncate(size) : Result<void>();
+  }
   Result<void> allocate(std::uint64_t size) override { return file_->allocate(size); }
 
  private:
   const std::shared_ptr<File> file_;
+  const bool syncs_;
+  const bool truncates_;
 };
 
 class LyingDisk final : public Disk {
  public:
-  explicit LyingDisk(Disk& disk) : disk_(disk) {}
+  enum class Lie { syncs, cuts };
+  LyingDisk(Disk& disk, Lie lie) : disk_(disk), lie_(lie) {}
 
   Result<std::shared_ptr<File>> open(const std::string& path, OpenMode mode) override {
     TRY_ASSIGN(std::shared_ptr<File> file, disk_.open(path, mode));
-    return std::shared_ptr<File>(std::make_shared<LyingFile>(std::move(file)));
+    const bool keeps = lie_ == Lie::cuts && path.find("/t-") != std::string::npos &&
+                       path.ends_with(wal::log_suffix);
+    return std::shared_ptr<File>(
+        std::make_shared<LyingFile>(std::move(file), lie_ != Lie::syncs, !keeps));
   }
   Result<std::vector<DirectoryEntry>> list(const std::string& directory) override {
     return disk_.list(directory);
@@ -62,6 +72,7 @@ class LyingDisk final : public Disk {
 
  private:
   Disk& disk_;
+  const Lie lie_;
 };
 
 }  // namespace chronik::sim

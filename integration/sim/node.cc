@@ -10,10 +10,12 @@ constexpr milliseconds hand_over_timeout{1'000};
 
 }  // namespace
 
-Node::Node(World& world, const Plan& plan, NodeId id, std::uint64_t seed)
+Node::Node(World& world, const Plan& plan, const Placement& placement, NodeId id,
+           std::uint64_t seed)
     : random(seed),
       world_(world),
       plan_(plan),
+      placement_(placement),
       id_(id),
       io_([this] { return world_.now(); },
           [this] {
@@ -28,11 +30,8 @@ Node::~Node() { end(); }
 
 metadata::RaftMetaLogOptions Node::log_options(const raft::Membership& founders) {
   metadata::RaftMetaLogOptions options;
-  options.log.directory = std::string(root) + "/__meta-0";
-  options.log.now = [this] {
-    const auto passed = std::chrono::duration_cast<milliseconds>(local().time_since_epoch());
-    return Timestamp{1'700'000'000'000} + (passed + wall_offset_).count();
-  };
+  options.log.directory = meta_directory;
+  options.log.now = [this] { return wall(); };
   options.log.snapshot_log_bytes_min = plan_.snapshot_log_bytes_min;
   options.log.segment_bytes = plan_.segment_bytes;
   options.voters = founders;
@@ -52,6 +51,7 @@ Result<void> Node::start(const raft::Membership& founders) {
   group_commit_ = std::make_unique<wal::GroupCommit>(*environment_, io_);
   raft::RaftOptions options;
   options.node = id_;
+  options.directory = directory;
   options.lease_reads = lease_reads;
   options.random = [this] { return random.next(); };
   raft::Transport& transport = *this;
@@ -66,7 +66,11 @@ Result<void> Node::start(const raft::Membership& founders) {
   store_ = std::move(*opened);
   last_image_ = store_->image();
   store_->add_observer(*this);
-  return {};
+  partitions_ = std::make_unique<HostedPartitions>(placement_, id_);
+  Result<void> partitions =
+      partitions_->open(*environment_, *group_commit_, *manager_, directory, root);
+  if (!partitions) end();
+  return partitions;
 }
 
 void Node::end() {
@@ -76,6 +80,7 @@ void Node::end() {
   manager_.reset();
   group_commit_.reset();
   store_.reset();
+  partitions_.reset();
   environment_.reset();
 }
 
@@ -101,6 +106,11 @@ void Node::receive(NodeId from, SharedBytes frame) {
   } else {
     manager_->receive(from, std::move(frame));
   }
+}
+
+Timestamp Node::wall() const {
+  const auto passed = std::chrono::duration_cast<milliseconds>(local().time_since_epoch());
+  return Timestamp{1'700'000'000'000} + (passed + wall_offset_).count();
 }
 
 SteadyTime Node::local() const {
@@ -129,6 +139,7 @@ std::optional<SteadyTime> Node::next() const {
   if (!closed_) {
     if (const auto due = manager_->next_tick()) at(world_time(*due));
     if (const auto due = group_commit_->next_tick()) at(world_time(*due));
+    if (const auto due = partitions_->next_tend()) at(world_time(*due));
   }
   if (next) next = std::max(*next, paused_until_);
   return next;
@@ -156,7 +167,7 @@ bool Node::tick() {
     return true;
   }
   due = group_commit_->next_tick();
-  if (!due || *due > now) return false;
+  if (!due || *due > now) return partitions_->tend(now, wall());
   group_commit_->tick(now);
   return true;
 }

@@ -1,6 +1,6 @@
 // Node: one simulated machine: a fake disk, a disk thread, clocks of its own rate, and, while it is
-// up, the process on it: the real log, Raft and metadata code, put together as
-// broker/cluster_member.cc does. Owned by the Simulation, which it sees as World.
+// up, the process on it: the real log, Raft, metadata and partition code, put
+// together as broker/cluster_member.cc does. Owned by the Simulation, which it sees as World.
 #pragma once
 
 #include <deque>
@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/memory_disk.h"
 #include "base/random.h"
+#include "integration/sim/hosted_partitions.h"
 #include "integration/sim/plan.h"
 #include "integration/sim/simulated_io.h"
 #include "metadata/raft_meta_log.h"
@@ -31,7 +32,7 @@ class World {
 
 class Node final : private raft::Transport, private metadata::MetadataObserver {
  public:
-  Node(World& world, const Plan& plan, NodeId id, std::uint64_t seed);
+  Node(World& world, const Plan& plan, const Placement& placement, NodeId id, std::uint64_t seed);
   ~Node() override;
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -57,6 +58,7 @@ class Node final : private raft::Transport, private metadata::MetadataObserver {
   /// The process stands still until then.
   void pause_until(SteadyTime until) { paused_until_ = until; }
   bool paused() const { return world_.now() < paused_until_; }
+  SteadyTime paused_until() const { return paused_until_; }
 
   void receive(NodeId from, SharedBytes frame);
   /// When it has something to do; nothing: it waits for others.
@@ -72,13 +74,19 @@ class Node final : private raft::Transport, private metadata::MetadataObserver {
   const metadata::RaftMetaLog& store() const { return *store_; }
   raft::Replica& replica() { return store_->replica(); }
   raft::RaftReplicaManager& manager() { return *manager_; }
+  HostedPartitions& partitions() { return *partitions_; }
+  /// By its own clocks.
+  SteadyTime local() const;
+  Timestamp wall() const;
 
   static constexpr const char* root = "data";
+  static constexpr const char* meta_directory = "data/__meta-0";
   MemoryDisk disk;
   Random random;          // of the process and the machine
   milliseconds stall{0};  // what the next work of the disk takes longer
   bool stalls = true;     // works take their time
   Disk* door = &disk;     // by which the process sees the disk
+  Uuid directory{};       // of its data; another one once it was wiped
   bool lease_reads = false;
   /// Whether the process that ends may still answer: a clean stop does, a kill does not.
   bool answers() const { return !silent_; }
@@ -90,7 +98,6 @@ class Node final : private raft::Transport, private metadata::MetadataObserver {
                 const metadata::MetadataDelta& delta) override;
   void on_leadership(const metadata::Leadership& leadership) override;
 
-  SteadyTime local() const;
   SteadyTime world_time(SteadyTime local_time) const;
   bool tick();
   void go_on_stopping();
@@ -98,6 +105,7 @@ class Node final : private raft::Transport, private metadata::MetadataObserver {
 
   World& world_;
   const Plan& plan_;
+  const Placement& placement_;
   const NodeId id_;
   SimulatedIo io_;
   std::int64_t rate_ = 1'000;
@@ -112,6 +120,7 @@ class Node final : private raft::Transport, private metadata::MetadataObserver {
   std::unique_ptr<wal::GroupCommit> group_commit_;
   std::unique_ptr<raft::RaftReplicaManager> manager_;
   std::unique_ptr<metadata::RaftMetaLog> store_;
+  std::unique_ptr<HostedPartitions> partitions_;
   std::string fatal_;
   std::shared_ptr<const metadata::Image> last_image_;
   bool stopping_ = false;

@@ -37,6 +37,22 @@ void plan_disks(Plan& plan, Random& random) {
   }
 }
 
+/// Drawn apart from the rest: what a seed does to the metadata is older than partitions.
+void plan_replicated(Plan& plan) {
+  Random random(plan.seed ^ 0x9A27'1710'0000ULL);
+  const auto maybe = [&](std::uint64_t percent) { return random.below(100) < percent; };
+  if (!maybe(60)) return;
+  plan.replicated = 1 + static_cast<int>(random.below(3));
+  plan.producers = 1 + static_cast<int>(random.below(3));
+  plan.consumers = 1 + static_cast<int>(random.below(2));
+  plan.produce_interval = milliseconds(40 + random.below(maybe(50) ? 100 : 500));
+  plan.request_timeout = milliseconds(400 + random.below(maybe(50) ? 500 : 2'500));
+  plan.client_loses_one_in = maybe(50) ? 0 : 10 + random.below(90);
+  if (maybe(70)) plan.partition_segment_bytes = 800 + random.below(4'000);
+  if (maybe(30)) plan.retention_bytes = 2'000 + random.below(6'000);
+  if (maybe(50)) plan.min_insync_replicas = 2;
+}
+
 }  // namespace
 
 Plan::Plan(std::uint64_t from) : seed(from) {
@@ -58,6 +74,7 @@ Plan::Plan(std::uint64_t from) : seed(from) {
   client_interval = milliseconds(maybe(60) ? 150 : 50 + random.below(500));
   trouble_interval = milliseconds(200 + random.below(1'200));
   propose_timeout = milliseconds(maybe(60) ? 5'000 : 500 + random.below(3'000));
+  plan_replicated(*this);
 }
 
 std::string Plan::describe() const {
@@ -86,6 +103,13 @@ std::string Plan::describe() const {
                                                 {hand_overs, "hand-overs"}};
   for (const auto& [has, name] : kinds) {
     if (has) text += fmt::format(", {}", name);
+  }
+  if (replicated > 0) {
+    text += fmt::format(
+        "; {} partitions with {} producers and {} consumers each, requests time out after {} ms, "
+        "segments of {} bytes, {} kept, min.insync.replicas {}, clients lose 1 in {}",
+        replicated, producers, consumers, request_timeout.count(), partition_segment_bytes,
+        retention_bytes, min_insync_replicas, client_loses_one_in);
   }
   return text;
 }

@@ -51,6 +51,17 @@ struct Plan {
   std::uint64_t segment_bytes = 16u << 20;
   std::uint64_t snapshot_log_bytes_min = 4u << 20;
   milliseconds propose_timeout{5'000};
+
+  // Partitions of three replicas on nodes that found the cluster, with producers and consumers.
+  int replicated = 0;
+  int producers = 0;  // of each partition
+  int consumers = 0;
+  milliseconds produce_interval{100};  // about one look of a client at what it can do
+  milliseconds request_timeout{1'500};
+  std::uint64_t client_loses_one_in = 0;  // messages, and with one the rest of its connection
+  std::uint64_t partition_segment_bytes = 16u << 20;
+  std::uint64_t retention_bytes = 0;  // 0: everything is kept
+  int min_insync_replicas = 1;
 };
 
 }  // namespace chronik::sim

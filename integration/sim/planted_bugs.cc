@@ -63,6 +63,24 @@ constexpr auto bugs = std::to_array<BugInfo>({
      Promise::starts},
     {PlantedBug::drops_votes, "drops_votes",
      "once all is well no answer to a vote arrives any more", Promise::liveness},
+    {PlantedBug::acknowledges_what_the_leader_has, "acknowledges_what_the_leader_has",
+     "acks=all waits for the leader's disk alone", Promise::acknowledged},
+    {PlantedBug::high_watermark_of_the_leaders_disk, "high_watermark_of_the_leaders_disk",
+     "readers are told what the leader has on its disk", Promise::readers},
+    {PlantedBug::high_watermark_goes_back, "high_watermark_goes_back",
+     "readers are told a high watermark of before", Promise::readers},
+    {PlantedBug::start_knows_no_producers, "start_knows_no_producers",
+     "a start does not restore what is known of producers", Promise::exactly_once},
+    {PlantedBug::new_leader_knows_no_producers, "new_leader_knows_no_producers",
+     "what is known of producers stays with the old leader", Promise::exactly_once},
+    {PlantedBug::takes_any_sequence, "takes_any_sequence",
+     "a batch is taken whose predecessor was not", Promise::producer_order},
+    {PlantedBug::keeps_a_divergent_tail, "keeps_a_divergent_tail",
+     "a follower whose log differs says that it took what it refused", Promise::durable_majority},
+    {PlantedBug::truncates_nothing, "truncates_nothing",
+     "a disk says that it cut a partition's file, and keeps its end", Promise::committed_stays},
+    {PlantedBug::alters_a_stored_record, "alters_a_stored_record",
+     "a record of node 2 is another one on its disk", Promise::equal_replicas},
 });
 
 ByteChain encode(const raft::GroupMessage& message) {
@@ -93,13 +111,28 @@ void alter(PlantedBug bug, NodeId to, Message& message) {
     asks->last.index += 1'000;
     asks->last.term = message.term;
   } else if (auto* answer = std::get_if<raft::AppendAnswer>(&message.body);
-             answer != nullptr && bug == PlantedBug::acknowledges_too_early) {
+             answer != nullptr && (bug == PlantedBug::acknowledges_too_early ||
+                                   bug == PlantedBug::keeps_a_divergent_tail)) {
     answer->accepted = true;
   } else if (append != nullptr && bug == PlantedBug::commits_too_far) {
     append->commit = append->prev.index + static_cast<raft::Index>(append->entries.size());
   } else if (append != nullptr && bug == PlantedBug::alters_an_entry && to == 2) {
     for (raft::Entry& entry : append->entries) alter_entry(entry);
   }
+}
+
+void suit_partitions(PlantedBug bug, Plan& plan) {
+  plan.replicated = 2;
+  plan.producers = 2;
+  plan.consumers = 1;
+  plan.produce_interval = milliseconds(60);
+  if (bug == PlantedBug::start_knows_no_producers ||
+      bug == PlantedBug::new_leader_knows_no_producers) {
+    plan.client_loses_one_in = 20;
+    plan.request_timeout = milliseconds(400);
+  }
+  if (bug == PlantedBug::truncates_nothing) plan.network.delay_max = milliseconds(100);
+  if (bug == PlantedBug::alters_a_stored_record) plan.retention_bytes = 0;
 }
 
 }  // namespace
@@ -118,6 +151,11 @@ void suit_plan(PlantedBug bug, Plan& plan) {
   plan.kills = plan.partitions = plan.resets = true;
   plan.trouble_interval = milliseconds(250);
   plan.propose_timeout = milliseconds(1'000);
+  if (is_of_partitions(bug)) {
+    suit_partitions(bug, plan);
+  } else {
+    plan.replicated = 0;
+  }
   if (bug == PlantedBug::disk_ignores_sync) plan.power_cuts = true;
   if (bug == PlantedBug::forgets_its_vote) plan.network.delay_max = milliseconds(600);
   if (bug == PlantedBug::wiped_node_votes) {
@@ -151,6 +189,16 @@ std::vector<ByteChain> frames_of(PlantedBug bug, NodeId from, NodeId to, ByteCha
     frames.push_back(encode(message));
   }
   return frames;
+}
+
+void alter_partitions_disk(PlantedBug bug, NodeId node, MemoryDisk& disk,
+                           const std::string& directory) {
+  if (bug != PlantedBug::alters_a_stored_record || node != 2) return;
+  constexpr std::uint64_t in_first_record = protocol::batch_header_size + 8;
+  std::vector<std::string> files = disk.files(directory);
+  std::erase_if(files, [](const std::string& file) { return !file.ends_with(wal::log_suffix); });
+  if (files.empty() || disk.content(files.front()).size() <= in_first_record) return;
+  disk.flip_bit(files.front(), in_first_record, 0);
 }
 
 void alter_disk(PlantedBug bug, MemoryDisk& disk, const std::string& directory) {

@@ -39,6 +39,15 @@ enum class PlantedBug {
   lease_by_a_slow_clock,
   loses_the_state_file,
   drops_votes,
+  acknowledges_what_the_leader_has,
+  high_watermark_of_the_leaders_disk,
+  high_watermark_goes_back,
+  start_knows_no_producers,
+  new_leader_knows_no_producers,
+  takes_any_sequence,
+  keeps_a_divergent_tail,
+  truncates_nothing,
+  alters_a_stored_record,
 };
 
 struct BugInfo {
@@ -59,7 +68,15 @@ void suit_plan(PlantedBug bug, Plan& plan);
 std::vector<ByteChain> frames_of(PlantedBug bug, NodeId from, NodeId to, ByteChain frame,
                                  Random& random);
 
+/// Those from here on are planted in replicated partitions, the others in the metadata.
+constexpr bool is_of_partitions(PlantedBug bug) {
+  return bug >= PlantedBug::acknowledges_what_the_leader_has;
+}
+
 /// What the bug makes of a disk between two lives of its node.
 void alter_disk(PlantedBug bug, MemoryDisk& disk, const std::string& directory);
+/// The same at rest, of the directory of a partition.
+void alter_partitions_disk(PlantedBug bug, NodeId node, MemoryDisk& disk,
+                           const std::string& directory);
 
 }  // namespace chronik::sim

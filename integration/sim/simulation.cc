@@ -30,6 +30,16 @@ bool speaks_of_votes(const SharedBytes& frame) {
                               frame.data()[1] == raft::VoteAnswerFrame::record_type);
 }
 
+bool is_of_metadata(const raft::GroupId& group) {
+  const wal::LogIdentity identity = metadata::metadata_log_identity();
+  return group == raft::GroupId{identity.topic_id, identity.partition};
+}
+
+/// By which the partitions that were placed there know the node.
+Uuid first_directory(const Plan& plan, NodeId id) {
+  return Uuid::from_random(plan.seed, static_cast<std::uint64_t>(id));
+}
+
 }  // namespace
 
 void tell_seed_on_abort() { std::signal(SIGABRT, on_abort); }
@@ -47,16 +57,20 @@ Simulation::Simulation(std::uint64_t seed, Counts& counts, SimulationOptions opt
              ledger_.on_commit(entry);
            }),
       network_(seed ^ 0x3E7),
-      events_source_([random = Random(seed ^ 0xE7E27)]() mutable { return random.next(); }) {
-  suit_plan(options_.bug, plan_);
+      events_source_([random = Random(seed ^ 0xE7E27)]() mutable { return random.next(); }),
+      placement_(place_partitions(plan_, options_.bug)),
+      traffic_(*this, plan_, placement_, counts_, verdict_, options_.bug) {
   network_.faults = plan_.network;
   for (NodeId id = 1; id <= plan_.pool; ++id) {
     Machine& made = machines_[id];
     World& world = *this;
-    made.node = std::make_unique<Node>(world, plan_, id, random_.next());
+    made.node = std::make_unique<Node>(world, plan_, placement_, id, random_.next());
     made.founder = id <= plan_.voters;
-    if (is(PlantedBug::disk_ignores_sync)) {
-      made.lying = std::make_unique<LyingDisk>(made.node->disk);
+    if (plan_.replicated > 0) made.node->directory = first_directory(plan_, id);
+    if (is(PlantedBug::disk_ignores_sync) || is(PlantedBug::truncates_nothing)) {
+      const bool cuts = is(PlantedBug::truncates_nothing);
+      made.lying = std::make_unique<LyingDisk>(made.node->disk,
+                                               cuts ? LyingDisk::Lie::cuts : LyingDisk::Lie::syncs);
       made.node->door = made.lying.get();
     }
     made.node->lease_reads = is(PlantedBug::lease_by_a_slow_clock);
@@ -64,8 +78,18 @@ Simulation::Simulation(std::uint64_t seed, Counts& counts, SimulationOptions opt
   if (plan_.flips) victim_ = static_cast<NodeId>(1 + random_.below(machines_.size()));
 }
 
+Placement Simulation::place_partitions(Plan& plan, PlantedBug bug) {
+  suit_plan(bug, plan);
+  std::vector<Uuid> directories;
+  for (NodeId id = 1; id <= plan.voters; ++id) directories.push_back(first_directory(plan, id));
+  return place(plan, directories);
+}
+
 Simulation::~Simulation() {
-  for (auto& [id, each] : machines_) each.node->end();
+  for (auto& [id, each] : machines_) {
+    traffic_.on_end(id, false);
+    each.node->end();
+  }
 }
 
 std::string Simulation::command() const {
@@ -88,6 +112,7 @@ bool Simulation::run() {
   plan_trouble();
   plan_client();
   plan_administrator();
+  traffic_.begin();
   run_until([] { return false; }, plan_.trouble);
   const bool good = verdict_.good() && settle();
   gather_counts();
@@ -109,6 +134,7 @@ void Simulation::gather_counts() {
   counts_.committed += static_cast<std::uint64_t>(log_.committed());
   counts_.snapshots_installed += log_.snapshots_installed();
   counts_.images_compared += images_.compared();
+  traffic_.gather(counts_);
   const Ledger::Counts& told = ledger_.counts();
   counts_.proposals += told.proposals;
   counts_.made += told.made;
@@ -176,6 +202,7 @@ void Simulation::after(Machine& machine) {
   log_.after_event(node.id());
   check_seen();
   ledger_.after_event();
+  traffic_.after_event(node);
   const auto& snapshots = node.store().snapshots();
   if (!snapshots.empty() && snapshots.front().offset != machine.snapshot) {
     machine.snapshot = snapshots.front().offset;
@@ -217,6 +244,10 @@ void Simulation::send(NodeId from, NodeId to, ByteChain frame) {
       const raft::Frame decoded =
           raft::decode_frame(from, to, SharedBytes::copy_of(bytes.view())).value();
       for (const auto& message : std::get<std::vector<raft::GroupMessage>>(decoded)) {
+        if (!is_of_metadata(message.group)) {
+          traffic_.on_send(message);
+          continue;
+        }
         log_.on_send(message.message);
         const auto* answer = std::get_if<raft::VoteAnswer>(&message.message.body);
         if (is(PlantedBug::forgets_its_vote) && answer != nullptr && !answer->pre) {

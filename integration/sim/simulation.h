@@ -1,8 +1,8 @@
-// Simulation: a whole cluster in one thread and in simulated time: the real log, Raft and metadata
-// code of every node (Node), a network, disks and clocks that fail, clients that propose and read,
-// people who stop nodes, hand over and change the membership; all drawn from one seed. First
-// trouble, with every checker looking after every event; then all is well, and the cluster has to
-// come to rest (liveness).
+// Simulation: a whole cluster in one thread and in simulated time: the real log, Raft, metadata and
+// partition code of every node (Node), a network, disks and clocks that fail, clients that propose
+// and read, producers and consumers of replicated partitions (Traffic), people who stop nodes, hand
+// over and change the membership; all drawn from one seed. First trouble, with every checker
+// looking after every event; then all is well, and the cluster has to come to rest (liveness).
 #pragma once
 
 #include <functional>
@@ -23,6 +23,7 @@
 #include "integration/sim/node.h"
 #include "integration/sim/plan.h"
 #include "integration/sim/planted_bugs.h"
+#include "integration/sim/traffic.h"
 #include "integration/sim/verdict.h"
 #include "metadata/event_source.h"
 #include "raft/multi/test_cluster.h"
@@ -37,7 +38,7 @@ struct SimulationOptions {
   PlantedBug bug = PlantedBug::none;
 };
 
-class Simulation final : private World {
+class Simulation final : private World, private Stage {
  public:
   Simulation(std::uint64_t seed, Counts& counts, SimulationOptions options = {});
   ~Simulation() override;
@@ -94,14 +95,18 @@ class Simulation final : private World {
     std::shared_ptr<const metadata::Image> image;
   };
 
-  // World: what nodes do.
+  // World: what nodes do. Stage: what clients of partitions need.
   SteadyTime now() const override { return now_; }
   void send(NodeId from, NodeId to, ByteChain frame) override;
   void on_image(NodeId node, const std::shared_ptr<const metadata::Image>& image) override;
   void on_leadership(NodeId node, const metadata::Leadership& leadership) override;
 
+  Node& node(NodeId id) override { return *machine(id).node; }
+  std::uint64_t life(NodeId id) override { return machine(id).life; }
+  void happened(NodeId id) override { after(machine(id)); }
+
   // simulation.cc: time
-  void at(milliseconds delay, std::function<void()> action);
+  void at(milliseconds delay, std::function<void()> action) override;
   bool run_until(const std::function<bool()>& done, milliseconds time);
   void step();
   SteadyTime next_time() const;
@@ -130,6 +135,8 @@ class Simulation final : private World {
   void lose_connection(NodeId one, NodeId other);
   void make_connection(NodeId one, NodeId other);
   void flip(Machine& machine);
+  /// As the plan has it, which is made to suit the bug first.
+  static Placement place_partitions(Plan& plan, PlantedBug bug);
   /// Whether a node may lose what only it and one more may have.
   bool may_lose_a_disk() const;
 
@@ -159,7 +166,7 @@ class Simulation final : private World {
   milliseconds some(std::int64_t ms_max) {
     return milliseconds(random_.below(static_cast<std::uint64_t>(ms_max)) + 1);
   }
-  void trace(const std::string& line) const;
+  void trace(const std::string& line) const override;
 
   Plan plan_;
   Counts& counts_;
@@ -171,6 +178,7 @@ class Simulation final : private World {
   LogChecker log_;
   raft::testing::FakeNetwork network_;
   metadata::EventSource events_source_;
+  const Placement placement_;
   std::map<NodeId, Machine> machines_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   SteadyTime now_{};
@@ -184,6 +192,7 @@ class Simulation final : private World {
   std::vector<SeenImage> seen_images_;
   std::vector<SeenLeadership> seen_leaderships_;
   std::vector<SeenRead> seen_reads_;
+  Traffic traffic_;
 };
 
 }  // namespace chronik::sim

@@ -35,6 +35,11 @@ TEST_P(ClusterSimulation, KeepsEveryPromise) {
   EXPECT_GT(counts.reads, seeds * 20);
   EXPECT_GT(counts.snapshots, seeds);
   EXPECT_GT(counts.kills + counts.power_cuts, seeds);
+  EXPECT_GT(counts.partition_elections, seeds);
+  EXPECT_GT(counts.batches_acknowledged, seeds * 100);
+  EXPECT_GT(counts.duplicates_answered, seeds);
+  EXPECT_GT(counts.leaders_lost, seeds / 4);
+  EXPECT_GT(counts.partition_reads, seeds * 50);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, ClusterSimulation, ::testing::Values(1, 1'001, 2'001, 3'001),

@@ -105,6 +105,7 @@ void Simulation::trouble_of_disks(Machine& machine) {
 bool Simulation::may_lose_a_disk() const {
   if (wiped_ != raft::no_node || log_.membership().voters.size() < 3) return false;
   if (log_.membership().is_joint() || !log_.membership_is_settled()) return false;
+  if (!traffic_.may_lose_a_disk()) return false;
   return std::ranges::all_of(machines_, [](const auto& each) {
     const Node& node = *each.second.node;
     return !each.second.damaged &&
@@ -117,7 +118,8 @@ bool Simulation::may_lose_a_disk() const {
 void Simulation::flip(Machine& machine) {
   Node& node = *machine.node;
   if (!may_lose_a_disk()) return;
-  std::vector<std::string> files = node.disk.files(Node::root);
+  // Those of partitions are not checked before they are read, which a reader would do in vain.
+  std::vector<std::string> files = node.disk.files(Node::meta_directory);
   const auto last = std::find_if(files.rbegin(), files.rend(), is_segment);
   if (last != files.rend()) files.erase(std::prev(last.base()));
   std::erase_if(files, [&](const std::string& file) { return node.disk.content(file).empty(); });
@@ -206,7 +208,7 @@ void Simulation::make_connection(NodeId one, NodeId other) {
   if (!machine(one).node->serves() || !machine(other).node->serves()) return;
   for (const auto& [at_node, there] : {std::pair(one, other), std::pair(other, one)}) {
     if (!machine(at_node).node->serves() || machine(at_node).node->paused()) continue;
-    machine(at_node).node->manager().on_node_up(there);
+    machine(at_node).node->manager().on_node_up(there, machine(there).node->directory);
     after(machine(at_node));
   }
 }

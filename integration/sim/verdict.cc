@@ -28,6 +28,16 @@ const char* to_string(Promise promise) {
       return "refused is not made";
     case Promise::reads:
       return "linearizable reads";
+    case Promise::acknowledged:
+      return "acknowledged batches stay";
+    case Promise::exactly_once:
+      return "exactly once";
+    case Promise::producer_order:
+      return "order of a producer";
+    case Promise::readers:
+      return "readers see what is committed";
+    case Promise::equal_replicas:
+      return "equal replicas";
     case Promise::starts:
       return "starts";
     case Promise::liveness:

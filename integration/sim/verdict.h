@@ -20,6 +20,11 @@ enum class Promise {
   at_most_once,         // a proposal takes effect once, unless it said that twice does no harm
   refused_is_not_made,  // an error that says so
   reads,                // see what was committed when they began
+  acknowledged,         // batches are there to stay, at the offset that was told
+  exactly_once,         // a batch of an idempotent producer is there once
+  producer_order,       // ... behind those that it had sent before
+  readers,              // see what is committed, and a high watermark that never goes back
+  equal_replicas,       // at rest, byte by byte
   starts,               // nothing but damage beyond the means of the node keeps it from starting
   liveness,             // once all is well again, all nodes take proposals and come to one image
 };

@@ -1,0 +1,90 @@
+// PartitionChecker: what a replicated partition promises its producers and consumers, checked over
+// all replicas of it after every event and with every answer. Under it, a LogChecker sees to what
+// Raft promises of the group; what that one finds committed is the truth here. Owned by the
+// Traffic.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "integration/sim/client_batch.h"
+#include "integration/sim/log_checker.h"
+#include "integration/sim/node.h"
+
+namespace chronik::sim {
+
+class PartitionChecker {
+ public:
+  PartitionChecker(Verdict& verdict, const PlacedPartition& placed);
+
+  void on_start(Node& node);
+  void on_end(NodeId id);
+  void on_wipe(NodeId id);
+  void on_send(const raft::GroupMessage& message);
+  /// Something happened to the node. Returns its replica if that has become ready to lead.
+  broker::Partition* after_event(Node& node);
+
+  /// A producer made the batch. `idempotent`: it is never to be there twice, or out of order.
+  void on_made(BatchName name, const SharedBytes& batch, bool idempotent);
+  /// A node says that the batch is there to stay (acks=all).
+  void check_acknowledged(NodeId id, BatchName name, Offset base_offset);
+  /// A node answers a reader that asked for one batch at least, from offset `from`.
+  void check_read(NodeId id, Offset from, const broker::ReadResult& answer, ByteView records);
+  /// At rest: the replica has all that is committed, byte by byte.
+  void check_whole(Node& node);
+
+  const LogChecker& log() const { return log_; }
+  /// The end of what is committed.
+  Offset committed_end() const { return ends_.empty() ? 0 : ends_.back(); }
+  /// Whether every replica may vote with what it has on its disk now.
+  bool is_whole() const;
+  const PlacedPartition& placed() const { return placed_; }
+  /// Null: it has no place there. Precondition: the node is up.
+  raft::Replica* replica(Node& node) const;
+  std::string describe() const;
+  std::string describe(Node& node) const;
+
+ private:
+  struct Made {
+    std::uint32_t crc = 0;
+    bool idempotent = false;
+  };
+  struct Committed {
+    Offset end = 0;
+    std::uint32_t crc = 0;
+    BatchName name;
+    LeaderEpoch epoch = no_leader_epoch;
+  };
+
+  void on_commit(const raft::Entry& entry);
+  void check_order(BatchName name, Offset base);
+  /// Whether it is a leader's first look.
+  bool check_leadership(NodeId id, const broker::Partition& partition);
+  struct Shown {
+    Offset end = 0;
+    std::string problem;  // empty: none
+  };
+  /// The batches of `records` must be committed, without gaps, and begin with the one that holds
+  /// `from`.
+  Shown look_at(Offset from, ByteView records) const;
+  std::string where(NodeId id) const;
+  /// What the LogChecker found is told on.
+  void tell();
+
+  Verdict& verdict_;
+  const PlacedPartition& placed_;
+  Verdict raft_verdict_;
+  LogChecker log_;
+  std::map<BatchName, Made> made_;
+  std::map<Offset, Committed> committed_;            // by base offset
+  std::map<BatchName, std::vector<Offset>> places_;  // where it is committed
+  std::map<int, int> next_number_;                   // of each idempotent producer
+  std::map<ProducerId, Sequence> last_sequences_;
+  std::vector<Offset> ends_;                  // of what is committed, by index - 1
+  std::map<LeaderEpoch, NodeId> leaders_;     // that were ready
+  std::map<NodeId, Offset> high_watermarks_;  // of each process
+};
+
+}  // namespace chronik::sim

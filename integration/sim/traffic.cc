@@ -1,0 +1,142 @@
+#include "integration/sim/traffic.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+
+namespace chronik::sim {
+
+Traffic::Traffic(Stage& stage, const Plan& plan, const Placement& placement, Counts& counts,
+                 Verdict& verdict, PlantedBug bug)
+    : stage_(stage),
+      plan_(plan),
+      network_(stage, plan, plan.seed ^ 0xC11E),
+      service_(checkers_, counts, bug, plan.seed ^ 0x5E2) {
+  Random random(plan.seed ^ 0x72A);
+  for (const PlacedPartition& placed : placement.partitions) {
+    checkers_.push_back(std::make_unique<PartitionChecker>(verdict, placed));
+    const ClientContext context{stage,    plan,     counts,           verdict,
+                                network_, service_, *checkers_.back()};
+    for (int tag = 0; tag < plan.producers; ++tag) {
+      const std::uint64_t kind = tag == 0 ? 0 : random.below(100);
+      producers_.push_back(std::make_unique<Producer>(context,
+                                                      kind < 60   ? ProducerKind::idempotent
+                                                      : kind < 80 ? ProducerKind::plain
+                                                                  : ProducerKind::careless,
+                                                      tag, random.next()));
+    }
+    for (int i = 0; i < plan.consumers; ++i) {
+      consumers_.push_back(std::make_unique<Consumer>(context, random.next()));
+    }
+  }
+}
+
+void Traffic::begin() {
+  for (const auto& producer : producers_) producer->begin();
+  for (const auto& consumer : consumers_) consumer->begin();
+}
+
+void Traffic::finish() {
+  network_.heal();
+  for (const auto& producer : producers_) producer->finish();
+  for (const auto& consumer : consumers_) consumer->finish();
+}
+
+void Traffic::on_start(Node& node) {
+  for (const auto& checker : checkers_) checker->on_start(node);
+  service_.on_start(node);
+}
+
+void Traffic::on_end(NodeId id, bool others_hear) {
+  for (const auto& checker : checkers_) checker->on_end(id);
+  service_.on_end(id);
+  network_.on_end(id, others_hear);
+}
+
+void Traffic::on_wipe(NodeId id) {
+  for (const auto& checker : checkers_) checker->on_wipe(id);
+}
+
+void Traffic::on_send(const raft::GroupMessage& message) {
+  for (const auto& checker : checkers_) checker->on_send(message);
+}
+
+void Traffic::after_event(Node& node) {
+  for (const auto& checker : checkers_) {
+    if (broker::Partition* ready = checker->after_event(node)) {
+      stage_.trace(fmt::format("{} leads partition {} in epoch {}", node.id(),
+                               ready->identity().partition, ready->leader_epoch()));
+      service_.on_ready(*ready);
+    }
+  }
+  service_.after_event(node);
+}
+
+bool Traffic::may_lose_a_disk() const {
+  return std::ranges::all_of(checkers_, [&](const auto& checker) {
+    if (!checker->is_whole()) return false;
+    return std::ranges::all_of(checker->placed().members.replicas, [&](NodeId id) {
+      Node& node = stage_.node(id);
+      if (checker->log().membership().directory_of(id) != node.directory) return false;
+      const raft::Replica* replica = node.up() ? checker->replica(node) : nullptr;
+      return replica == nullptr || !replica->raft().is_withheld();
+    });
+  });
+}
+
+bool Traffic::has_come_to_rest(const PartitionChecker& checker) const {
+  if (!checker.is_whole()) return false;
+  const std::vector<BrokerId>& replicas = checker.placed().members.replicas;
+  return std::ranges::all_of(replicas, [&](NodeId id) {
+    Node& node = stage_.node(id);
+    if (!node.serves() || node.stopping()) return false;
+    broker::Partition* partition = node.partitions().find(checker.placed().identity.partition);
+    return partition != nullptr && partition->high_watermark() == checker.committed_end() &&
+           partition->log().end_offset() == checker.committed_end() &&
+           checker.log().membership().directory_of(id) == node.directory &&
+           partition->leads() == (id == replicas.front());
+  });
+}
+
+bool Traffic::at_rest() const {
+  const auto rests = [](const auto& client) { return client->at_rest(); };
+  return std::ranges::all_of(producers_, rests) && std::ranges::all_of(consumers_, rests) &&
+         std::ranges::all_of(checkers_, [&](const auto& each) { return has_come_to_rest(*each); });
+}
+
+void Traffic::check_whole() {
+  for (const auto& checker : checkers_) {
+    for (const NodeId id : checker->placed().members.replicas) {
+      checker->check_whole(stage_.node(id));
+    }
+  }
+}
+
+std::string Traffic::describe() const {
+  std::string text;
+  for (const auto& checker : checkers_) {
+    text += "\n" + checker->describe();
+    for (const NodeId id : checker->placed().members.replicas) {
+      Node& node = stage_.node(id);
+      text += "\n  " + (node.up() ? checker->describe(node) : std::to_string(id) + ": down");
+    }
+  }
+  for (const auto& producer : producers_) {
+    if (!producer->at_rest()) text += "\n" + producer->describe();
+  }
+  for (const auto& consumer : consumers_) {
+    if (!consumer->at_rest()) text += "\n" + consumer->describe();
+  }
+  return text;
+}
+
+void Traffic::gather(Counts& counts) const {
+  counts.partitions_run += checkers_.size();
+  for (const auto& checker : checkers_) {
+    counts.partition_elections += checker->log().elections();
+    counts.partition_entries += static_cast<std::uint64_t>(checker->log().committed());
+    counts.replicas_installed += checker->log().snapshots_installed();
+  }
+}
+
+}  // namespace chronik::sim
