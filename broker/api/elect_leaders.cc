@@ -108,7 +108,9 @@ void begin_all(const MetadataView& view, const ElectLeadersRequest& request,
       answer.partition_id = index;
       answer.error_message.reset();
       if (topic == nullptr || !topic->has_partition(index)) {
-        set_error(answer, ErrorCode::unknown_topic_or_partition);
+        set_error(answer, ErrorCode::unknown_topic_or_partition,
+                  topic == nullptr ? fmt::format("No such topic as {}", asked.topic)
+                                   : fmt::format("No such partition as {}-{}", asked.topic, index));
       } else if (begins(view, *topic, index, request.election_type, answer)) {
         waits.push_back({topic->id, index,
                          topic->partitions[static_cast<std::size_t>(index)].target().front(),

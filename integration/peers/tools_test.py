@@ -38,6 +38,8 @@ PATTERNS = [
     (r" {2,}", " "),
     # Kafka's formatter writes min.insync.replicas as a config of the whole cluster (KIP-966, which is not here).
     (r"min\.insync\.replicas=1,(?=retention)|DYNAMIC_DEFAULT_BROKER_CONFIG:min\.insync\.replicas=1, ", ""),
+    (r"(?<=Configs: )min\.insync\.replicas=1$", ""),
+    (r'"[^"]*/chronik-test-\w+(/\d)?/data"', '"DIRECTORY"'),
     # No log directory is cordoned (KIP-1066) where there is one.
     (" or some brokers have all their log directories cordoned", ""),
     # What to do instead is said here only.
@@ -63,6 +65,7 @@ class Step:
         marks = (match["marks"] or "").split()
         self.order, self.shape = "order" in marks, "shape" in marks
         self.keep = next((m.removeprefix("keep=") for m in marks if m.startswith("keep=")), None)
+        self.until = next((m.removeprefix("until=") for m in marks if m.startswith("until=")), None)
 
     def lines(self, text):
         """What counts of an output."""
@@ -89,8 +92,8 @@ def with_sorted_keys(line):
     return json.dumps(value, sort_keys=True, separators=(",", ":")) if isinstance(value, dict) else line
 
 
-def all_steps():
-    lines = (pathlib.Path(__file__).parent / "tools.steps").read_text().splitlines()
+def all_steps(file="tools.steps"):
+    lines = (pathlib.Path(__file__).parent / file).read_text().splitlines()
     return [Step(line) for line in lines if line and not line.startswith("#")]
 
 
@@ -102,6 +105,7 @@ DIFFERENT = [
     ("topics|offsets of all", r"^__consumer_offsets", "offsets are metadata here, not a topic"),
     ("topics with overrides", r"Topic: __consumer_offsets", "the same"),
     ("describe all", r"^\s+(log\.)?flush\.(interval\.)?messages=", "synced before every acknowledgement here"),
+    ("lead first", ".", "preferred leaders take their partitions back at once here, there when asked"),
     ("cluster-wide", r"^\s+min\.insync\.replicas=1", "a config of the whole cluster in Kafka (KIP-966)"),
     ("all broker configs", r"^\s+(chronik\.|cluster\.|node\.role)", "not Kafka's"),
     (
@@ -121,8 +125,8 @@ def java_options(archive):
 
 def run_step(step, broker):
     # An archive for each side: two that write the same one at once would leave a broken one.
-    environment = {**os.environ, "JAVA_TOOL_OPTIONS": java_options(broker.directory / "tools.jsa")}
-    command = step.command.replace("RECORDS_FILE", str(broker.directory / "delete.json"))
+    environment = {**os.environ, "JAVA_TOOL_OPTIONS": java_options(broker.tools / "tools.jsa")}
+    command = re.sub(r"\b[A-Z]+_FILE\b", lambda name: str(broker.files[name.group()]), step.command)
     if "BOOTSTRAP" not in command:
         command += " --bootstrap-server BOOTSTRAP"
     words = shlex.split(command.replace("BOOTSTRAP", broker.bootstrap).replace("|", "'|'"))
@@ -186,7 +190,9 @@ def main():
         SETTINGS, heap="-Xmx512m -Xms256m"
     ) as kafka, concurrent.futures.ThreadPoolExecutor(2) as pool:
         for broker in (here, kafka):
-            (broker.directory / "delete.json").write_text(
+            broker.tools = broker.directory
+            broker.files = {"RECORDS_FILE": broker.directory / "delete.json"}
+            broker.files["RECORDS_FILE"].write_text(
                 '{"partitions":[{"topic":"p","partition":0,"offset":4}],"version":1}'
             )
         for step in all_steps():
