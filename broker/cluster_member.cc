@@ -377,6 +377,12 @@ void ClusterMember::serve(Broker& broker) {
   call_on(place_.shard, [&] { requests_->serve(broker); });
 }
 
+void ClusterMember::ask(BrokerId node, NodeRequest request, milliseconds timeout,
+                        NodeRequests::Done done) {
+  requests_->ask(node, std::move(request), timeout, std::make_shared<std::atomic<bool>>(false),
+                 std::move(done));
+}
+
 void ClusterMember::watch_absent(Watch watch) {
   watch_ = std::move(watch);
   tell_absent();

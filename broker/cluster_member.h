@@ -67,6 +67,9 @@ class ClusterMember {
   using Watch = std::function<void(std::vector<BrokerId> absent)>;
   void watch_absent(Watch watch);
 
+  /// NodeRequests::ask, on the shard.
+  void ask(BrokerId node, NodeRequest request, milliseconds timeout, NodeRequests::Done done);
+
   /// What other nodes say they lead. Called on the shard.
   using OnNews = std::function<void(BrokerId leader, const std::vector<LeaderNews>& news)>;
   /// `all`: called on the shard when a node has come that must be told everything.

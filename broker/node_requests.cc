@@ -9,6 +9,7 @@
 #include "broker/api/api_table.h"
 #include "broker/broker.h"
 #include "protocol/messages/add_raft_voter.h"
+#include "protocol/messages/delete_records.h"
 #include "protocol/messages/describe_quorum.h"
 #include "protocol/messages/remove_raft_voter.h"
 
@@ -20,9 +21,9 @@ constexpr std::size_t asked_max = 256;
 constexpr std::size_t answering_max = 64;
 
 /// What other nodes may ask for.
-constexpr std::array answered_apis = {protocol::DescribeQuorumRequest::api_key,
-                                      protocol::AddRaftVoterRequest::api_key,
-                                      protocol::RemoveRaftVoterRequest::api_key};
+constexpr std::array answered_apis = {
+    protocol::DescribeQuorumRequest::api_key, protocol::AddRaftVoterRequest::api_key,
+    protocol::DeleteRecordsRequest::api_key, protocol::RemoveRaftVoterRequest::api_key};
 
 Error closing() { return {Errc::closed, "the broker is stopping"}; }
 
@@ -30,28 +31,34 @@ Error closing() { return {Errc::closed, "the broker is stopping"}; }
 
 Task<Result<SharedBytes>> NodeRequests::ask(NodeId to, NodeRequest request, milliseconds timeout,
                                             GivenUp given_up) {
-  if (closed_) co_return closing();
-  if (!transport_.is_up(to)) {
-    co_return Error{Errc::timeout, fmt::format("node {}, which leads, is not connected", to)};
-  }
-  if (asked_.size() >= asked_max) {
-    co_return Error{Errc::busy, fmt::format("{} requests wait for other nodes", asked_.size())};
-  }
   auto promise = std::make_shared<Promise<Result<SharedBytes>>>();
   Future<Result<SharedBytes>> answer = promise->future();
+  ask(to, std::move(request), timeout, std::move(given_up),
+      [promise = std::move(promise)](Result<SharedBytes> got) { promise->set(std::move(got)); });
+  co_return co_await answer;
+}
+
+void NodeRequests::ask(NodeId to, NodeRequest request, milliseconds timeout, GivenUp given_up,
+                       Done done) {
+  if (closed_) return done(closing());
+  if (!transport_.is_up(to)) {
+    return done(Error{Errc::timeout, fmt::format("node {}, which leads, is not connected", to)});
+  }
+  if (asked_.size() >= asked_max) {
+    return done(Error{Errc::busy, fmt::format("{} requests wait for other nodes", asked_.size())});
+  }
   request.id = ++last_id_;
   asked_.emplace(request.id,
-                 Asked{to, shard_.now() + timeout, std::move(given_up), std::move(promise)});
+                 Asked{to, shard_.now() + timeout, std::move(given_up), std::move(done)});
   transport_.send(to, encode(request));
-  co_return co_await answer;
 }
 
 void NodeRequests::finish(std::uint64_t id, Result<SharedBytes> answer) {
   const auto found = asked_.find(id);
   if (found == asked_.end()) return;
-  const auto promise = std::move(found->second.answer);
+  const Done done = std::move(found->second.done);
   asked_.erase(found);
-  promise->set(std::move(answer));
+  done(std::move(answer));
 }
 
 void NodeRequests::on_node_down(NodeId node) {

@@ -1,5 +1,6 @@
 // NodeRequests: what this node asks other nodes for its clients, and what it answers to them
-// (net/node_request.h). Only requests that the leader of the metadata alone can answer go this way.
+// (net/node_request.h): requests that the leader of the metadata alone can answer, and what the
+// leader of a partition tells the followers.
 // Owned by ClusterMember; on its shard.
 #pragma once
 
@@ -27,6 +28,10 @@ class NodeRequests {
   Task<Result<SharedBytes>> ask(NodeId to, NodeRequest request, milliseconds timeout,
                                 GivenUp given_up);
 
+  /// The same; `done` may come before it returns.
+  using Done = std::function<void(Result<SharedBytes>)>;
+  void ask(NodeId to, NodeRequest request, milliseconds timeout, GivenUp given_up, Done done);
+
   void receive(NodeId from, const SharedBytes& frame);
   void on_node_down(NodeId node);
   /// Ends what took too long. Now and then.
@@ -39,7 +44,7 @@ class NodeRequests {
     NodeId to = -1;
     SteadyTime deadline;
     GivenUp given_up;
-    std::shared_ptr<Promise<Result<SharedBytes>>> answer;
+    Done done;
   };
 
   void finish(std::uint64_t id, Result<SharedBytes> answer);

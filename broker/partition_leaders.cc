@@ -1,10 +1,21 @@
 #include "broker/partition_leaders.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "base/coding.h"
 #include "broker/runtime/blocking.h"
+#include "protocol/codec.h"
+#include "protocol/messages/delete_records.h"
 
 namespace chronik::broker {
+
+namespace {
+
+// A follower in sync has what is committed within this, or is told again.
+constexpr milliseconds begin_timeout{5'000};
+
+}  // namespace
 
 PartitionLeaders::PartitionLeaders(Shards& shards, MetadataView& view, ClusterMember& member,
                                    std::vector<Partitions*> partitions)
@@ -20,6 +31,10 @@ void PartitionLeaders::start(const NodeInfo& node) {
     seat.directory = node.directory_id;
     seat.image = [this] { return view_.image(); };
     seat.on_led = [this](const Partition& partition) { on_led(partition); };
+    seat.tell_begins = [this, id](BrokerId follower, const std::vector<LogBeginning>& begins,
+                                  ClusterSeat::Told done) {
+      tell_begins(id, follower, begins, std::move(done));
+    };
     seat.on_reassigned = [this](const metadata::Topic& topic, PartitionId index) {
       complete_reassignment(topic, index);
     };
@@ -60,6 +75,61 @@ void PartitionLeaders::complete_reassignment(const metadata::Topic& topic, Parti
   shards_.first().post([this, event = std::move(event)]() mutable {
     member_.store().propose({std::move(event)}, {.idempotent = true},
                             [](const Result<metadata::ApplyResults>&) {});
+  });
+}
+
+namespace {
+
+/// Asked for as a client would, in the order of `begins`: one topic each.
+protocol::DeleteRecordsRequest request_of(const std::vector<LogBeginning>& begins) {
+  protocol::DeleteRecordsRequest request;
+  request.timeout_ms = static_cast<std::int32_t>(begin_timeout.count());
+  for (const LogBeginning& at : begins) {
+    auto& topic = request.topics.emplace_back();
+    topic.name = at.log.topic;
+    topic.partitions.push_back({at.log.partition, at.begin});
+  }
+  return request;
+}
+
+std::vector<std::optional<Offset>> begins_in(Result<SharedBytes> answer, std::size_t count) {
+  std::vector<std::optional<Offset>> begins(count);
+  protocol::DeleteRecordsResponse response;
+  if (!answer) return begins;
+  Reader reader(*std::move(answer));
+  if (!protocol::decode(reader, protocol::DeleteRecordsRequest::max_version, response)) {
+    return begins;
+  }
+  for (std::size_t i = 0; i < std::min(count, response.topics.size()); ++i) {
+    const auto& partitions = response.topics[i].partitions;
+    if (partitions.size() == 1 && partitions[0].error_code == 0) {
+      begins[i] = partitions[0].low_watermark;
+    }
+  }
+  return begins;
+}
+
+}  // namespace
+
+/// On the partitions' shard.
+void PartitionLeaders::tell_begins(std::uint32_t shard, BrokerId follower,
+                                   const std::vector<LogBeginning>& begins,
+                                   ClusterSeat::Told done) {
+  Writer writer;
+  protocol::encode(writer, protocol::DeleteRecordsRequest::max_version, request_of(begins));
+  NodeRequest request;
+  request.api_key = protocol::DeleteRecordsRequest::api_key;
+  request.version = protocol::DeleteRecordsRequest::max_version;
+  request.body = SharedBytes::adopt(writer.take_bytes());
+  shards_.first().post([this, shard, follower, count = begins.size(), request = std::move(request),
+                        done = std::move(done)]() mutable {
+    member_.ask(follower, std::move(request), begin_timeout + milliseconds(1000),
+                [&at = shards_.at(shard), count,
+                 done = std::move(done)](Result<SharedBytes> answer) mutable {
+                  at.post([done = std::move(done), begins = begins_in(std::move(answer), count)] {
+                    done(begins);
+                  });
+                });
   });
 }
 

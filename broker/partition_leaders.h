@@ -29,6 +29,8 @@ class PartitionLeaders {
  private:
   void on_led(const Partition& partition);
   void complete_reassignment(const metadata::Topic& topic, PartitionId index);
+  void tell_begins(std::uint32_t shard, BrokerId follower, const std::vector<LogBeginning>& begins,
+                   ClusterSeat::Told done);
   void tell_all();
 
   Shards& shards_;

@@ -1,5 +1,7 @@
 // DeleteRecords (key 21): moves the start of a partition's log forward. Answered when a restart
-// would find it there.
+// would find it there, of any replica that is in sync: who led next with an earlier one would bring
+// the records back. Leaders ask their followers by the same request.
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -32,6 +34,46 @@ void set_error(PartitionResult& response, ErrorCode error) {
   response.low_watermark = -1;
 }
 
+/// A follower is asked by its leader, and deletes what it knows to be committed.
+bool is_replica_here(const Broker& broker, const metadata::Topic* topic, PartitionId index) {
+  if (topic == nullptr || !topic->has_partition(index)) return false;
+  const metadata::Partition& members = topic->partitions[static_cast<std::size_t>(index)];
+  return members.has_group() &&
+         std::ranges::find(members.replicas, broker.node.id) != members.replicas.end();
+}
+
+Task<void> follow_all(ShardData& data, std::vector<Target*>& targets, SteadyTime limit) {
+  struct Wait {
+    const Target* target;
+    Future<WaitEnd> committed;
+  };
+  std::vector<Wait> waits;
+  for (const Target* target : targets) {
+    Partition* partition = find_partition(data, *target);
+    if (partition == nullptr) {
+      set_error(*target->response, ErrorCode::unknown_topic_or_partition);
+      continue;
+    }
+    waits.push_back({target, partition->reached(target->offset, limit)});
+  }
+  if (!waits.empty() && limit != SteadyTime::max()) data.partitions.limit_waits(limit);
+  for (Wait& wait : waits) {
+    const WaitEnd end = co_await wait.committed;
+    Partition* partition = find_partition(data, *wait.target);
+    if (end != WaitEnd::reached || partition == nullptr ||
+        !partition->delete_before(wait.target->offset)) {
+      set_error(*wait.target->response, ErrorCode::request_timed_out);
+      continue;
+    }
+    Future<WaitEnd> durable = partition->log_start_reached(wait.target->offset, limit);
+    const WaitEnd durable_end = co_await durable;
+    wait.target->response->low_watermark = wait.target->offset;
+    if (durable_end != WaitEnd::reached) {
+      set_error(*wait.target->response, ErrorCode::request_timed_out);
+    }
+  }
+}
+
 Task<void> delete_all(ShardData& data, std::vector<Target*>& targets, SteadyTime limit) {
   struct Wait {
     const Target* target;
@@ -39,6 +81,7 @@ Task<void> delete_all(ShardData& data, std::vector<Target*>& targets, SteadyTime
     Future<WaitEnd> durable;
   };
   std::vector<Wait> waits;
+  std::vector<Partition*> shortened;
   for (const Target* target : targets) {
     Partition* partition = find_partition(data, *target);
     if (partition == nullptr) {
@@ -63,7 +106,9 @@ Task<void> delete_all(ShardData& data, std::vector<Target*>& targets, SteadyTime
     }
     target->response->low_watermark = partition->log_start_offset();
     waits.push_back({target, offset, partition->log_start_reached(offset, limit)});
+    shortened.push_back(partition);
   }
+  data.partitions.tell_begins(shortened);
   if (!waits.empty() && limit != SteadyTime::max()) data.partitions.limit_waits(limit);
   for (Wait& wait : waits) {
     const WaitEnd end = co_await wait.durable;
@@ -81,6 +126,7 @@ Task<DeleteRecordsResponse> delete_records(RequestContext& context, DeleteRecord
   DeleteRecordsResponse response;
   const metadata::Image& image = context.broker().data(context.shard()).image();
   std::vector<Target> targets;
+  const bool of_leader = context.connection().of_node;
   response.topics.resize(request.topics.size());
   for (std::size_t t = 0; t < request.topics.size(); ++t) {
     const auto& asked_topic = request.topics[t];
@@ -91,7 +137,11 @@ Task<DeleteRecordsResponse> delete_records(RequestContext& context, DeleteRecord
       const auto& asked = asked_topic.partitions[p];
       PartitionResult& answer = response.topics[t].partitions[p];
       answer.partition_index = asked.partition_index;
-      const ErrorCode error = check_served_here(context.broker(), topic, asked.partition_index);
+      const bool follows =
+          of_leader && is_replica_here(context.broker(), topic, asked.partition_index);
+      const ErrorCode error =
+          follows ? ErrorCode::none
+                  : check_served_here(context.broker(), topic, asked.partition_index);
       if (error != ErrorCode::none) {
         set_error(answer, error);
       } else {
@@ -100,8 +150,8 @@ Task<DeleteRecordsResponse> delete_records(RequestContext& context, DeleteRecord
     }
   }
   const SteadyTime limit = wait_limit(context, request.timeout_ms);
-  auto start = [limit](ShardData& data, std::vector<Target*>& there) {
-    return delete_all(data, there, limit);
+  auto start = [limit, of_leader](ShardData& data, std::vector<Target*>& there) {
+    return of_leader ? follow_all(data, there, limit) : delete_all(data, there, limit);
   };
   Task<void> calls = call_partitions(context, targets, start);
   co_await std::move(calls);

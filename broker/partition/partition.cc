@@ -270,7 +270,7 @@ Future<WaitEnd> Partition::leader_known(SteadyTime limit) {
 }
 
 Future<WaitEnd> Partition::log_start_reached(Offset offset, SteadyTime limit) {
-  if (log_->durable_log_start_offset() < offset) return wait_in(for_log_start_, offset, limit);
+  if (safe_log_start() < offset) return wait_in(for_log_start_, offset, limit);
   return there_already();
 }
 
@@ -306,7 +306,7 @@ void Partition::end_reached() {
   };
   end_those_up_to(for_high_watermark_, high_watermark());
   end_those_up_to(for_storage_, log_->durable_end_offset());
-  end_those_up_to(for_log_start_, log_->durable_log_start_offset());
+  if (!for_log_start_.empty()) end_those_up_to(for_log_start_, safe_log_start());
   if (high_watermark() == announced_high_watermark_) return;
   announced_high_watermark_ = high_watermark();
   waiters_.wake_all();

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -137,7 +138,8 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   /// Until another replica is known to lead, or this one leads again; for those who were refused,
   /// so that they can be told who does.
   Future<WaitEnd> leader_known(SteadyTime limit);
-  /// Until a restart would find the log starting at `offset` or later.
+  /// Until a restart would find the log starting at `offset` or later, here and at the followers
+  /// that are in sync.
   Future<WaitEnd> log_start_reached(Offset offset, SteadyTime limit = SteadyTime::max());
   /// Ends the waits whose limit is over at `now`; gives the first limit of those that go on.
   SteadyTime end_waits(SteadyTime now);
@@ -148,6 +150,11 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
 
   /// DeleteRecords. Errors: out_of_range beyond the high watermark.
   Result<void> delete_before(Offset offset);
+  /// The followers in sync that have not been told yet where the log begins; at the leader. They
+  /// count as told from then on.
+  std::vector<BrokerId> take_followers_to_tell();
+  /// What a follower said to that; nothing: it is to be told again.
+  void on_follower_begin(BrokerId follower, std::optional<Offset> begin);
   /// One pass of retention, over segments and producers; true when segments were dropped.
   /// `retention_now` is what wal::RetentionClock makes of the wall clock.
   bool apply_retention(Timestamp retention_now);
@@ -206,6 +213,7 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   bool is_handing_over() const;
   void give_back(BrokerId preferred);
   void change(std::span<const raft::MemberChange> changes);
+  Offset safe_log_start() const;
   AppendResult append_accepted(protocol::AcceptedBatch batch, std::int16_t acks);
   std::optional<AppendResult> too_few_in_sync(std::int16_t acks) const;
   const Refused* refused_before(const protocol::BatchHeader& batch) const;
@@ -239,6 +247,11 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   raft::Newcomers newcomers_;
   raft::Reassignment reassignment_;
   bool changing_ = false;  // a change of the membership is under way
+  struct Begin {
+    Offset told = 0;
+    Offset is = 0;
+  };
+  std::map<BrokerId, Begin> begins_;  // of the followers' logs, where this one leads
   Offset announced_high_watermark_ = 0;
   std::vector<Waiting> for_high_watermark_;
   std::vector<Waiting> for_storage_;

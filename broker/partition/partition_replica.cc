@@ -127,6 +127,7 @@ void Partition::on_leadership(const raft::Leadership& leadership) {
   }
   if (leadership.ready && !before.ready) {
     in_sync_.begin();
+    begins_.clear();
     led_from_ = log_->end_offset();
     led_since_.reset();
   }
@@ -158,7 +159,14 @@ void Partition::tend(const metadata::Partition& members, SteadyTime now) {
   if (replica_ == nullptr || !leadership_.ready) return;
   const raft::Raft& raft = replica_->raft();
   in_sync_.look(raft, now);
-  if (in_sync_replicas() != told_in_sync_) tell_led();
+  if (in_sync_replicas() != told_in_sync_) {
+    tell_led();
+    // Who comes back may have begun where it was.
+    std::erase_if(begins_, [this](const auto& follower) {
+      return !std::ranges::binary_search(told_in_sync_, follower.first);
+    });
+    end_reached();
+  }
   const std::vector<BrokerId> wanted = members.target();
   std::vector<raft::MemberDirectory> present = seat_->groups->present();
   std::erase_if(present, [&](const raft::MemberDirectory& node) {
@@ -171,6 +179,43 @@ void Partition::tend(const metadata::Partition& members, SteadyTime now) {
     if (!next.empty()) return change(next);
   }
   give_back(wanted.front());
+}
+
+/// A log start that the next leader does not know would bring deleted records back.
+Offset Partition::safe_log_start() const {
+  Offset safe = log_->durable_log_start_offset();
+  if (replica_ == nullptr || !leadership_.ready) return safe;
+  for (const BrokerId follower : in_sync_replicas()) {
+    if (follower == replica_->raft().id()) continue;
+    const auto begin = begins_.find(follower);
+    safe = std::min(safe, begin == begins_.end() ? 0 : begin->second.is);
+  }
+  return safe;
+}
+
+std::vector<BrokerId> Partition::take_followers_to_tell() {
+  std::vector<BrokerId> untold;
+  const Offset start = log_->log_start_offset();
+  if (replica_ == nullptr || !leadership_.ready || start == 0) return untold;
+  for (const BrokerId follower : in_sync_replicas()) {
+    if (follower == replica_->raft().id()) continue;
+    Begin& begin = begins_[follower];
+    if (begin.told >= start) continue;
+    begin.told = start;
+    untold.push_back(follower);
+  }
+  return untold;
+}
+
+void Partition::on_follower_begin(BrokerId follower, std::optional<Offset> begin) {
+  const auto known = begins_.find(follower);
+  if (known == begins_.end()) return;
+  if (begin) {
+    known->second.is = std::max(known->second.is, *begin);
+  } else {
+    known->second.told = 0;
+  }
+  end_reached();
 }
 
 void Partition::change(std::span<const raft::MemberChange> changes) {
@@ -193,6 +238,9 @@ void Partition::give_back(BrokerId preferred) {
   const std::vector<BrokerId> in_sync = in_sync_replicas();
   if (!std::ranges::binary_search(in_sync, preferred)) return;
   if (!raft::has_caught_up(*follower, raft.log().commit())) return;
+  const auto begin = begins_.find(preferred);
+  const Offset known = begin == begins_.end() ? 0 : begin->second.is;
+  if (known < log_->log_start_offset()) return;
   if (const Result<void> asked = replica_->transfer_leadership(preferred); !asked) {
     log_warn("a preferred leader cannot lead", {{"topic", identity().topic},
                                                 {"partition", identity().partition},

@@ -1,6 +1,7 @@
 #include "broker/partition/partitions.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/log.h"
@@ -239,8 +240,34 @@ void Partitions::tell_led() {
   }
 }
 
+void Partitions::tell_begins(std::span<Partition* const> partitions) {
+  if (!seat_) return;
+  std::map<BrokerId, std::vector<LogBeginning>> by_follower;
+  for (Partition* partition : partitions) {
+    for (const BrokerId follower : partition->take_followers_to_tell()) {
+      by_follower[follower].push_back({partition->identity(), partition->log_start_offset()});
+    }
+  }
+  for (auto& [follower, begins] : by_follower) {
+    std::vector<Key> keys;
+    for (const LogBeginning& at : begins) keys.push_back({at.log.topic_id, at.log.partition});
+    seat_->tell_begins(follower, std::move(begins),
+                       [this, alive = alive_, id = follower, keys = std::move(keys)](
+                           const std::vector<std::optional<Offset>>& begins_there) {
+                         if (!*alive) return;
+                         for (std::size_t i = 0; i < keys.size(); ++i) {
+                           Partition* partition = find(keys[i].topic_id, keys[i].partition);
+                           if (partition != nullptr) {
+                             partition->on_follower_begin(id, begins_there[i]);
+                           }
+                         }
+                       });
+  }
+}
+
 /// What leaders do beside serving.
 void Partitions::tend() {
+  std::vector<Partition*> led;
   const std::shared_ptr<const metadata::Image> image = seat_->image();
   for (auto& [key, partition] : partitions_) {
     if (!partition->is_replicated() || !partition->leads()) continue;
@@ -248,10 +275,12 @@ void Partitions::tend() {
     if (topic == nullptr || !topic->has_partition(key.partition)) continue;
     const metadata::Partition& members = topic->partitions[static_cast<std::size_t>(key.partition)];
     partition->tend(members, shard_.now());
+    led.push_back(partition.get());
     if (members.is_reassigned() && partition->is_reassigned_to(members)) {
       seat_->on_reassigned(*topic, key.partition);
     }
   }
+  tell_begins(led);
   tend_.arm_at(shard_.now() + tend_interval);
 }
 

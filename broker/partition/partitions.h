@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -29,6 +30,12 @@
 
 namespace chronik::broker {
 
+/// Where the log of a partition begins, as its leader says.
+struct LogBeginning {
+  wal::LogIdentity log;
+  Offset begin = 0;
+};
+
 /// This node's part in partitions that have several replicas; of one shard, which all of it is of.
 struct ClusterSeat {
   raft::RaftReplicaManager* groups = nullptr;  // outlives the Partitions' use
@@ -43,6 +50,10 @@ struct ClusterSeat {
   /// Told by the leader when the group of a partition is what its reassignment wants; again and
   /// again, until the image says so.
   std::function<void(const metadata::Topic&, PartitionId)> on_reassigned;
+  /// Has a follower move the begins of its logs forward; `done`, on this shard, with where each is
+  /// then, durably, in the order of `begins`; nothing: not known.
+  using Told = std::function<void(std::vector<std::optional<Offset>>)>;
+  std::function<void(BrokerId follower, std::vector<LogBeginning> begins, Told done)> tell_begins;
 };
 
 /// The shard that a partition lives on: partitions of one topic go round the shards.
@@ -80,6 +91,9 @@ class Partitions {
   void on_topic_change(const metadata::TopicChange& change);
   /// Broker-wide defaults changed: works every topic's settings out again.
   void refresh_settings(const metadata::Image& image);
+
+  /// Followers learn where the logs of partitions that this node leads begin now.
+  void tell_begins(std::span<Partition* const> partitions);
 
   /// Tells of all partitions that this node leads, once more.
   void tell_led();

@@ -16,6 +16,7 @@
 #include "protocol/errors.h"
 #include "protocol/messages/alter_partition_reassignments.h"
 #include "protocol/messages/create_topics.h"
+#include "protocol/messages/delete_records.h"
 #include "protocol/messages/elect_leaders.h"
 #include "protocol/messages/list_partition_reassignments.h"
 #include "protocol/messages/metadata.h"
@@ -96,6 +97,24 @@ class ReassignmentTest : public ::testing::Test {
   static bool has_directory(ClusterProcesses& cluster, int node) {
     return std::filesystem::exists(cluster.node(node).data_directory() + "/t-0");
   }
+  static protocol::DeleteRecordsResponse::DeleteRecordsPartitionResult delete_before(
+      const BrokerProcess& leader, std::int64_t offset) {
+    RawConnection connection(leader.host(), leader.port());
+    protocol::DeleteRecordsRequest request;
+    request.timeout_ms = 20'000;
+    auto& topic = request.topics.emplace_back();
+    topic.name = "t";
+    topic.partitions.push_back({0, offset});
+    const auto response = call(connection, request);
+    return response ? response->topics.at(0).partitions.at(0)
+                    : protocol::DeleteRecordsResponse::DeleteRecordsPartitionResult();
+  }
+  static void produce(ClusterProcesses& cluster, int count) {
+    Producer producer(cluster.bootstrap(), careful());
+    for (int i = 0; i < count; ++i) producer.produce("t", 0, std::to_string(i));
+    ASSERT_TRUE(producer.flush());
+    ASSERT_EQ(producer.failures(), 0u);
+  }
   static ClientConfig careful() {
     return {{"enable.idempotence", "true"}, {"acks", "all"}, {"message.timeout.ms", "60000"}};
   }
@@ -118,7 +137,7 @@ TEST_F(ReassignmentTest, ReplicasMoveWhileClientsWriteAndNothingIsLost) {
   for (const Replicas& place : places) {
     EXPECT_EQ(reassign(cluster.node(1 + place.front() % nodes), place), ErrorCode::none);
     EXPECT_TRUE(is_on(cluster, place)) << "to " << place.front();
-    EXPECT_EQ(under_way(cluster.node(1)), 0u);
+    EXPECT_TRUE(eventually([&] { return under_way(cluster.node(1)) == 0; }));
     for (int id = 1; id <= nodes; ++id) {
       const bool wanted = std::ranges::find(place, id) != place.end();
       EXPECT_TRUE(eventually([&] { return has_directory(cluster, id) == wanted; })) << id;
@@ -222,6 +241,24 @@ TEST_F(ReassignmentTest, ThePreferredLeaderIsElected) {
   EXPECT_TRUE(elected == ErrorCode::none || elected == ErrorCode::election_not_needed)
       << static_cast<int>(elected);
   EXPECT_EQ(partition(cluster.node(2))->leader_id, 1);
+}
+
+TEST_F(ReassignmentTest, DeletedRecordsStayDeletedWhoeverLeads) {
+  ClusterProcesses cluster;
+  create(cluster, {1, 2, 3});
+  ASSERT_TRUE(is_on(cluster, {1, 2, 3}));
+  produce(cluster, 100);
+  EXPECT_EQ(delete_before(cluster.node(1), 60).low_watermark, 60);
+  cluster.node(1).kill();
+  ASSERT_TRUE(eventually([&] { return partition(cluster.node(2))->leader_id > 1; }));
+  EXPECT_EQ(Consumer(cluster.bootstrap(), "").watermarks("t", 0).first, 60);
+
+  // Who was away hears of it when it is back.
+  const int leader = partition(cluster.node(2))->leader_id;
+  EXPECT_EQ(delete_before(cluster.node(leader), 80).low_watermark, 80);
+  cluster.node(1).start();
+  ASSERT_TRUE(is_on(cluster, {1, 2, 3}));
+  EXPECT_EQ(Consumer(cluster.bootstrap(), "").watermarks("t", 0).first, 80);
 }
 
 }  // namespace

@@ -6,6 +6,13 @@
 
 namespace chronik::sim {
 
+namespace {
+
+constexpr milliseconds begin_delay{3};
+constexpr milliseconds begin_retry{100};
+
+}  // namespace
+
 Traffic::Traffic(Stage& stage, const Plan& plan, const Placement& placement, Counts& counts,
                  Verdict& verdict, PlantedBug bug)
     : stage_(stage),
@@ -70,6 +77,37 @@ void Traffic::after_event(Node& node) {
     }
   }
   service_.after_event(node);
+  tell_begins(node);
+}
+
+/// As leaders do by DeleteRecords requests between nodes (broker/partition_leaders.h).
+void Traffic::tell_begins(Node& node) {
+  for (const auto& [index, partition] : node.partitions().all()) {
+    for (const NodeId follower : partition->take_followers_to_tell()) {
+      const Told told{node.id(), stage_.life(node.id()), follower, index,
+                      partition->log_start_offset()};
+      stage_.at(begin_delay, [this, told] { hear_begin(told); });
+    }
+  }
+}
+
+void Traffic::hear_begin(const Told& told) {
+  Node& to = stage_.node(told.follower);
+  std::optional<Offset> begin;
+  if (broker::Partition* there = to.serves() ? to.partitions().find(told.partition) : nullptr) {
+    if (there->high_watermark() >= told.begin && there->delete_before(told.begin) &&
+        there->log().durable_log_start_offset() >= told.begin) {
+      begin = told.begin;
+    }
+    stage_.happened(told.follower);
+  }
+  stage_.at(begin ? begin_delay : begin_retry, [this, told, begin] {
+    Node& from = stage_.node(told.leader);
+    if (!from.serves() || stage_.life(told.leader) != told.life) return;
+    broker::Partition* partition = from.partitions().find(told.partition);
+    if (partition != nullptr) partition->on_follower_begin(told.follower, begin);
+    stage_.happened(told.leader);
+  });
 }
 
 bool Traffic::may_lose_a_disk() const {

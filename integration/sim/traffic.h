@@ -42,7 +42,17 @@ class Traffic {
   bool may_lose_a_disk() const;
 
  private:
+  struct Told {
+    NodeId leader = raft::no_node;
+    std::uint64_t life = 0;  // of the leader
+    NodeId follower = raft::no_node;
+    int partition = 0;
+    Offset begin = 0;
+  };
+
   bool has_come_to_rest(const PartitionChecker& checker) const;
+  void tell_begins(Node& node);
+  void hear_begin(const Told& told);
 
   Stage& stage_;
   const Plan& plan_;
