@@ -54,6 +54,7 @@ TEST_P(DiskContract, GathersManyPartsIntoOneFile) {
     if (i % 11 == 0) owned.back().clear();
     expected += as_text(owned.back());
   }
+  parts.reserve(owned.size());
   for (const Bytes& bytes : owned) parts.emplace_back(bytes);
   ASSERT_TRUE(file->write_at(0, as_bytes("??")));
   ASSERT_TRUE(file->write_at(2, std::span<const ByteView>(parts)));

@@ -18,6 +18,7 @@ constexpr microseconds any{3'600'000'000};
 TEST(SyncThreads, MakesEachCallOnceFromManyCallersAtOnce) {
   SyncThreads threads(3, none);
   std::vector<std::thread> callers;
+  callers.reserve(4);
   for (int caller = 0; caller < 4; ++caller) {
     callers.emplace_back([&] {
       for (std::size_t count = 0; count < 40; ++count) {

@@ -205,7 +205,7 @@ TEST_F(ServerTest, StartsThatMustBeRefusedSayWhatToDo) {
 
   const auto other_node = start({"--node.id=2"});
   ASSERT_FALSE(other_node);
-  EXPECT_NE(other_node.error().message.find("2"), std::string::npos);
+  EXPECT_NE(other_node.error().message.find('2'), std::string::npos);
 
   EXPECT_TRUE(start());
 }

@@ -32,7 +32,7 @@ int number(const std::string& text) { return std::stoi(text); }
 std::string take(Words& words, const std::string& key, const std::string& otherwise) {
   for (auto word = words.begin(); word != words.end(); ++word) {
     if (!word->starts_with(key + "=")) continue;
-    const std::string value = word->substr(key.size() + 1);
+    std::string value = word->substr(key.size() + 1);
     words.erase(word);
     return value;
   }

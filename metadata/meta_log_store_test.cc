@@ -242,9 +242,10 @@ TEST_F(ProposeEventToLog, ObserversSeeEachImageBeforeTheProposerHears) {
   // An observer may propose in turn.
   recorder.then = [this] { propose({topic_created(4, "fourth")}); };
   for (std::uint64_t i = 1; i <= 3; ++i) {
-    store_->propose({topic_created(i, "t" + std::to_string(i))}, [&, i](Result<ApplyResults>) {
-      recorder.steps.push_back("done " + std::to_string(i));
-    });
+    store_->propose({topic_created(i, "t" + std::to_string(i))},
+                    [&, i](const Result<ApplyResults>&) {
+                      recorder.steps.push_back("done " + std::to_string(i));
+                    });
   }
   executor_.run_all();
   // The second and the third gather while the first is being written, and share an image.

@@ -285,7 +285,7 @@ TEST_F(ReadPathInCluster, ABarrierShowsWhatWasAcknowledgedElsewhere) {
     const std::string name = fmt::format("t{}", i);
     must_propose(first, {topic_created(i, name)});
     bool seen = false;
-    store(follower()).read_barrier([&](Result<void> done) {
+    store(follower()).read_barrier([&](const Result<void>& done) {
       EXPECT_TRUE(done);
       seen = image(follower())->topic(name) != nullptr;
     });
@@ -363,7 +363,8 @@ TEST_F(ReadPathInCluster, ANodeWithADamagedLogDoesNotForgetAChangeOfMembership) 
   bool changed = false;
   store(first).replica().change_membership(
       std::vector<raft::MemberChange>{{raft::MemberChange::Kind::add_learner, 4}},
-      milliseconds(3000), [&](Result<raft::Position> result) { changed = result.has_value(); });
+      milliseconds(3000),
+      [&](const Result<raft::Position>& result) { changed = result.has_value(); });
   EXPECT_TRUE(cluster_.run_until([&] { return changed; }));
   expect_equal_images();
   const EntryIndex change = store(first).replica().raft().log().membership().index;
@@ -391,7 +392,8 @@ TEST_F(ReadPathInCluster, AStandaloneDirectoryBecomesTheFirstNodeAndOthersJoin) 
     wal::GroupCommit group_commit(environment, executor);
     auto alone = MetaLogStore::open(environment, group_commit, executor, log_options()).value();
     EventSource source([random = Random(3)]() mutable { return random.next(); });
-    for (int i = 0; i < 50; ++i) alone->propose(source.batch(5), [](Result<ApplyResults>) {});
+    for (int i = 0; i < 50; ++i)
+      alone->propose(source.batch(5), [](const Result<ApplyResults>&) {});
     executor.run_all();
     hash = image_hash(alone->image());
     alone->close();
@@ -409,7 +411,8 @@ TEST_F(ReadPathInCluster, AStandaloneDirectoryBecomesTheFirstNodeAndOthersJoin) 
          {raft::MemberChange::Kind::add_learner, raft::MemberChange::Kind::add_voter}) {
       bool done = false;
       store(1).replica().change_membership(std::vector<raft::MemberChange>{{kind, id}},
-                                           milliseconds(3000), [&](Result<raft::Position> result) {
+                                           milliseconds(3000),
+                                           [&](const Result<raft::Position>& result) {
                                              EXPECT_TRUE(result);
                                              done = true;
                                            });

@@ -1,6 +1,7 @@
 // The codec's rules, each on the message that shows it, and properties over every golden vector.
 #include "protocol/codec.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -285,7 +286,7 @@ void for_each_vector(
       const MessageType* type = find_message_type(wire_check::message_name(file));
       ASSERT_NE(type, nullptr) << file;
       wire_check::for_each_line(
-          disk, wire + folder + "/" + file, report,
+          disk, fmt::format("{}{}/{}", wire, folder, file), report,
           [&](const std::string& where, const boost::json::object& line) {
             const Bytes bytes = wire_check::from_hex(wire_check::text_of(line, "hex")).value();
             body(*type, static_cast<std::int16_t>(wire_check::number_of(line, "v")),

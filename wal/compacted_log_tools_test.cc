@@ -269,8 +269,9 @@ TEST_F(CompactedLogTools, RepairKeepsWhatLiesBeforeTheDamageAndCopiesTheRest) {
       EXPECT_TRUE(verify().sound());
       EXPECT_FALSE(repair_log(fake.disk, fake.directory).value().changed);
       std::vector<SeenRecord> expected = all;
-      std::erase_if(expected,
-                    [&](const SeenRecord& record) { return record.offset >= header.base_offset; });
+      std::erase_if(expected, [from = header.base_offset](const SeenRecord& record) {
+        return record.offset >= from;
+      });
       EXPECT_EQ(records(), expected) << file << " " << position;
       expect_usable();
       for (const std::string& made : fake.files()) ASSERT_TRUE(fake.disk.remove(made));

@@ -70,7 +70,7 @@ struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State> {
   void run_postponed();
   void give_descriptors_back();
   void wait_for_space();
-  void set_aside(std::shared_ptr<Deletion> deletion);
+  void set_aside(const std::shared_ptr<Deletion>& deletion);
   void remove_path(std::string path);
   void next_removal();
   void cancel_removals(const std::string& directory);
@@ -373,10 +373,10 @@ void GroupCommit::destroy(std::unique_ptr<PartitionLog> log, Done done) {
   remove(*log);
   log.reset();
   state.cancel_removals(deletion->directory);
-  state.set_aside(std::move(deletion));
+  state.set_aside(deletion);
 }
 
-void GroupCommit::State::set_aside(std::shared_ptr<Deletion> deletion) {
+void GroupCommit::State::set_aside(const std::shared_ptr<Deletion>& deletion) {
   executor.run(
       [deletion, &environment = environment] {
         deletion->error.reset();

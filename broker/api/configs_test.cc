@@ -41,14 +41,14 @@ class Configs : public testing::Test {
   };
 
   /// "0", or "code: message".
-  std::string alter(std::int8_t type, const std::string& name, std::vector<Change> changes,
+  std::string alter(std::int8_t type, const std::string& name, const std::vector<Change>& changes,
                     bool validate_only = false) {
     protocol::IncrementalAlterConfigsRequest request;
     request.validate_only = validate_only;
     auto& resource = request.resources.emplace_back();
     resource.resource_type = type;
     resource.resource_name = name;
-    for (Change& change : changes) {
+    for (const Change& change : changes) {
       auto& config = resource.configs.emplace_back();
       config.name = change.name;
       config.config_operation = static_cast<std::int8_t>(change.operation);
@@ -65,7 +65,7 @@ class Configs : public testing::Test {
   }
 
   std::string replace(std::int8_t type, const std::string& name,
-                      std::vector<std::pair<std::string, std::string>> configs,
+                      const std::vector<std::pair<std::string, std::string>>& configs,
                       bool validate_only = false) {
     protocol::AlterConfigsRequest request;
     request.validate_only = validate_only;

@@ -44,7 +44,7 @@ TEST_F(DispatchTest, AnswersLibrdkafkaThatAsksForAllTopics) {
   topic.topic_id = Uuid::from_random(1, 2);
   topic.name = "news";
   topic.partitions.push_back({0, {1}, 1, 0});
-  broker_.store().propose({topic}, [](Result<metadata::ApplyResults>) {});
+  broker_.store().propose({topic}, [](const Result<metadata::ApplyResults>&) {});
   for (const std::uint8_t create : {std::uint8_t{0}, std::uint8_t{1}}) {
     EXPECT_EQ(topics_of_metadata({0, 0, 0, 0, create, 0, 0, 0}, 9), 1u);
     EXPECT_EQ(topics_of_metadata({0, 0, 0, 0, create, 0, 0}, 12), 1u);

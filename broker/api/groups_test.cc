@@ -19,7 +19,7 @@ class GroupsTest : public testing::Test {
     topic.topic_id = news_;
     topic.name = "news";
     topic.partitions.push_back({0, {1}, 1, 0});
-    broker_.store().propose({topic}, [](Result<metadata::ApplyResults>) {});
+    broker_.store().propose({topic}, [](const Result<metadata::ApplyResults>&) {});
     GroupCoordinator::Settings settings;
     settings.group.initial_rebalance_delay = milliseconds{0};
     groups_.emplace(broker_.store(), broker_.shard().timers(), broker_.clock(), Random(1),

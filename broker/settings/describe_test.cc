@@ -15,7 +15,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-using testing::UnorderedElementsAreArray;
 
 std::vector<ConfigEntry> describe_topic(const ConfigLayers& layers,
                                         const metadata::ConfigMap& overrides,

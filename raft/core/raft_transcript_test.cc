@@ -343,8 +343,9 @@ void RaftStory::settle() {
       }
     }
     for (auto& [id, each] : nodes_) {
-      const bool waits = std::any_of(network_.begin(), network_.end(),
-                                     [&](const Message& message) { return message.to == id; });
+      const bool waits =
+          std::any_of(network_.begin(), network_.end(),
+                      [to = id](const Message& message) { return message.to == to; });
       if (!waits) continue;
       moved = true;
       const bool quiet = std::exchange(quiet_, true);  // what is sent is told above

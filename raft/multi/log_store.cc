@@ -85,7 +85,7 @@ Result<wal::EntrySlice> LogStore::slice(Index begin, std::uint64_t bytes_max) {
   return log_->read_entries(begin, bytes_max);
 }
 
-Result<std::vector<Entry>> LogStore::parse(SharedBytes bytes, Index begin, Index end) const {
+Result<std::vector<Entry>> LogStore::parse(const SharedBytes& bytes, Index begin, Index end) const {
   const auto damaged = [&](Index index, const Error& error) {
     return Error{error.code,
                  fmt::format("{}: entry {}: {}; `chronik log verify {}` shows all damage",

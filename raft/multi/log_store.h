@@ -48,7 +48,7 @@ class LogStore final : public Storage {
   Result<wal::EntrySlice> slice(Index begin, std::uint64_t bytes_max);
   /// What gather() made of a slice that begins at `begin`; those of [begin, end). Errors: corrupt,
   /// unsupported, with the log's directory and the index.
-  Result<std::vector<Entry>> parse(SharedBytes bytes, Index begin, Index end) const;
+  Result<std::vector<Entry>> parse(const SharedBytes& bytes, Index begin, Index end) const;
 
   /// Memberships of all entries of the log behind `base`, `base` first. Errors: io, corrupt,
   /// unsupported.

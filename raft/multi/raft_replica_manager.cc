@@ -48,7 +48,7 @@ Replica& RaftReplicaManager::add(ReplicaPlace place, ReplicaFiles files, StateMa
   CHECK(!replicas_.contains(group));
   ReplicaHost& host = *this;
   auto made = std::make_unique<Replica>(host, std::move(place), std::move(files), machine, applied,
-                                        std::move(options));
+                                        options);
   Replica& replica = *made;
   replicas_.emplace(group, std::move(made));
   const bool first = ticked_.empty();

@@ -161,7 +161,7 @@ TEST_F(ReplicatedRegister, AFollowerReadsItsOwnWrites) {
   for (int i = 0; i < 10; ++i) {
     const std::string value = fmt::format("v{}", i);
     bool seen = false;
-    replica(other).propose(batch_of(value), {}, [&](Result<Position> result) {
+    replica(other).propose(batch_of(value), {}, [&](const Result<Position>& result) {
       EXPECT_TRUE(result);
       seen = !values(other).empty() && values(other).back() == value;
     });
@@ -238,11 +238,11 @@ TEST_F(ReplicatedRegister, AnAnswerMayProposeAndReadAgain) {
   const NodeId first = await_leader();
   for (const NodeId id : {first, follower(first)}) {
     int answered = 0;
-    std::function<void(Result<Position>)> next = [&](Result<Position> result) {
+    std::function<void(const Result<Position>&)> next = [&](const Result<Position>& result) {
       EXPECT_TRUE(result);
       if (++answered == 5) return;
       replica(id).propose(batch_of(fmt::format("{}-{}", id, answered)), {}, next);
-      replica(id).read(milliseconds(1000), [](Result<Index> index) { EXPECT_TRUE(index); });
+      replica(id).read(milliseconds(1000), [](const Result<Index>& index) { EXPECT_TRUE(index); });
     };
     replica(id).propose(batch_of(fmt::format("{}-0", id)), {}, next);
     EXPECT_TRUE(cluster_.run_until([&] { return answered == 5; }));
@@ -335,7 +335,7 @@ TEST_F(ReplicatedRegister, ReadsAreOfEverythingAcknowledgedBefore) {
   const NodeId first = await_leader();
   must_propose(first, "a");
   bool read = false;
-  replica(follower(first)).read(milliseconds(2000), [&](Result<Index> index) {
+  replica(follower(first)).read(milliseconds(2000), [&](const Result<Index>& index) {
     ASSERT_TRUE(index);
     EXPECT_EQ(values(follower(first)).size(), 1u);
     read = true;
@@ -344,7 +344,7 @@ TEST_F(ReplicatedRegister, ReadsAreOfEverythingAcknowledgedBefore) {
   // A leader that was cut off does not answer from what it had.
   cluster_.network.isolate(first);
   std::optional<Errc> refused;
-  replica(first).read(milliseconds(2000), [&](Result<Index> index) {
+  replica(first).read(milliseconds(2000), [&](const Result<Index>& index) {
     if (!index) refused = index.error().code;
   });
   EXPECT_TRUE(cluster_.run_until([&] { return refused.has_value(); }));

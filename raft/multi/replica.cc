@@ -28,7 +28,7 @@ Recovered recovered_of(ReplicaFiles& files, Index applied) {
 }  // namespace
 
 Replica::Replica(ReplicaHost& host, ReplicaPlace place, ReplicaFiles files, StateMachine& machine,
-                 Index applied, ReplicaOptions options)
+                 Index applied, const ReplicaOptions& options)
     : host_(host),
       place_(std::move(place)),
       group_(place_.group()),

@@ -77,7 +77,7 @@ class Replica final : private wal::DurableListener {
 
   /// `machine` has applied everything up to `applied`, from a snapshot that ends there (0: none).
   Replica(ReplicaHost& host, ReplicaPlace place, ReplicaFiles files, StateMachine& machine,
-          Index applied, ReplicaOptions options);
+          Index applied, const ReplicaOptions& options);
   /// Proposals and reads that wait get `closed`.
   ~Replica() override;
 

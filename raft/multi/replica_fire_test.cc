@@ -20,7 +20,7 @@ TEST(ReplicatedRegisterOfNodeZero, Works) {
   cluster.start_all();
   for (const NodeId id : {0, 1}) {
     bool done = false;
-    setup.replicas.at(id)->propose(batch_of("x"), {}, [&](Result<Position> result) {
+    setup.replicas.at(id)->propose(batch_of("x"), {}, [&](const Result<Position>& result) {
       EXPECT_TRUE(result);
       done = true;
     });
@@ -59,7 +59,7 @@ TEST(ReplicatedRegisterUnderFire, AgreesWhateverNetworkAndPowerDo) {
         told.push_back(one);
         setup.replicas.at(id)->propose(
             batch_of(one->value), {.timeout = milliseconds(3000)},
-            [one](Result<Position> result) { one->ok = result.has_value(); });
+            [one](const Result<Position>& result) { one->ok = result.has_value(); });
       }
       cluster.run(milliseconds(random.below(100)));
     }

@@ -110,7 +110,7 @@ TEST_F(ReplicaStory, ANodeThatJoinedCopiesItsLogAgainWhenItMeetsDamageWhileItRun
   ASSERT_TRUE(cluster_.start(4));
   replica(first).change_membership(std::vector<MemberChange>{{MemberChange::Kind::add_learner, 4}},
                                    milliseconds(5000),
-                                   [](Result<Position> done) { EXPECT_TRUE(done); });
+                                   [](const Result<Position>& done) { EXPECT_TRUE(done); });
   await_values(60);
   make_checkpoint(4);
   cluster_.crash(4);
@@ -195,7 +195,7 @@ TEST_F(ReplicaStory, ANodeThatDiedWhileItInstalledASnapshotCompletesThat) {
     const auto write = [&](int count) {
       for (int i = 0; i < count; ++i) {
         replica(first).propose(batch_of(std::string(100, 'x')), {},
-                               [](Result<Position> done) { EXPECT_TRUE(done); });
+                               [](const Result<Position>& done) { EXPECT_TRUE(done); });
         cluster.run(milliseconds(20));
       }
     };

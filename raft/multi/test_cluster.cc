@@ -114,7 +114,7 @@ Result<void> TestCluster::start(NodeId id) {
   TestNode& node = *nodes_.at(id);
   CHECK(!node.up());
   node.begin();
-  const Result<void> started = setup_.start(node);
+  Result<void> started = setup_.start(node);
   if (!started) {
     node.end();
     setup_.stop(node);
@@ -131,7 +131,7 @@ Result<void> TestCluster::start(NodeId id) {
 void TestCluster::start_all() {
   for (auto& [id, node] : nodes_) {
     if (node->up()) continue;
-    const Result<void> started = start(id);
+    Result<void> started = start(id);
     CHECK_MSG(started.has_value(), started.error().message);
   }
 }
