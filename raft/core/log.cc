@@ -157,6 +157,14 @@ const Membership& Log::membership_at(Index index) const {
   return std::prev(after)->membership;
 }
 
+const Membership* Log::first_committed_membership() const {
+  for (const MembershipAt& at : memberships_) {
+    if (at.index > commit_) break;
+    if (!at.membership.voters.empty()) return &at.membership;
+  }
+  return nullptr;
+}
+
 void Log::forget_old_memberships() {
   // The one in force at the begin stays, and so do all that are not committed.
   const Index begin = std::min(first_index() - 1, commit_);

@@ -77,6 +77,10 @@ class Log {
   /// In force at `index`, which must be neither before the log's begin nor before the first
   /// membership known.
   const Membership& membership_at(Index index) const;
+  /// The first one that is known and committed; null: none is. At the log's begin it may be
+  /// unknown: to a node that came without knowing anything, and got the entries from the first one
+  /// on.
+  const Membership* first_committed_membership() const;
   Index memberships_begin() const { return memberships_.front().index; }
   /// The storage may have let go of its begin: forgets the memberships before it.
   void forget_old_memberships();

@@ -96,6 +96,39 @@ TEST(RaftTest, WhenTheProcessOfTheLeaderEndsTheOthersTakeTurns) {
   EXPECT_EQ(first.size(), 3u) << "it is always the same node's turn first";
 }
 
+// Node 1 came without knowing anything and got the entries from the first one on; then its log let
+// go of its begin. Whoever was given "nobody" refused it, and stayed without the log: seen by the
+// simulator, seed 7000119.
+TEST(RaftTest, ALeaderThatDoesNotKnowWhoBelongedToTheGroupAtItsLogsBeginOffersWhatItKnows) {
+  const Membership members{{1}, {}, {2}, {}, false};
+  MemoryStorage disk;
+  disk.persist(SnapshotMeta{2, 1, {}},
+               {entry(1, 3), Entry{1, 4, EntryKind::membership, encode_membership(members)}});
+  Raft raft(options_of(1), disk, Recovered{HardState{1, no_node, 0}, 4, 4, disk.memberships()});
+  std::vector<SnapshotOffer> offers;
+  const auto settle = [&] {
+    while (raft.has_ready()) {
+      const Ready ready = raft.ready();
+      disk.persist(ready.install, ready.entries);
+      if (!ready.committed.empty()) raft.on_applied(ready.committed.back().index);
+      for (const Message& message : ready.messages) {
+        if (const auto* offer = std::get_if<SnapshotOffer>(&message.body)) {
+          offers.push_back(*offer);
+        }
+      }
+      if (ready.number != 0) raft.on_persisted(ready.number);
+    }
+  };
+  raft.campaign_now();
+  settle();
+  ASSERT_EQ(raft.role(), Role::leader);
+  EXPECT_TRUE(raft.step({2, 1, raft.term(), AppendAnswer{false, 4, {}}}));
+  settle();
+  ASSERT_EQ(offers.size(), 1u);
+  EXPECT_EQ(offers[0].meta.index, 2);
+  EXPECT_EQ(offers[0].meta.membership, members);
+}
+
 /// The ticks until it asks for votes, at most a hundred.
 int ticks_until_it_asks(Raft& raft) {
   raft.ready();

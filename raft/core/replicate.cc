@@ -61,6 +61,13 @@ void Raft::send_append(Progress& peer, std::vector<Entry> entries) {
 void Raft::offer_snapshot(Progress& peer) {
   SnapshotMeta meta = log_.snapshot();
   CHECK(meta.index >= log_.first_index() - 1);
+  // Who gets it counts for nothing before it has the entry that says who belongs to the group:
+  // until then the membership of that entry serves as well as the one that is not known here.
+  if (meta.membership.voters.empty()) {
+    const Membership* known = log_.first_committed_membership();
+    if (known == nullptr) return;  // the next answer of the member tries again
+    meta.membership = *known;
+  }
   peer.become_snapshot(ticks_);
   send(peer.id, SnapshotOffer{std::move(meta)});
 }
