@@ -57,8 +57,8 @@ struct SnapshotWriter::State {
 };
 
 SnapshotWriter::SnapshotWriter(Disk& disk, std::string directory,
-                               std::shared_ptr<const Image> image, LeaderEpoch epoch)
-    : state_(std::make_unique<State>(disk, std::move(directory), std::move(image), epoch)) {}
+                               const std::shared_ptr<const Image>& image, LeaderEpoch epoch)
+    : state_(std::make_unique<State>(disk, std::move(directory), image, epoch)) {}
 
 SnapshotWriter::~SnapshotWriter() = default;
 

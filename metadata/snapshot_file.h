@@ -28,7 +28,7 @@ struct SnapshotInfo {
 class SnapshotWriter {
  public:
   /// `epoch` is the leader epoch of the image's last entry. `disk` outlives the writer.
-  SnapshotWriter(Disk& disk, std::string directory, std::shared_ptr<const Image> image,
+  SnapshotWriter(Disk& disk, std::string directory, const std::shared_ptr<const Image>& image,
                  LeaderEpoch epoch);
   ~SnapshotWriter();
   SnapshotWriter(const SnapshotWriter&) = delete;

@@ -66,8 +66,8 @@ ClusterProcesses::ClusterProcesses(NotStarted, const Settings& settings, const N
   }
 }
 
-ClusterProcesses::ClusterProcesses(Settings settings)
-    : ClusterProcesses(NotStarted{}, std::move(settings)) {
+ClusterProcesses::ClusterProcesses(const Settings& settings)
+    : ClusterProcesses(NotStarted{}, settings) {
   launch();
   for (int id = 1; id <= size; ++id) {
     EXPECT_TRUE(knows(id, size)) << "node " << id << " says:\n" << node(id).log();

@@ -18,7 +18,7 @@ class ClusterProcesses {
 
   /// Starts all three and returns when a client finds all of them through each of them. A failure
   /// of the test when that does not come.
-  explicit ClusterProcesses(Settings settings = {});
+  explicit ClusterProcesses(const Settings& settings = {});
   /// With addresses (those of `network`, if there is one) and directories, the last `observers` of
   /// them as observers, but not started.
   struct NotStarted {};

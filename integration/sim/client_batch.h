@@ -12,8 +12,8 @@ namespace chronik::sim {
 /// Of one partition.
 struct BatchName {
   int producer = 0;
-  int number = 0;  // from 0, without gaps
-  auto operator<=>(const BatchName&) const = default;
+  int number = 0;                                      // from 0, without gaps
+  auto operator<=>(const BatchName&) const = default;  // NOLINT(modernize-use-nullptr): its slip
 };
 
 /// `producer_id`: none, unless the producer is idempotent.

@@ -150,7 +150,7 @@ void Simulation::trouble_of_network() {
     }
     ++counts_.partitions;
     trace("partition");
-    cut(std::move(links), some(8'000));
+    cut(links, some(8'000));
   }
   if (plan_.one_way_cuts && percent(10)) {
     ++counts_.one_way_cuts;
