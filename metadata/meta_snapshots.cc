@@ -14,8 +14,8 @@ namespace chronik::metadata {
 // Shared with the I/O thread; `owner` is null once it has gone.
 struct MetaSnapshots::Task {
   Task(MetaSnapshots* snapshots, Disk& disk, const std::string& directory,
-       std::shared_ptr<const Image> image, LeaderEpoch epoch)
-      : owner(snapshots), writer(disk, directory, std::move(image), epoch) {}
+       const std::shared_ptr<const Image>& image, LeaderEpoch epoch)
+      : owner(snapshots), writer(disk, directory, image, epoch) {}
 
   MetaSnapshots* owner;
   SnapshotWriter writer;

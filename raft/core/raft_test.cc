@@ -190,7 +190,7 @@ TEST(RaftTest, TheCommitIndexToKeepSpeaksOfDurableEntriesOnly) {
 // What no correct node sends is refused with a reason, and changes nothing.
 TEST(RaftTest, MessagesThatContradictThemselvesAreRefused) {
   Follower follower;
-  const auto refused = [&](Message message) {
+  const auto refused = [&](const Message& message) {
     const Result<void> result = follower->step(message);
     return result ? std::string("taken") : result.error().message;
   };
