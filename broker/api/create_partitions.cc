@@ -81,6 +81,7 @@ bool check(const TopicRequest& asked, const metadata::Topic* topic,
         std::ranges::all_of(ids, [&](BrokerId id) { return find_broker(brokers, id) != nullptr; });
     if (ids.size() == factor && different.size() == factor && known) continue;
     std::vector<BrokerId> there;
+    there.reserve(brokers.size());
     for (const PlacementBroker& broker : brokers) there.push_back(broker.id);
     set_error(
         result, ErrorCode::invalid_replica_assignment,

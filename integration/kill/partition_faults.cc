@@ -30,7 +30,7 @@ bool PartitionFaults::needs_network(const std::string& kind) {
 
 std::string PartitionFaults::one_of_two() {
   const std::vector<std::string> those{"kill", "pause", "stop", "cut"};
-  const std::string one = those[random_.below(those.size())];
+  const std::string& one = those[random_.below(those.size())];
   return needs_network(one) && network_ == nullptr ? "kill" : one;
 }
 
