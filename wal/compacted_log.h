@@ -132,10 +132,11 @@ struct LastSequences final : DerivedState {
     last = header.last_sequence();
     last_offset = header.last_offset();
   }
-  Bytes save() const override {
+  Bytes save_below(Offset end) const override {
+    const bool known = last_offset < end;
     Writer writer;
-    writer.i32(last);
-    writer.i64(last_offset);
+    writer.i32(known ? last : no_sequence);
+    writer.i64(known ? last_offset : -1);
     return writer.take_bytes();
   }
   Result<void> restore(ByteView saved) override {

@@ -7,6 +7,7 @@
 // state, whatever the clock. All calls are on the log's shard.
 #pragma once
 
+#include <limits>
 #include <vector>
 
 #include "base/bytes.h"
@@ -23,10 +24,17 @@ class DerivedState {
   /// Entries that take no Kafka offset (last_offset_delta == -1) are not shown.
   virtual void apply(const protocol::BatchHeader& header) = 0;
   /// The state after the last apply(), in a format of the owner's, with a version in it.
-  virtual Bytes save() const = 0;
+  Bytes save() const { return save_below(std::numeric_limits<Offset>::max()); }
+  /// What is known from the entries that end at or below `end`: what a log that begins there starts
+  /// from, since no replay shows them again.
+  virtual Bytes save_below(Offset end) const = 0;
   /// Takes a saved state over. An error makes the log reset() and apply() its whole content
   /// instead.
   virtual Result<void> restore(ByteView saved) = 0;
+  /// Takes back what the entries that end beyond `end` taught, because they were cut off. False: it
+  /// does not know what was before them, and nothing was done; the log goes back to save_below() of
+  /// its begin and applies its whole content again.
+  virtual bool forget_beyond(Offset /*end*/) { return false; }
   /// The state of an empty log.
   virtual void reset() = 0;
   /// The last offsets of batches that compaction must leave at least the headers of, so that a

@@ -187,7 +187,7 @@ struct LastBatches final : DerivedState {
   void apply(const protocol::BatchHeader& header) override {
     if (header.has_producer_id()) last[header.producer_id] = header.last_offset();
   }
-  Bytes save() const override { return {}; }
+  Bytes save_below(Offset) const override { return {}; }
   Result<void> restore(ByteView) override { return Error{Errc::unsupported, "never"}; }
   void reset() override { last.clear(); }
   std::vector<Offset> batches_to_keep() const override {

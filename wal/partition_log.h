@@ -254,7 +254,7 @@ class PartitionLog {
   Checkpoint state() const;
   EntryIndex last_index_on_disk() const;
   Result<void> cut_segment(Segment& segment, EntryIndex last_kept);
-  Result<void> rebuild_derived();
+  Result<void> cut_derived();
   void cut_tail(EntryIndex last_kept);
 
   LogEnvironment& environment_;

@@ -195,9 +195,11 @@ Result<void> PartitionLog::cut_segment(Segment& segment, EntryIndex last_kept) {
   return {};
 }
 
-Result<void> PartitionLog::rebuild_derived() {
-  if (derived_ == nullptr) return {};
-  derived_->reset();
+/// What the first segments taught before they were deleted is known from nowhere else.
+Result<void> PartitionLog::cut_derived() {
+  if (derived_ == nullptr || derived_->forget_beyond(end_offset_)) return {};
+  const Offset begin = segments_.empty() ? end_offset_ : segments_.front()->facts.base_offset;
+  if (!derived_->restore(derived_->save_below(begin))) derived_->reset();
   for (const auto& segment : segments_) {
     TRY(walk(*segment, 0, [&](const EntryPlace& place) {
       if (!takes_no_offset(place.header)) derived_->apply(place.header);
@@ -276,9 +278,9 @@ Result<void> PartitionLog::truncate_after(EntryIndex last_kept) {
                               {"last_index", last_kept},
                               {"end_offset", end_offset_},
                               {"was", old_end}});
-  if (Result<void> rebuilt = rebuild_derived(); !rebuilt) {
+  if (Result<void> cut = cut_derived(); !cut) {
     poisoned_ = true;
-    return rebuilt;
+    return cut;
   }
   if (on_disk) {
     work.last_kept = last_kept;

@@ -73,9 +73,10 @@ class SeenEntries final : public DerivedState {
     seen.push_back({header.base_offset, header.crc});
     ++applied;
   }
-  Bytes save() const override {
+  Bytes save_below(Offset end) const override {
     Writer writer;
     for (const Seen& entry : seen) {
+      if (entry.base_offset >= end) break;
       writer.i64(entry.base_offset);
       writer.u32(entry.crc);
     }

@@ -27,6 +27,12 @@ void ProducerState::Producer::remember(const ProducerBatch& batch) {
   batches[count++] = batch;
 }
 
+std::uint8_t ProducerState::Producer::count_below(Offset end) const {
+  std::uint8_t below = 0;
+  while (below < count && batches[below].last_offset < end) ++below;
+  return below;
+}
+
 ProducerVerdict ProducerState::check(const protocol::BatchHeader& batch) const {
   if (!batch.has_producer_id()) return {};
   const auto found = producers_.find(batch.producer_id);
@@ -121,20 +127,18 @@ std::vector<Offset> ProducerState::batches_to_keep() const {
 // version u8, count u32, then per producer: id i64, epoch i16, batches u8, and per batch two
 // sequences, two offsets and a timestamp. The log wraps it in a checksum.
 Bytes ProducerState::save_below(Offset end) const {
-  const auto counted = [end](const Producer& producer) {
-    std::uint8_t count = 0;
-    while (count < producer.count && producer.batches[count].last_offset < end) ++count;
-    return count;
+  const auto is_known = [end](const Producer& producer) {
+    return producer.count == 0 || producer.count_below(end) != 0;
   };
-  const auto known = std::ranges::count_if(
-      producers_, [&](const auto& at) { return at.second.count == 0 || counted(at.second) != 0; });
+  const auto known =
+      std::ranges::count_if(producers_, [&](const auto& at) { return is_known(at.second); });
   Writer writer;
   writer.reserve(5 + producers_.size() * 48);
   writer.u8(saved_version);
   writer.u32(static_cast<std::uint32_t>(known));
   for (const auto& [id, producer] : producers_) {
-    const std::uint8_t count = counted(producer);
-    if (count == 0 && producer.count != 0) continue;
+    if (!is_known(producer)) continue;
+    const std::uint8_t count = producer.count_below(end);
     writer.i64(id);
     writer.i16(producer.epoch);
     writer.u8(count);
@@ -148,6 +152,20 @@ Bytes ProducerState::save_below(Offset end) const {
     }
   }
   return writer.take_bytes();
+}
+
+bool ProducerState::forget_beyond(Offset end) {
+  const auto is_gone = [end](const Producer& producer) {
+    return producer.count != 0 && producer.count_below(end) == 0;
+  };
+  const auto hides_others = [&](const auto& at) {
+    const Producer& producer = at.second;
+    return is_gone(producer) && (producer.epoch != 0 || producer.batches[0].base_sequence != 0);
+  };
+  if (std::ranges::any_of(producers_, hides_others)) return false;
+  std::erase_if(producers_, [&](const auto& at) { return is_gone(at.second); });
+  for (auto& [id, producer] : producers_) producer.count = producer.count_below(end);
+  return true;
 }
 
 Result<void> ProducerState::restore(ByteView saved) {

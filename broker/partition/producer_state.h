@@ -10,7 +10,6 @@
 
 #include <array>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -81,10 +80,10 @@ class ProducerState final : public wal::DerivedState {
   std::size_t size() const { return producers_.size(); }
 
   void apply(const protocol::BatchHeader& batch) override;
-  Bytes save() const override { return save_below(std::numeric_limits<Offset>::max()); }
-  /// What is known from batches that end below `end`: for a log that begins there with less than
-  /// this one, and must not take for written what it does not have.
-  Bytes save_below(Offset end) const;
+  Bytes save_below(Offset end) const override;
+  /// False when five batches or an epoch are taken back whole, and what was before is not
+  /// remembered.
+  bool forget_beyond(Offset end) override;
   Result<void> restore(ByteView saved) override;
   void reset() override { producers_.clear(); }
   /// The last batch of each producer: it says the epoch and the sequence that come next.
@@ -100,6 +99,8 @@ class ProducerState final : public wal::DerivedState {
       return count == 0 ? no_sequence : batches[count - 1u].last_sequence;
     }
     Timestamp last_timestamp() const { return count == 0 ? -1 : batches[count - 1u].timestamp; }
+    /// How many of the remembered batches end at or below `end`.
+    std::uint8_t count_below(Offset end) const;
     void remember(const ProducerBatch& batch);
   };
 

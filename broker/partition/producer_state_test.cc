@@ -132,6 +132,30 @@ TEST(ProducerState, OfALogThatBeginsSomewhereOnlyWhatLiesBeforeIsKnown) {
   EXPECT_EQ(next.error, ErrorCode::none);
 }
 
+TEST(ProducerState, WhatIsCutOffIsForgottenAndNothingElse) {
+  ProducerState state;
+  for (int i = 0; i < 7; ++i) state.apply(batch(1, 0, i * 2, 2, i * 10));
+  state.apply(batch(2, 0, 0, 2, 70));
+  ASSERT_TRUE(state.forget_beyond(40));
+  EXPECT_EQ(state.size(), 1u);
+  EXPECT_EQ(state.last_sequence(1, 0), 7);
+  EXPECT_EQ(state.check(batch(1, 0, 8, 2)).error, ErrorCode::none);
+  EXPECT_FALSE(state.check(batch(1, 0, 8, 2)).duplicate);
+  EXPECT_TRUE(state.check(batch(1, 0, 6, 2)).duplicate);
+}
+
+// What stood before five batches that are cut off, or before a new epoch, it has forgotten itself.
+TEST(ProducerState, IsShownTheLogAgainWhereItRemembersNothingBeforeTheCut) {
+  ProducerState state;
+  for (int i = 0; i < 7; ++i) state.apply(batch(1, 0, i * 2, 2, i * 10));
+  EXPECT_FALSE(state.forget_beyond(20));
+  EXPECT_EQ(state.last_sequence(1, 0), 13);
+  ProducerState renewed;
+  renewed.apply(batch(1, 0, 0, 2, 0));
+  renewed.apply(batch(1, 1, 0, 2, 10));
+  EXPECT_FALSE(renewed.forget_beyond(10));
+}
+
 TEST(ProducerState, DamagedSavedStateIsAnError) {
   ProducerState state;
   state.apply(batch(1, 0, 0, 1));
