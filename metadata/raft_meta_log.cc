@@ -65,7 +65,9 @@ class RaftMetaLog::Receiver final : public raft::SnapshotReceiver {
     }
     return {};
   }
-  Offset end_offset() const override { return loaded.info.offset; }
+  wal::Checkpoint log_begin() const override {
+    return wal::nothing_before(loaded.info.offset, meta_.index, meta_.term);
+  }
   Result<void> publish() override {
     loaded.info.path = snapshot_path(directory_, loaded.info.offset);
     TRY(disk_.rename(path_, loaded.info.path));

@@ -111,6 +111,14 @@ const char* contradiction(const Checkpoint& checkpoint) {
 
 }  // namespace
 
+Checkpoint nothing_before(Offset offset, EntryIndex last_index, LeaderEpoch epoch) {
+  Checkpoint begin;
+  begin.start_offset = begin.end_offset = offset;
+  begin.last_index = last_index;
+  if (epoch >= 0) begin.epochs.push_back({epoch, offset, last_index});
+  return begin;
+}
+
 Bytes encode_checkpoint(const Checkpoint& checkpoint) {
   Writer writer;
   writer.text(magic);

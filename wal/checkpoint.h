@@ -34,6 +34,9 @@ struct Checkpoint {
   bool operator==(const Checkpoint&) const = default;
 };
 
+/// Of a log that begins behind entry `last_index` of `epoch` (-1: none) with nothing.
+Checkpoint nothing_before(Offset offset, EntryIndex last_index, LeaderEpoch epoch);
+
 Bytes encode_checkpoint(const Checkpoint& checkpoint);
 /// `file` names the source in errors. Errors: corrupt, unsupported (a newer format).
 Result<Checkpoint> decode_checkpoint(ByteView bytes, const std::string& file);

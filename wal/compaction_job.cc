@@ -26,8 +26,9 @@ std::string path_of(const LogPlace& place, SegmentName segment, std::string_view
 }  // namespace
 
 Result<void> CompactedSegmentWriter::open() {
-  TRY_ASSIGN(log_, make_file(*place_.disk, path_of(place_, segment_.facts.name(), log_suffix)));
-  TRY_ASSIGN(index_, make_file(*place_.disk, path_of(place_, segment_.facts.name(), index_suffix)));
+  const SegmentName name = segment_.facts.name();
+  TRY_ASSIGN(log_, make_file(*place_.disk, path_of(place_, name, log_suffix) + ending_));
+  TRY_ASSIGN(index_, make_file(*place_.disk, path_of(place_, name, index_suffix) + ending_));
   return {};
 }
 

@@ -30,12 +30,14 @@ struct CompactedSegment {
 /// Writes one new segment: the batches that stay, their index.
 class CompactedSegmentWriter {
  public:
+  /// `ending` comes behind the names of the files.
   CompactedSegmentWriter(const LogPlace& place, SegmentFacts facts, std::uint32_t index_interval,
-                         const CompactionLimits& limits)
+                         const CompactionLimits& limits, std::string_view ending = {})
       : place_(place),
         segment_(std::move(facts)),
         index_interval_(index_interval),
-        limits_(limits) {}
+        limits_(limits),
+        ending_(ending) {}
 
   /// Makes the files, empty whatever was there. Errors: those of the disk; none is fatal.
   Result<void> open();
@@ -54,6 +56,7 @@ class CompactedSegmentWriter {
   Segment segment_;
   const std::uint32_t index_interval_;
   const CompactionLimits& limits_;
+  const std::string ending_;
   std::shared_ptr<File> log_;
   std::shared_ptr<File> index_;
   Bytes buffer_;

@@ -107,9 +107,9 @@ Result<void> FlushWork::run_truncate() {
     work.checkpoint_done = true;
   }
   while (!work.removed_segments.empty()) {
-    const Offset base = work.removed_segments.front();
+    const SegmentName segment = work.removed_segments.front();
     for (const std::string_view suffix : {log_suffix, index_suffix}) {
-      const std::string path = place.directory + "/" + segment_file_name({base}, suffix);
+      const std::string path = place.directory + "/" + segment_file_name(segment, suffix);
       if (const Result<void> removed = disk.remove(path);
           !removed && removed.error().code != Errc::not_found) {
         return removed.error();
@@ -125,9 +125,24 @@ Result<void> FlushWork::run_truncate() {
   }
   // Not before nothing is left that could be taken for what follows this place.
   if (!work.checkpoint_after.empty()) {
+    TRY(take_received());
     TRY(replace_checkpoint(disk, place.directory, work.checkpoint_after));
   }
   return {};
+}
+
+/// Their content is durable. A starved attempt before this one may have come half the way.
+Result<void> FlushWork::take_received() {
+  Disk& disk = *place.disk;
+  if (truncate->received.empty()) return {};
+  for (const SegmentName& segment : truncate->received) {
+    for (const std::string_view suffix : {log_suffix, index_suffix}) {
+      const std::string to = place.directory + "/" + segment_file_name(segment, suffix);
+      TRY_ASSIGN(const bool taken, disk.exists(to));
+      if (!taken) TRY(disk.rename(received_path(place.directory, segment, suffix), to));
+    }
+  }
+  return disk.sync_directory(place.directory);
 }
 
 Result<void> FlushWork::write_segment(SegmentWrite& write) {

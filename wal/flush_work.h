@@ -68,11 +68,12 @@ struct SegmentWrite {
 struct TruncateWork {
   EntryIndex last_kept = 0;
   Bytes checkpoint;
-  std::vector<Offset> removed_segments;  // newest first
+  std::vector<SegmentName> removed_segments;  // newest first
   std::optional<Offset> cut_segment;
   std::uint64_t cut_position = 0;
   bool checkpoint_done = false;
-  /// The log restarts elsewhere once everything is gone.
+  /// The log restarts elsewhere once everything is gone: with segments that another replica sent.
+  std::vector<SegmentName> received;
   Bytes checkpoint_after;
 };
 
@@ -102,6 +103,7 @@ struct FlushWork {
   Result<void> prepare_directory();
   Result<void> set_aside(const PartitionFiles& files);
   Result<void> run_truncate();
+  Result<void> take_received();
   Result<void> write_segment(SegmentWrite& write);
   Result<void> write_all();
 };

@@ -37,6 +37,11 @@ std::optional<SegmentName> parse_segment_file_name(std::string_view name, std::s
   return segment;
 }
 
+std::string received_path(const std::string& directory, SegmentName segment,
+                          std::string_view suffix) {
+  return fmt::format("{}/{}{}", directory, segment_file_name(segment, suffix), received_suffix);
+}
+
 std::string topic_file_name(const Uuid& topic_id) {
   return topic_id.to_string() + std::string(topic_suffix);
 }

@@ -26,6 +26,8 @@ inline constexpr std::string_view index_suffix = ".index";
 inline constexpr std::string_view topic_suffix = ".topic";
 inline constexpr std::string_view deleted_suffix = ".deleted";
 inline constexpr std::string_view damaged_suffix = ".damaged";
+/// Behind the name of a file that came from another replica and is not in force yet.
+inline constexpr std::string_view received_suffix = ".received";
 
 /// The bytes of each entry that the chain covers: all that its own CRC leaves out.
 inline constexpr std::size_t chain_prefix_bytes = 21;
@@ -47,6 +49,9 @@ struct SegmentName {
 std::string segment_file_name(SegmentName segment, std::string_view suffix);
 /// The way back; nothing when the name is another's.
 std::optional<SegmentName> parse_segment_file_name(std::string_view name, std::string_view suffix);
+
+std::string received_path(const std::string& directory, SegmentName segment,
+                          std::string_view suffix);
 
 std::string topic_file_name(const Uuid& topic_id);
 std::optional<Uuid> parse_topic_file_name(std::string_view name);

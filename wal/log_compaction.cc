@@ -8,12 +8,19 @@
 
 namespace chronik::wal {
 
+namespace {
+
+Error cut_meanwhile() { return {Errc::closed, "the log was cut meanwhile"}; }
+
+}  // namespace
+
 /// Takes no more entries, and all it has is synced.
 bool LogCompaction::settled(std::size_t number) const {
   const Segment& segment = *log_.segments_[number];
   const bool last = number + 1 == log_.segments_.size();
   const bool closed = !last || segment.sealed || segment.facts.compacted();
   return closed && segment.file_made && log_.is_durable(number) && !log_.truncate_.has_value() &&
+         log_.segment_end_index(number) - 1 <= committed_ &&
          log_.unsynced_segment_ != segment.facts.base_offset &&
          log_.segment_end_offset(number) > segment.facts.base_offset;
 }
@@ -68,10 +75,9 @@ CompactionJob LogCompaction::begin(const CompactionLimits& limits, Timestamp now
   return CompactionJob(std::move(work));
 }
 
-/// Whether the segments that the run has read are still what they were. Retention and DeleteRecords
-/// wait for the run, so only a truncation can have met them.
-bool LogCompaction::still_there(const CompactionWork& work) const {
-  const std::size_t count = work.made.empty() ? 0 : work.made.back().sources.end;
+/// Whether the first `count` segments that the run was to read are still what they were. Retention
+/// and DeleteRecords wait for the run, so only a truncation or a restart can have met them.
+bool LogCompaction::still_there(const CompactionWork& work, std::size_t count) const {
   if (count > log_.segments_.size()) return false;
   for (std::size_t i = 0; i < count; ++i) {
     const SegmentFacts& facts = log_.segments_[i]->facts;
@@ -98,13 +104,8 @@ void LogCompaction::swap_in(const CompactedSegment& made) {
     if (old.facts.index_entries != 0) log_.removals_.push_back(log_.path(old, index_suffix));
     if (log_.recovered_segment_ == old.facts.base_offset) log_.recovered_segment_.reset();
   }
-  auto fresh = std::make_unique<Segment>(made.facts);
-  fresh->written_bytes = fresh->facts.size_bytes;
-  fresh->file_made = true;
-  fresh->index_file_entries = fresh->facts.index_entries;
-  fresh->last_indexed_position = fresh->facts.size_bytes;
   const auto at = segments.begin() + static_cast<std::ptrdiff_t>(made.sources.begin);
-  *at = std::move(fresh);
+  *at = written_segment(made.facts);
   segments.erase(at + 1, segments.begin() + static_cast<std::ptrdiff_t>(made.sources.end));
 }
 
@@ -114,8 +115,10 @@ Result<CompactionReport> LogCompaction::end(CompactionJob job) {
   CompactionState& state = log_.compaction_;
   state.in_flight = false;
   if (work.error.has_value() || work.phase != CompactionWork::Phase::done) {
-    const Error error = work.error.value_or(Error{Errc::closed, "given up"});
+    Error error = work.error.value_or(Error{Errc::closed, "given up"});
     if (work.fatal) log_.poisoned_ = true;
+    // It has met what was no longer its business.
+    if (!work.fatal && !still_there(work, work.sources.size())) error = cut_meanwhile();
     if (error.code == Errc::corrupt || error.code == Errc::unsupported ||
         error.code == Errc::too_large) {
       state.refused = error.message;
@@ -123,9 +126,9 @@ Result<CompactionReport> LogCompaction::end(CompactionJob job) {
     remove_files(std::move(work.files));
     return error;
   }
-  if (!still_there(work)) {
+  if (!still_there(work, work.made.empty() ? 0 : work.made.back().sources.end)) {
     remove_files(std::move(work.files));
-    return Error{Errc::closed, "the log was cut meanwhile"};
+    return cut_meanwhile();
   }
   CompactionReport report;
   // From behind, so that the numbers of those before stay.

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,10 @@ struct CompactionReport {
 
 class LogCompaction {
  public:
-  explicit LogCompaction(PartitionLog& log) : log_(log) {}
+  /// `committed`: later entries may be taken back, and are left alone.
+  explicit LogCompaction(PartitionLog& log,
+                         EntryIndex committed = std::numeric_limits<EntryIndex>::max())
+      : log_(log), committed_(committed) {}
 
   /// What a run would do now; nothing dirty when one is under way, or damage forbids it.
   Cleanable cleanable(Timestamp now);
@@ -57,11 +61,12 @@ class LogCompaction {
  private:
   std::vector<CompactionSegment> plan() const;
   bool settled(std::size_t number) const;
-  bool still_there(const CompactionWork& work) const;
+  bool still_there(const CompactionWork& work, std::size_t count) const;
   void swap_in(const CompactedSegment& made);
   void remove_files(std::vector<std::string> files);
 
   PartitionLog& log_;
+  const EntryIndex committed_;
 };
 
 }  // namespace chronik::wal

@@ -39,6 +39,7 @@
 namespace chronik::wal {
 
 class GroupCommit;
+class LogBeginReceiver;
 class PartitionLog;
 
 class DurableListener {
@@ -140,13 +141,17 @@ class PartitionLog {
   /// Drops segments that end at or below `below` by retention.ms and .bytes; rolls the active one
   /// if it is due. `now`: RetentionClock's. Returns how many; their files go once marked dirty.
   std::size_t apply_retention(Timestamp now, Offset below = std::numeric_limits<Offset>::max());
-  /// Drops again the segments up to entry `last`, which retention had dropped: mark dirty.
-  void drop_up_to(EntryIndex last);
   /// Removes all entries behind index `last_kept`, durable or not: mark dirty. No later entry is
   /// written before that is durable. Errors: out_of_range (below the log's start too), io, corrupt.
   Result<void> truncate_after(EntryIndex last_kept);
-  /// Gives up all entries; the log goes on behind entry `last_index` of a snapshot: mark dirty.
-  void restart_at(Offset offset, EntryIndex last_index, LeaderEpoch epoch);
+  /// What lies before entry `first`, with the derived state there: for a replica that has nothing
+  /// (wal/log_begin.h). Nothing where no segment ends right before it.
+  std::optional<Checkpoint> begin_before(EntryIndex first) const;
+  /// For what begin_before() of another replica gives (wal/log_begin.h).
+  LogBeginReceiver receive_begin();
+  /// Gives up all it has; the log goes on behind the entries that `begin` covers, whose segments
+  /// lie in its directory as received files: mark dirty. A compaction under way is for nothing.
+  void restart_at(Checkpoint begin);
   /// A truncation or a restart is not durable yet.
   bool cut_pending() const { return truncate_.has_value() || cut_in_flight_; }
   /// Entries of Raft's own with their index, oldest first. Errors: io, corrupt.
@@ -250,6 +255,7 @@ class PartitionLog {
   Result<Timestamp> max_timestamp_of(std::size_t number, Offset below);
 
   void drop_front(std::size_t count, Offset start);
+  void take_begin(Checkpoint begin, TruncateWork& work);
   bool flush_wanted() const;
   Checkpoint state() const;
   EntryIndex last_index_on_disk() const;

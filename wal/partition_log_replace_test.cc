@@ -25,7 +25,7 @@ TEST(ReplacedLog, GoesOnBehindASnapshotAndKeepsItsEpoch) {
   for (int i = 0; i < 40; ++i) t.append(1, {.epoch = i / 10});
   t.flush();
   for (int i = 0; i < 3; ++i) t.append();  // not written yet
-  t.log->restart_at(1000, 500, 7);
+  t.log->restart_at(nothing_before(1000, 500, 7));
   EXPECT_TRUE(t.log->cut_pending());
   EXPECT_EQ(t.log->start_index(), 501);
   EXPECT_EQ(t.log->last_index(), 500);
@@ -50,7 +50,7 @@ TEST(ReplacedLog, RestartsAlsoWhereTheOldLogGoesBeyondTheSnapshot) {
   t.flush();
   for (int i = 0; i < 59; ++i) t.append(1, {.epoch = 1});
   FlushJob job = t.log->begin_flush();  // in flight while the log is replaced
-  t.log->restart_at(30, 25, 2);
+  t.log->restart_at(nothing_before(30, 25, 2));
   t.append(1, {.epoch = 3, .seed = 9});
   job.run();
   t.log->end_flush(std::move(job));
@@ -73,7 +73,7 @@ TEST(ReplacedLog, IsTheOldOneOrTheNewOneAfterEveryPowerCut) {
       t.open();
       for (int i = 0; i < 60; ++i) t.append(1, {.epoch = 1});
       t.flush();
-      t.log->restart_at(30, 25, 2);
+      t.log->restart_at(nothing_before(30, 25, 2));
       t.append(1, {.epoch = 3, .seed = 9});
       t.disk.power_off_after(n);
       const bool whole = t.log->flush().has_value();

@@ -95,18 +95,6 @@ std::size_t PartitionLog::apply_retention(Timestamp now, Offset below) {
   return count;
 }
 
-void PartitionLog::drop_up_to(EntryIndex last) {
-  std::size_t count = 0;
-  // As retention, which dropped them once.
-  while (count < segments_.size() && is_durable(count) && segment_end_index(count) <= last + 1 &&
-         unsynced_segment_ != segments_[count]->facts.base_offset &&
-         segments_[count]->facts.base_offset != end_offset_) {
-    ++count;
-  }
-  if (count == 0) return;
-  drop_front(count, count == segments_.size() ? end_offset_ : segments_[count]->facts.base_offset);
-}
-
 /// Takes the entries behind `last_kept` out of memory.
 void PartitionLog::cut_tail(EntryIndex last_kept) {
   while (in_flight_visible_ != 0 && in_flight_->entries[in_flight_visible_ - 1].index > last_kept) {
@@ -255,7 +243,7 @@ Result<void> PartitionLog::truncate_after(EntryIndex last_kept) {
   while (segments_.size() > keep) {
     const Offset base = segments_.back()->facts.base_offset;
     // Files that the flush under way is about to make go too.
-    if (on_disk) work.removed_segments.push_back(base);
+    if (on_disk) work.removed_segments.push_back(segments_.back()->facts.name());
     if (unsynced_segment_ == base) unsynced_segment_.reset();
     segments_.pop_back();
   }

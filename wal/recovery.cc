@@ -217,7 +217,8 @@ std::vector<std::string> Recovery::leftovers() {
     if (unknown(name)) names.push_back(segment_file_name(name, index_suffix));
   }
   for (const std::string& name : files_.others) {
-    if (files_.has_checkpoint && name == new_checkpoint_file) names.push_back(name);
+    const bool unfinished = files_.has_checkpoint && name == new_checkpoint_file;
+    if (unfinished || name.ends_with(received_suffix)) names.push_back(name);
   }
   std::erase_if(files_.logs, replaced);
   return names;

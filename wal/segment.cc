@@ -29,4 +29,13 @@ void Segment::add(const protocol::BatchHeader& header, ByteView prefix, EntryInd
   }
 }
 
+std::unique_ptr<Segment> written_segment(SegmentFacts facts) {
+  auto segment = std::make_unique<Segment>(std::move(facts));
+  segment->written_bytes = segment->facts.size_bytes;
+  segment->file_made = true;
+  segment->index_file_entries = segment->facts.index_entries;
+  segment->last_indexed_position = segment->facts.size_bytes;
+  return segment;
+}
+
 }  // namespace chronik::wal

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,9 @@ struct Segment {
   void add(const protocol::BatchHeader& header, ByteView prefix, EntryIndex index,
            std::uint32_t index_interval);
 };
+
+/// One whose files are written whole and take no more.
+std::unique_ptr<Segment> written_segment(SegmentFacts facts);
 
 /// What compaction leaves of a batch without records: its times are those of nothing.
 inline bool is_empty_batch(const protocol::BatchHeader& header) {

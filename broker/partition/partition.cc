@@ -376,22 +376,27 @@ bool Partition::apply_retention(Timestamp retention_now) {
   return dropped != 0;
 }
 
+wal::LogCompaction Partition::compaction() const {
+  return replica_ == nullptr ? wal::LogCompaction(*log_)
+                             : wal::LogCompaction(*log_, may_compact_to());
+}
+
 wal::Cleanable Partition::cleanable(Timestamp retention_now) {
-  // What a compaction takes out of a group's log, a replica that is behind could not get any more.
-  if (!settings_->log->compact || replica_ != nullptr) return {};
+  if (!settings_->log->compact) return {};
   log_->seal_if_due(retention_now);
-  const wal::Cleanable cleanable = wal::LogCompaction(*log_).cleanable(retention_now);
+  const wal::Cleanable cleanable = compaction().cleanable(retention_now);
   if (log_->dirty()) context_.group.mark_dirty(*log_);
   return cleanable;
 }
 
 wal::CompactionJob Partition::begin_compaction(const wal::CompactionLimits& limits,
                                                Timestamp retention_now, std::uint64_t seed) {
-  return wal::LogCompaction(*log_).begin(limits, retention_now, seed);
+  return compaction().begin(limits, retention_now, seed);
 }
 
 Result<wal::CompactionReport> Partition::end_compaction(wal::CompactionJob job) {
-  Result<wal::CompactionReport> report = wal::LogCompaction(*log_).end(std::move(job));
+  Result<wal::CompactionReport> report = compaction().end(std::move(job));
+  if (report && replica_ != nullptr) replica_->on_log_begin_moved();
   if (log_->dirty()) context_.group.mark_dirty(*log_);
   return report;
 }

@@ -214,6 +214,8 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   void give_back(BrokerId preferred);
   void change(std::span<const raft::MemberChange> changes);
   Offset safe_log_start() const;
+  raft::Index may_compact_to() const;
+  wal::LogCompaction compaction() const;
   AppendResult append_accepted(protocol::AcceptedBatch batch, std::int16_t acks);
   std::optional<AppendResult> too_few_in_sync(std::int16_t acks) const;
   const Refused* refused_before(const protocol::BatchHeader& batch) const;

@@ -1,80 +1,57 @@
 // The part of Partition that is one of several replicas: the state machine of its group.
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
 #include <utility>
 
-#include "base/coding.h"
 #include "base/log.h"
 #include "broker/partition/partition.h"
+#include "wal/log_begin.h"
 
 namespace chronik::broker {
 
 namespace {
 
-constexpr std::uint8_t snapshot_version = 1;
 constexpr milliseconds change_timeout{10'000};
 
-/// What lies before the log's begin: where that is, and what the producers have done. The records
-/// that are still there come as entries.
-struct LogBegin {
-  Offset begin = 0;
-  Bytes producers;
-};
-
-Bytes encode(const LogBegin& from) {
-  Writer writer;
-  writer.u8(snapshot_version);
-  writer.i64(from.begin);
-  writer.bytes(from.producers);
-  return writer.take_bytes();
-}
-
-Result<LogBegin> decode(ByteView bytes) {
-  Reader reader{bytes};
-  const std::uint8_t version = reader.u8();
-  LogBegin begin;
-  begin.begin = reader.i64();
-  const ByteView producers = reader.bytes(reader.remaining());
-  if (!reader.ok()) return Error{Errc::corrupt, "the begin of a log ends early"};
-  if (version != snapshot_version) {
-    return Error{Errc::unsupported, "the begin of a log was written by a newer chronik"};
-  }
-  begin.producers.assign(producers.begin(), producers.end());
-  return begin;
-}
-
+/// What lies before the log's begin. The records that are entries still come as such.
 class BeginReader final : public raft::SnapshotReader {
  public:
-  explicit BeginReader(Bytes bytes) : bytes_(std::move(bytes)) {}
-  Result<std::uint64_t> size() override { return bytes_.size(); }
+  explicit BeginReader(wal::LogBeginReader reader) : reader_(std::move(reader)) {}
+  Result<std::uint64_t> size() override { return reader_.size(); }
   Result<std::size_t> read(std::uint64_t position, MutableByteView out) override {
-    const std::size_t at = std::min<std::size_t>(position, bytes_.size());
-    const std::size_t size = std::min(out.size(), bytes_.size() - at);
-    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(at), size, out.begin());
-    return size;
+    return reader_.read(position, out);
   }
 
  private:
-  const Bytes bytes_;
+  wal::LogBeginReader reader_;
 };
 
 class BeginReceiver final : public raft::SnapshotReceiver {
  public:
+  BeginReceiver(wal::LogBeginReceiver receiver, const raft::SnapshotMeta& meta)
+      : receiver_(std::move(receiver)), meta_(meta) {}
+
   Result<void> write(std::uint64_t position, ByteView bytes) override {
-    bytes_.resize(position);
-    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
-    return {};
+    return receiver_.write(position, bytes);
   }
   Result<void> finish() override {
-    TRY_ASSIGN(begin, decode(bytes_));
-    return {};
+    TRY(receiver_.finish());
+    const wal::Checkpoint& begin = receiver_.begin();
+    const raft::Term term =
+        std::max(wal::EpochCache(begin.epochs).epoch_at(meta_.index).value_or(0), 0);
+    if (begin.last_index == meta_.index && term == meta_.term) return {};
+    return Error{Errc::corrupt,
+                 fmt::format("the begin of a log ends with entry {} of term {}, the leader had "
+                             "said {} of {}",
+                             begin.last_index, term, meta_.index, meta_.term)};
   }
-  Offset end_offset() const override { return begin.begin; }
+  wal::Checkpoint log_begin() const override { return receiver_.begin(); }
   Result<void> publish() override { return {}; }
 
-  LogBegin begin;
-
  private:
-  Bytes bytes_;
+  wal::LogBeginReceiver receiver_;
+  const raft::SnapshotMeta meta_;
 };
 
 }  // namespace
@@ -249,26 +226,32 @@ void Partition::give_back(BrokerId preferred) {
 }
 
 std::shared_ptr<raft::SnapshotReader> Partition::open_snapshot(raft::Index index) {
-  if (index != log_->start_index() - 1) return nullptr;
-  const std::vector<wal::SegmentInfo> segments = log_->segments();
-  const Offset begin = segments.empty() ? log_->end_offset() : segments.front().base_offset;
-  return std::make_shared<BeginReader>(encode({begin, producers_.save_below(begin)}));
+  if (index != replica_->store().first_index() - 1) return nullptr;
+  const std::optional<wal::Checkpoint> begin = log_->begin_before(index + 1);
+  if (!begin) return nullptr;
+  return std::make_shared<BeginReader>(
+      wal::LogBeginReader(context_.environment.disk, log_->directory(), *begin));
 }
 
-std::shared_ptr<raft::SnapshotReceiver> Partition::receive_snapshot(const raft::SnapshotMeta&) {
-  return std::make_shared<BeginReceiver>();
+std::shared_ptr<raft::SnapshotReceiver> Partition::receive_snapshot(
+    const raft::SnapshotMeta& meta) {
+  return std::make_shared<BeginReceiver>(log_->receive_begin(), meta);
 }
 
 void Partition::restore(const raft::SnapshotMeta&, raft::SnapshotReceiver& received) {
-  const LogBegin& begin = static_cast<BeginReceiver&>(received).begin;
-  if (const Result<void> restored = producers_.restore(begin.producers); !restored) {
-    log_warn("what another node knew of the producers cannot be read",
-             {{"topic", identity().topic},
-              {"partition", identity().partition},
-              {"why", restored.error().message}});
-  }
-  committed_ = std::max(committed_, begin.begin);
+  committed_ = std::max(committed_, received.log_begin().end_offset);
   end_reached();
+}
+
+/// Up to here nothing is taken back, and nobody who keeps up needs an entry any more.
+raft::Index Partition::may_compact_to() const {
+  const raft::Raft& raft = replica_->raft();
+  raft::Index index = raft.log().applied();
+  for (const raft::Progress& follower : raft.progress()) {
+    if (!std::ranges::binary_search(told_in_sync_, follower.id)) continue;
+    index = std::min(index, follower.match);
+  }
+  return index;
 }
 
 }  // namespace chronik::broker

@@ -73,10 +73,12 @@ Result<Index> LogStore::append(const std::vector<Entry>& entries, CommitOffsets*
   return cut ? begin : Index{0};
 }
 
-void LogStore::restart(const SnapshotMeta& meta, Offset end_offset) {
+void LogStore::restart(const SnapshotMeta& meta, wal::Checkpoint begin) {
+  CHECK(begin.last_index == meta.index);
   recent_.clear();
   recent_bytes_ = 0;
-  log_->restart_at(end_offset, meta.index, meta.term);
+  hidden_ = 0;
+  log_->restart_at(std::move(begin));
   snapshot_ = meta;
   group_commit_.mark_dirty(*log_);
 }

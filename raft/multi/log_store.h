@@ -5,9 +5,11 @@
 // Owned by the group's Replica, on its shard. Entries are written by the shard's group commit; what
 // was not applied yet is kept in memory up to a bound, so that applying reads no file.
 //
-//   log().start_index() <= first_index(); entries of [recent_begin(), last_index()] are in memory
+//   log().start_index() <= first_index() (they are equal but for what is hidden); entries of
+//   [recent_begin(), last_index()] are in memory
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <vector>
@@ -27,7 +29,7 @@ class LogStore final : public Storage {
   LogStore(std::unique_ptr<wal::PartitionLog> log, wal::GroupCommit& group_commit,
            std::uint64_t bytes_max = 8u << 20);
 
-  Index first_index() const override { return log_->start_index(); }
+  Index first_index() const override { return std::max(log_->start_index(), hidden_ + 1); }
   Index last_index() const override { return log_->last_index(); }
   Term term(Index index) const override;
   std::optional<std::vector<Entry>> entries(Index begin, Index end,
@@ -40,8 +42,11 @@ class LogStore final : public Storage {
   /// this comes before they are sent. `offsets` (may be null) is told where each one ends. Returns
   /// the first index that was cut, or 0. Errors: io, corrupt of a cut; then the log is poisoned.
   Result<Index> append(const std::vector<Entry>& entries, CommitOffsets* offsets = nullptr);
-  /// The log goes on behind a snapshot. Durable once log().cut_pending() is false.
-  void restart(const SnapshotMeta& meta, Offset end_offset);
+  /// The log goes on behind a snapshot, whose part of it is `begin`. Durable once
+  /// log().cut_pending() is false.
+  void restart(const SnapshotMeta& meta, wal::Checkpoint begin);
+  /// Entries up to `index` are for nobody any more, though they are there.
+  void hide_up_to(Index index) { hidden_ = index; }
 
   /// The bytes of entries from `begin` on, about `bytes_max` of them, to be gathered on the I/O
   /// thread. Errors: out_of_range (they are gone), io, corrupt.
@@ -68,6 +73,7 @@ class LogStore final : public Storage {
   const std::uint64_t bytes_max_;
   std::deque<Entry> recent_;  // the last ones, without a gap
   std::uint64_t recent_bytes_ = 0;
+  Index hidden_ = 0;
   SnapshotMeta snapshot_;
 };
 

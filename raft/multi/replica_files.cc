@@ -40,7 +40,7 @@ Result<void> finish_install(const ReplicaPlace& place, const ReplicaState& state
   if (!state.install || !place.received || log.start_index() > state.install->index) return {};
   TRY_ASSIGN(const std::optional<ReceivedSnapshot> received, place.received());
   if (!received || received->index != state.install->index) return {};
-  log.restart_at(received->end_offset, received->index, received->term);
+  log.restart_at(wal::nothing_before(received->end_offset, received->index, received->term));
   return log.flush();
 }
 
@@ -114,17 +114,6 @@ Result<void> end_repair(ReplicaFiles& files) {
   return files.state_file->save(files.state);
 }
 
-/// The state is written first: a log that is its machine's state, and was to begin behind `base`,
-/// may not do so yet. Who belonged to the group at the begin it has, nobody knows any more, so that
-/// it could not be offered to a replica that has nothing.
-Result<void> finish_drop(const ReplicaPlace& place, const ReplicaState& state,
-                         wal::PartitionLog& log) {
-  if (place.derived == nullptr || log.start_index() > state.base.index) return {};
-  TRY(log.flush());
-  log.drop_up_to(state.base.index);
-  return log.flush();
-}
-
 /// What the log's begin says about which membership counts there, and the log about later ones.
 Result<void> settle_memberships(ReplicaFiles& files) {
   ReplicaState& state = files.state;
@@ -172,7 +161,9 @@ Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
   }
   TRY(check_state(files));
   TRY(settle_memberships(files));
-  TRY(finish_drop(place, files.state, files.store->log()));
+  // The power went before a begin that was saved had moved: of entries before it nobody knows who
+  // belonged to the group. A machine that reads entries may need them still.
+  if (place.derived != nullptr) files.store->hide_up_to(files.state.base.index);
   return files;
 }
 

@@ -69,8 +69,9 @@ void Replica::write_log(Ready& ready, Persisting& persisting) {
     CHECK(fetched_ != nullptr);
     persisting.install = std::move(fetched_);
     persisting.meta = *ready.install;
-    store_->restart(persisting.meta, persisting.install->end_offset());
-    commit_offsets_.restart(persisting.meta.index, persisting.install->end_offset());
+    wal::Checkpoint begin = persisting.install->log_begin();
+    commit_offsets_.restart(persisting.meta.index, begin.end_offset);
+    store_->restart(persisting.meta, std::move(begin));
     for (Persisting& earlier : persisting_) earlier.last = 0;
     persisting.last = persisting.meta.index;
   }

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "raft/core/types.h"
+#include "wal/checkpoint.h"
 
 namespace chronik::raft {
 
@@ -39,8 +40,8 @@ class SnapshotReceiver {
   /// All bytes are there. Checks them, and makes them durable, but not yet in force. Errors:
   /// corrupt, unsupported (not to be asked for again from the same node); io, no_space.
   virtual Result<void> finish() = 0;
-  /// The offset at which the log goes on behind it. Valid after finish().
-  virtual Offset end_offset() const = 0;
+  /// What the log begins with; it ends with the snapshot's last entry. Valid after finish().
+  virtual wal::Checkpoint log_begin() const = 0;
   /// The log begins behind this snapshot now, durably: a start must find it from here on. Errors:
   /// io.
   virtual Result<void> publish() = 0;

@@ -146,7 +146,9 @@ class TestRegister final : public StateMachine {
       state = owner_.read(owner_.directory_ + "/received");
       return {};
     }
-    Offset end_offset() const override { return state.offset; }
+    wal::Checkpoint log_begin() const override {
+      return wal::nothing_before(state.offset, state.applied.index, state.applied.term);
+    }
     Result<void> publish() override {
       TRY(owner_.disk_.rename(owner_.directory_ + "/received", owner_.path(state.applied.index)));
       return owner_.disk_.sync_directory(owner_.directory_);
