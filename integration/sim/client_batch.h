@@ -16,7 +16,12 @@ struct BatchName {
   auto operator<=>(const BatchName&) const = default;  // NOLINT(modernize-use-nullptr): its slip
 };
 
-/// `producer_id`: none, unless the producer is idempotent.
+/// Each record has a key of its own, but for one batch in four: the next such batch of the same
+/// producer has its keys too.
+bool is_superseded_by_the_next(BatchName name);
+
+/// `producer_id`: none, unless the producer is idempotent. Of a batch that the next supersedes
+/// `records` must be 1.
 SharedBytes make_client_batch(BatchName name, ProducerId producer_id, Sequence first_sequence,
                               int records);
 /// Nothing: no producer of a simulation made it.

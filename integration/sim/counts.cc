@@ -27,10 +27,11 @@ std::string Counts::describe() const {
       elections, committed, proposals, made, not_made, unknown, reads, snapshots,
       snapshots_installed, images_compared);
   text += fmt::format(
-      "partitions: {} run, {} elections, {} entries committed, {} snapshots installed; {} batches "
-      "acknowledged by all, {} by leaders, {} duplicates answered; refused: {} not leader, {} few "
+      "partitions: {} run, {} elections, {} entries committed, {} compactions, {} snapshots "
+      "installed; {} batches acknowledged by all, {} by leaders, {} duplicates answered; refused: "
+      "{} not leader, {} few "
       "in sync, {} out of order, {} other; {} leaders lost under a batch, {} requests timed out\n",
-      partitions_run, partition_elections, partition_entries, replicas_installed,
+      partitions_run, partition_elections, partition_entries, compactions, replicas_installed,
       batches_acknowledged, leaders_acknowledged, duplicates_answered, refused_not_leader,
       refused_few_in_sync, refused_order, refused_other, leaders_lost, produce_timeouts);
   text += fmt::format("readers: {} reads answered, {} refused\n", partition_reads,

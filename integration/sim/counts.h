@@ -64,7 +64,8 @@ struct Counts {
   std::uint64_t produce_timeouts = 0;  // of requests, at the producer
   std::uint64_t partition_reads = 0;   // that were answered
   std::uint64_t partition_reads_refused = 0;
-  std::uint64_t replicas_installed = 0;  // a log that begins behind what retention dropped
+  std::uint64_t replicas_installed = 0;  // a log's begin, from another node
+  std::uint64_t compactions = 0;         // of partitions' logs
 
   /// Several lines.
   std::string describe() const;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr milliseconds tend_interval{500};  // as broker/partition/partitions.cc
 constexpr std::uint64_t retention_every = 8;
+constexpr int slices_at_once = 4;
 
 }  // namespace
 
@@ -53,8 +54,29 @@ bool HostedPartitions::tend(SteadyTime local, Timestamp wall) {
     partition->tend(placement_.partitions.at(static_cast<std::size_t>(index)).members, local);
     partition->end_waits(local);
     if (rounds_ % retention_every == 0) partition->apply_retention(wall);
+    compact(index, *partition, wall);
   }
   return true;
+}
+
+/// As LogCleaner does on a thread of its own: a few slices at a time.
+void HostedPartitions::compact(int index, broker::Partition& partition, Timestamp wall) {
+  const auto running = compactions_.find(index);
+  if (running == compactions_.end()) {
+    const wal::Cleanable cleanable = partition.cleanable(wall);
+    if (!wal::wants_compaction(cleanable, partition.log().settings())) return;
+    wal::CompactionLimits limits;
+    limits.slice_bytes = 1'000;
+    compactions_[index] = partition.begin_compaction(limits, wall, rounds_);
+    return;
+  }
+  for (int slice = 0; slice < slices_at_once; ++slice) {
+    if (running->second.step()) continue;
+    const auto ended = partition.end_compaction(std::move(running->second));
+    if (ended) ++compacted_;
+    compactions_.erase(running);
+    return;
+  }
 }
 
 }  // namespace chronik::sim

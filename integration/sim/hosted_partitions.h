@@ -14,7 +14,9 @@ namespace chronik::sim {
 
 class HostedPartitions {
  public:
-  HostedPartitions(const Placement& placement, NodeId node) : placement_(placement), node_(node) {}
+  /// `compacted`: counts runs of compaction.
+  HostedPartitions(const Placement& placement, NodeId node, std::uint64_t& compacted)
+      : placement_(placement), node_(node), compacted_(compacted) {}
 
   /// Opens those that were placed on this node, whose data directory is `directory`. Errors: those
   /// of Partition::open_replica().
@@ -32,10 +34,14 @@ class HostedPartitions {
   std::optional<SteadyTime> next_tend() const;
 
  private:
+  void compact(int index, broker::Partition& partition, Timestamp wall);
+
   const Placement& placement_;
   const NodeId node_;
+  std::uint64_t& compacted_;
   protocol::RecordScratch scratch_;
   std::map<int, std::unique_ptr<broker::Partition>> partitions_;
+  std::map<int, wal::CompactionJob> compactions_;  // under way
   SteadyTime tended_{};
   std::uint64_t rounds_ = 0;
 };

@@ -88,6 +88,7 @@ class Node final : private raft::Transport, private metadata::MetadataObserver {
   Disk* door = &disk;     // by which the process sees the disk
   Uuid directory{};       // of its data; another one once it was wiped
   bool lease_reads = false;
+  std::uint64_t compacted = 0;  // logs of partitions
   /// Whether the process that ends may still answer: a clean stop does, a kill does not.
   bool answers() const { return !silent_; }
 

@@ -6,12 +6,14 @@
 
 #include "raft/core/describe.h"
 #include "wal/log_slice.h"
+#include "wal/segment.h"
 
 namespace chronik::sim {
 
-PartitionChecker::PartitionChecker(Verdict& verdict, const PlacedPartition& placed)
+PartitionChecker::PartitionChecker(Verdict& verdict, const PlacedPartition& placed, bool compacts)
     : verdict_(verdict),
       placed_(placed),
+      compacts_(compacts),
       log_(raft_verdict_, [this](const raft::Entry& entry) { on_commit(entry); }) {
   log_.found(founders_of(placed));
 }
@@ -114,6 +116,7 @@ void PartitionChecker::on_commit(const raft::Entry& entry) {
   }
   committed_[batch.base_offset] = {batch.next_offset(), batch.crc, *name, batch.leader_epoch};
   places_[*name].push_back(batch.base_offset);
+  if (is_superseded_by_the_next(*name)) superseding_[name->producer] = batch.base_offset;
   ends_.push_back(batch.next_offset());
 }
 
@@ -166,19 +169,39 @@ void PartitionChecker::check_read(NodeId id, Offset from, const broker::ReadResu
   if (end == from && from < answer.high_watermark) fail("nothing");
 }
 
+/// Compaction may have taken it: all its records have keys that came again.
+bool PartitionChecker::may_be_gone(Offset base, const Committed& batch) const {
+  if (!compacts_) return false;
+  if (places_.at(batch.name).back() > base) return true;
+  return is_superseded_by_the_next(batch.name) && superseding_.at(batch.name.producer) > base;
+}
+
+bool PartitionChecker::may_be_gone(Offset from, Offset end) const {
+  auto at = committed_.upper_bound(from);
+  if (at == committed_.begin()) return false;
+  for (--at; at != committed_.end() && at->first < end; ++at) {
+    if (!may_be_gone(at->first, at->second)) return false;
+  }
+  return true;
+}
+
 PartitionChecker::Shown PartitionChecker::look_at(Offset from, ByteView records) const {
   Offset at = from;
   while (!records.empty()) {
     const protocol::BatchHeader batch = protocol::read_batch_header(records);
     const ByteView bytes = records.first(batch.size());
     records = records.subspan(batch.size());
-    if (batch.record_count == 0) continue;  // Raft's own, which takes no offset
+    if (wal::takes_no_offset(batch)) continue;  // Raft's own
     const auto found = committed_.find(batch.base_offset);
-    const bool same = found != committed_.end() && found->second.crc == batch.crc &&
-                      found->second.epoch == batch.leader_epoch &&
-                      protocol::compute_batch_crc(bytes) == batch.crc;
-    const bool follows =
-        at == from ? batch.base_offset <= at && batch.next_offset() > at : batch.base_offset == at;
+    const bool known = found != committed_.end() && found->second.end == batch.next_offset() &&
+                       found->second.epoch == batch.leader_epoch &&
+                       protocol::compute_batch_crc(bytes) == batch.crc;
+    const bool same =
+        known && (wal::is_empty_batch(batch) ? may_be_gone(batch.base_offset, found->second)
+                                             : found->second.crc == batch.crc);
+    const bool holds = at == from && batch.base_offset <= at && batch.next_offset() > at;
+    const bool follows = holds || batch.base_offset == at ||
+                         (batch.base_offset > at && may_be_gone(at, batch.base_offset));
     if (!same || !follows) {
       return {at, fmt::format("a batch from {} to {} of epoch {} that {}", batch.base_offset,
                               batch.next_offset(), batch.leader_epoch,

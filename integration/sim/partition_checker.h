@@ -17,7 +17,7 @@ namespace chronik::sim {
 
 class PartitionChecker {
  public:
-  PartitionChecker(Verdict& verdict, const PlacedPartition& placed);
+  PartitionChecker(Verdict& verdict, const PlacedPartition& placed, bool compacts);
 
   void on_start(Node& node);
   void on_end(NodeId id);
@@ -58,6 +58,9 @@ class PartitionChecker {
     LeaderEpoch epoch = no_leader_epoch;
   };
 
+  bool may_be_gone(Offset base, const Committed& batch) const;
+  /// All that was committed from the batch on that holds `from`, up to `end`.
+  bool may_be_gone(Offset from, Offset end) const;
   void on_commit(const raft::Entry& entry);
   void check_order(BatchName name, Offset base);
   /// Whether it is a leader's first look.
@@ -66,8 +69,8 @@ class PartitionChecker {
     Offset end = 0;
     std::string problem;  // empty: none
   };
-  /// The batches of `records` must be committed, without gaps, and begin with the one that holds
-  /// `from`.
+  /// The batches of `records` must be committed, without gaps but for compaction's, and begin with
+  /// the one that holds `from`.
   Shown look_at(Offset from, ByteView records) const;
   std::string where(NodeId id) const;
   /// What the LogChecker found is told on.
@@ -75,11 +78,13 @@ class PartitionChecker {
 
   Verdict& verdict_;
   const PlacedPartition& placed_;
+  const bool compacts_;
   Verdict raft_verdict_;
   LogChecker log_;
   std::map<BatchName, Made> made_;
   std::map<Offset, Committed> committed_;            // by base offset
   std::map<BatchName, std::vector<Offset>> places_;  // where it is committed
+  std::map<int, Offset> superseding_;                // the last one of each producer
   std::map<int, int> next_number_;                   // of each idempotent producer
   std::map<ProducerId, Sequence> last_sequences_;
   std::vector<Offset> ends_;                  // of what is committed, by index - 1

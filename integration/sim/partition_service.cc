@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "wal/log_slice.h"
+#include "wal/segment.h"
 
 namespace chronik::sim {
 
@@ -146,7 +147,7 @@ FetchAnswer PartitionService::fetch(Node& node, int index, Offset from, LeaderEp
   for (ByteView left = records->view(); !left.empty();) {
     const protocol::BatchHeader batch = protocol::read_batch_header(left);
     left = left.subspan(std::min(batch.size(), left.size()));
-    if (batch.record_count > 0) answer.next = batch.next_offset();
+    if (!wal::takes_no_offset(batch)) answer.next = batch.next_offset();
   }
   return answer;
 }

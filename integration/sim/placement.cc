@@ -13,6 +13,11 @@ std::shared_ptr<const broker::PartitionSettings> settings_of(const Plan& plan) {
   log.index_interval_bytes = 256;
   log.retention_ms = {};
   if (plan.retention_bytes > 0) log.retention_bytes = plan.retention_bytes;
+  if (plan.compacts) {
+    log.compact = settings.produce.compacted = true;
+    log.delete_old = plan.retention_bytes > 0;
+    log.min_cleanable_dirty_ratio = 0;
+  }
   settings.log = std::make_shared<const wal::LogSettings>(log);
   // Producers stamp with their own clocks, and the nodes' jump.
   settings.produce.timestamp_after_max_ms = std::numeric_limits<std::int64_t>::max();

@@ -51,6 +51,8 @@ void plan_replicated(Plan& plan) {
   if (maybe(70)) plan.partition_segment_bytes = 800 + random.below(4'000);
   if (maybe(30)) plan.retention_bytes = 2'000 + random.below(6'000);
   if (maybe(50)) plan.min_insync_replicas = 2;
+  plan.compacts = maybe(35);
+  if (plan.compacts) plan.partition_segment_bytes = 800 + random.below(2'500);
 }
 
 }  // namespace
@@ -107,9 +109,9 @@ std::string Plan::describe() const {
   if (replicated > 0) {
     text += fmt::format(
         "; {} partitions with {} producers and {} consumers each, requests time out after {} ms, "
-        "segments of {} bytes, {} kept, min.insync.replicas {}, clients lose 1 in {}",
+        "segments of {} bytes, {} kept{}, min.insync.replicas {}, clients lose 1 in {}",
         replicated, producers, consumers, request_timeout.count(), partition_segment_bytes,
-        retention_bytes, min_insync_replicas, client_loses_one_in);
+        retention_bytes, compacts ? ", compacted" : "", min_insync_replicas, client_loses_one_in);
   }
   return text;
 }

@@ -61,6 +61,7 @@ struct Plan {
   std::uint64_t client_loses_one_in = 0;  // messages, and with one the rest of its connection
   std::uint64_t partition_segment_bytes = 16u << 20;
   std::uint64_t retention_bytes = 0;  // 0: everything is kept
+  bool compacts = false;              // the partitions' logs
   int min_insync_replicas = 1;
 };
 

@@ -46,7 +46,8 @@ void Producer::look() {
 
 void Producer::make() {
   last_made_ = finishing_;
-  const int records = 1 + static_cast<int>(random_.below(4));
+  const int most = is_superseded_by_the_next({tag_, next_number_}) ? 1 : 4;
+  const int records = 1 + static_cast<int>(random_.below(static_cast<std::uint64_t>(most)));
   const bool idempotent = kind_ == ProducerKind::idempotent;
   Batch batch;
   batch.name = {tag_, next_number_++};

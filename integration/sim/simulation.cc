@@ -123,6 +123,7 @@ void Simulation::gather_counts() {
   counts_.simulated_ms += static_cast<std::uint64_t>(
       std::chrono::duration_cast<milliseconds>(now_.time_since_epoch()).count());
   for (auto& [id, each] : machines_) {
+    counts_.compactions += each.node->compacted;
     if (each.node->up()) {
       counts_.node_ms += static_cast<std::uint64_t>(
           std::chrono::duration_cast<milliseconds>(now_ - each.up_since).count());
