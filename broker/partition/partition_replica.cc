@@ -243,13 +243,12 @@ void Partition::restore(const raft::SnapshotMeta&, raft::SnapshotReceiver& recei
   end_reached();
 }
 
-/// Up to here nothing is taken back, and nobody who keeps up needs an entry any more.
+/// Up to here nothing is taken back, and nobody who is there, or soon will be, needs an entry.
 raft::Index Partition::may_compact_to() const {
   const raft::Raft& raft = replica_->raft();
   raft::Index index = raft.log().applied();
   for (const raft::Progress& follower : raft.progress()) {
-    if (!std::ranges::binary_search(told_in_sync_, follower.id)) continue;
-    index = std::min(index, follower.match);
+    if (in_sync_.was_there(follower.id, seat_->away_max)) index = std::min(index, follower.match);
   }
   return index;
 }

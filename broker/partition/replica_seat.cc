@@ -38,13 +38,15 @@ std::vector<BrokerId> InSyncTracker::in_sync(const raft::Raft& raft,
       return node.node == follower.id && raft.membership().is_member(node.node, node.directory);
     });
     if (!there || !raft.membership().is_voter(follower.id)) continue;
-    const auto caught_up = caught_up_.find(follower.id);
-    const bool late =
-        looked_at_ && (caught_up == caught_up_.end() || *looked_at_ - caught_up->second > lag_max);
-    if (!late) in_sync.push_back(follower.id);
+    if (was_there(follower.id, lag_max)) in_sync.push_back(follower.id);
   }
   std::ranges::sort(in_sync);
   return in_sync;
+}
+
+bool InSyncTracker::was_there(BrokerId follower, milliseconds limit) const {
+  const auto caught_up = caught_up_.find(follower);
+  return !looked_at_ || (caught_up != caught_up_.end() && *looked_at_ - caught_up->second <= limit);
 }
 
 }  // namespace chronik::broker

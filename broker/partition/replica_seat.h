@@ -24,6 +24,9 @@ struct ReplicaSeat {
   /// The leader that is wanted first.
   bool preferred = false;
   milliseconds lag_max{30'000};  // replica.lag.time.max.ms
+  /// For so long a leader compacts nothing that a replica which is away does not have: it comes
+  /// back to entries, and not to all of the log's files.
+  milliseconds away_max{600'000};
 };
 
 /// The founders of a partition's group, as `node` with `directory` takes part: see ReplicaSeat.
@@ -41,6 +44,8 @@ class InSyncTracker {
   std::vector<BrokerId> in_sync(const raft::Raft& raft,
                                 const std::vector<raft::MemberDirectory>& present,
                                 milliseconds lag_max) const;
+  /// Whether it had all that was there within the last `limit`, as of the last look.
+  bool was_there(BrokerId follower, milliseconds limit) const;
 
  private:
   std::optional<SteadyTime> looked_at_;

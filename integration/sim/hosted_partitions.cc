@@ -27,6 +27,7 @@ Result<void> HostedPartitions::open(wal::LogEnvironment& environment,
     seat.founders = broker::founders_of(placed.members, node_, directory);
     seat.preferred = replicas.front() == node_;
     seat.lag_max = milliseconds(3'000);
+    seat.away_max = milliseconds(2'000);
     const int index = placed.identity.partition;
     TRY_ASSIGN(partitions_[index],
                broker::Partition::open_replica({environment, group_commit, scratch_},
