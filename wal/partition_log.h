@@ -34,6 +34,7 @@
 #include "wal/log_environment.h"
 #include "wal/log_settings.h"
 #include "wal/log_slice.h"
+#include "wal/read_hint.h"
 #include "wal/segment.h"
 
 namespace chronik::wal {
@@ -193,16 +194,6 @@ class PartitionLog {
   friend class GroupCommit;
   friend class LogCompaction;
 
-  /// A place in a segment file where a batch begins or the last one ends.
-  struct Boundary {
-    std::uint64_t position = 0;
-    Offset offset = 0;
-  };
-  /// Where the last reads ended: the next one of the same consumer needs no index.
-  struct ReadHint {
-    Offset segment_base = -1;
-    Boundary at;
-  };
   /// What its GroupCommit keeps about this log.
   struct GroupSlot {
     GroupCommit* group = nullptr;

@@ -150,7 +150,7 @@ Result<SharedBytes> PartitionLog::entry_bytes(Segment& segment, const EntryPlace
 
 /// Where the batch that holds `offset`, or the first one behind it, begins. Precondition: it is in
 /// the segment's file.
-Result<PartitionLog::Boundary> PartitionLog::locate(Segment& segment, Offset offset) {
+Result<Boundary> PartitionLog::locate(Segment& segment, Offset offset) {
   const Offset base = segment.facts.base_offset;
   if (offset == base) return Boundary{0, base};
   for (const ReadHint& hint : hints_) {
@@ -174,7 +174,7 @@ Result<PartitionLog::Boundary> PartitionLog::locate(Segment& segment, Offset off
 
 /// The end of the last batch that ends at or below `below`. Precondition: `below` is in the
 /// segment.
-Result<PartitionLog::Boundary> PartitionLog::locate_end(Segment& segment, Offset below) {
+Result<Boundary> PartitionLog::locate_end(Segment& segment, Offset below) {
   const Offset base = segment.facts.base_offset;
   TRY_ASSIGN(const IndexEntry near, find_index(segment, [&](const IndexEntry& entry) {
                return base + entry.offset_delta <= below;
@@ -190,9 +190,8 @@ Result<PartitionLog::Boundary> PartitionLog::locate_end(Segment& segment, Offset
 
 /// The last boundary at or below `position_max`; behind the first batch when at_least_one and it is
 /// larger. Nothing behind `position_end` is taken.
-Result<PartitionLog::Boundary> PartitionLog::fill(Segment& segment, Boundary begin,
-                                                  std::uint64_t position_max,
-                                                  std::uint64_t position_end, bool at_least_one) {
+Result<Boundary> PartitionLog::fill(Segment& segment, Boundary begin, std::uint64_t position_max,
+                                    std::uint64_t position_end, bool at_least_one) {
   const Offset base = segment.facts.base_offset;
   TRY_ASSIGN(const IndexEntry near, find_index(segment, [&](const IndexEntry& entry) {
                return entry.position <= position_max;

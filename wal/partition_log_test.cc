@@ -397,55 +397,6 @@ TEST_F(PartitionLogTest, TruncatesInMemoryInFilesAndAcrossSegments) {
   EXPECT_THAT(t_.read_all(), ElementsAre(0));
 }
 
-/// How many entries there ever were, up to where.
-struct CountOfEntries final : DerivedState {
-  void apply(const protocol::BatchHeader& header) override { ends.push_back(header.next_offset()); }
-  Bytes save_below(Offset end) const override {
-    Writer writer;
-    for (const Offset at : ends) {
-      if (at <= end) writer.i64(at);
-    }
-    return writer.take_bytes();
-  }
-  Result<void> restore(ByteView saved) override {
-    ends.clear();
-    Reader reader(saved);
-    while (reader.remaining() != 0) ends.push_back(reader.i64());
-    return {};
-  }
-  bool forget_beyond(Offset end) override {
-    if (!forgets) return false;
-    std::erase_if(ends, [end](Offset at) { return at > end; });
-    return true;
-  }
-  void reset() override { ends.clear(); }
-
-  std::vector<Offset> ends;
-  bool forgets = false;
-};
-
-// A producer whose last batch was deleted by retention would be taken for a new one, and what it
-// repeats for new records.
-TEST_F(PartitionLogTest, ACutLeavesWhatDeletedSegmentsTaught) {
-  for (const bool forgets : {false, true}) {
-    CountOfEntries derived;
-    derived.forgets = forgets;
-    const std::string directory = forgets ? "/data/forgets-0" : "/data/replays-0";
-    auto opened = PartitionLog::open(*t_.environment, directory,
-                                     {forgets ? "forgets" : "replays", 0, test_topic_id()},
-                                     small_segments(500), &derived);
-    ASSERT_TRUE(opened) << opened.error().message;
-    PartitionLog& log = **opened;
-    for (int i = 0; i < 40; ++i) log.append(make_batch({.base_offset = i}));
-    ASSERT_TRUE(log.flush());
-    ASSERT_TRUE(log.delete_before(20));
-    ASSERT_GT(log.start_index(), 10);
-    ASSERT_TRUE(log.truncate_after(30));
-    EXPECT_EQ(derived.ends.size(), 30u);
-    ASSERT_TRUE(log.close());
-  }
-}
-
 TEST_F(PartitionLogTest, WhatIsCutBeforeItWasWrittenLeavesNothingToSave) {
   t_.append(2);
   t_.append(3);
