@@ -80,13 +80,12 @@ Task<void> append_all(ShardData& data, std::vector<Target*>& targets, Terms term
     }
     AppendResult result = partition->append(std::move(target->records),
                                             {terms.version, terms.acks, terms.now, terms.at});
-    const Offset end = result.acknowledged_at;
     if (result.error == ErrorCode::not_leader_or_follower && partition->is_replicated()) {
       refused.push_back(partition->leader_known(terms.leader_limit));
     } else if (result.error == ErrorCode::none && terms.acks == 1) {
-      waits.push_back({target->response, partition->stored(end)});
+      waits.push_back({target->response, partition->stored(result.acknowledged_at)});
     } else if (result.error == ErrorCode::none && terms.acks == -1) {
-      waits.push_back({target->response, partition->reached(end, terms.limit)});
+      waits.push_back({target->response, partition->acknowledged(result, terms.limit)});
     }
     set_appended(*target->response, std::move(result));
   }
@@ -100,6 +99,9 @@ Task<void> append_all(ShardData& data, std::vector<Target*>& targets, Terms term
     } else if (end == WaitEnd::timed_out) {
       // With the offset, as Kafka: the batch is in the log and may yet become durable.
       wait.response->error_code = static_cast<std::int16_t>(ErrorCode::request_timed_out);
+    } else if (end == WaitEnd::too_few_in_sync) {
+      wait.response->error_code =
+          static_cast<std::int16_t>(ErrorCode::not_enough_replicas_after_append);
     } else if (end == WaitEnd::not_leader) {
       set_error(*wait.response, ErrorCode::not_leader_or_follower,
                 "Another broker leads now; whether the batch was kept is not known here.");

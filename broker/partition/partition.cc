@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/log.h"
@@ -73,6 +74,7 @@ Partition::~Partition() { end_all(WaitEnd::deleted); }
 void Partition::set_settings(std::shared_ptr<const PartitionSettings> settings) {
   settings_ = std::move(settings);
   if (log_) log_->set_settings(settings_->log);
+  end_acknowledged();
 }
 
 protocol::ErrorCode Partition::check_leader_epoch(LeaderEpoch of_client) const {
@@ -128,6 +130,8 @@ AppendResult Partition::append(SharedBytes records, const AppendTerms& terms) {
   if (verdict.duplicate) {
     result.base_offset = verdict.duplicate->base_offset;
     result.acknowledged_at = verdict.duplicate->last_offset + 1;
+    // Where it stands is not known by index: it is held with the last entry.
+    if (replica_ != nullptr) result.acknowledged_index = replica_->store().last_index();
     if (header.timestamp_type() == protocol::TimestampType::log_append_time) {
       result.log_append_time = verdict.duplicate->timestamp;
     }
@@ -203,12 +207,14 @@ AppendResult Partition::append_accepted(protocol::AcceptedBatch batch, std::int1
   result.base_offset = log_->end_offset();
   result.log_append_time = batch.log_append_time;
   if (replica_ != nullptr) {
-    if (const auto appended = replica_->append(std::move(batch.bytes)); !appended) {
+    const Result<raft::Position> appended = replica_->append(std::move(batch.bytes));
+    if (!appended) {
       const bool hands_over = replica_->raft().transfer_target() != raft::no_node;
       return refuse(
           hands_over ? protocol::ErrorCode::not_leader_or_follower : error_of(appended.error()),
           appended.error().message);
     }
+    result.acknowledged_index = appended->index;
   } else {
     if (const Result<void> room = log_->admit(batch.bytes.size()); !room) {
       return refuse(error_of(room.error()), room.error().message);
@@ -222,10 +228,11 @@ AppendResult Partition::append_accepted(protocol::AcceptedBatch batch, std::int1
   return result;
 }
 
-Future<WaitEnd> Partition::wait_in(std::vector<Waiting>& queue, Offset until, SteadyTime limit) {
+Future<WaitEnd> Partition::wait_in(std::vector<Waiting>& queue, Offset until, SteadyTime limit,
+                                   raft::Index index) {
   Promise<WaitEnd> promise;
   Future<WaitEnd> future = promise.future();
-  queue.push_back({until, limit, std::move(promise)});
+  queue.push_back({until, limit, std::move(promise), index});
   return future;
 }
 
@@ -259,6 +266,13 @@ Future<WaitEnd> Partition::reached(Offset end, SteadyTime limit) {
   return there_already();
 }
 
+Future<WaitEnd> Partition::acknowledged(const AppendResult& appended, SteadyTime limit) {
+  Future<WaitEnd> end =
+      wait_in(for_acknowledgement_, appended.acknowledged_at, limit, appended.acknowledged_index);
+  if (high_watermark() >= appended.acknowledged_at) end_acknowledged();
+  return end;
+}
+
 Future<WaitEnd> Partition::stored(Offset end) {
   if (log_->durable_end_offset() < end) return wait_in(for_storage_, end, SteadyTime::max());
   return there_already();
@@ -276,7 +290,8 @@ Future<WaitEnd> Partition::log_start_reached(Offset offset, SteadyTime limit) {
 
 SteadyTime Partition::end_waits(SteadyTime now) {
   SteadyTime next = SteadyTime::max();
-  for (std::vector<Waiting>* queue : {&for_high_watermark_, &for_log_start_, &for_leader_}) {
+  for (std::vector<Waiting>* queue :
+       {&for_high_watermark_, &for_acknowledgement_, &for_log_start_, &for_leader_}) {
     end(*queue, WaitEnd::timed_out, [now](const Waiting& w) { return w.limit <= now; });
     for (const Waiting& waiting : *queue) next = std::min(next, waiting.limit);
   }
@@ -284,7 +299,7 @@ SteadyTime Partition::end_waits(SteadyTime now) {
 }
 
 void Partition::end_acknowledgements(WaitEnd how) {
-  for (std::vector<Waiting>* queue : {&for_high_watermark_, &for_storage_}) {
+  for (std::vector<Waiting>* queue : {&for_high_watermark_, &for_acknowledgement_, &for_storage_}) {
     end(*queue, how, [](const Waiting&) { return true; });
   }
 }
@@ -299,12 +314,34 @@ void Partition::end_all(WaitEnd how) {
   end(for_leader_, how, [](const Waiting&) { return true; });
 }
 
+/// As Kafka: with too few in sync, who waits is told so once the batch is committed.
+void Partition::end_acknowledged() {
+  if (for_acknowledgement_.empty()) return;
+  const auto asked = static_cast<std::size_t>(settings_->min_insync_replicas);
+  raft::Index held = std::numeric_limits<raft::Index>::max();
+  WaitEnd how = WaitEnd::reached;
+  if (replica_ != nullptr && asked > 1) {
+    // Nobody is in sync with one that just lost the leadership; the waits end with it.
+    if (replica_->raft().role() != raft::Role::leader) return;
+    const std::vector<BrokerId> in_sync = in_sync_replicas();
+    if (in_sync.size() < asked) {
+      how = WaitEnd::too_few_in_sync;
+    } else {
+      held = held_by(asked, in_sync);
+    }
+  }
+  end(for_acknowledgement_, how, [committed = high_watermark(), held](const Waiting& waiting) {
+    return waiting.until <= committed && waiting.index <= held;
+  });
+}
+
 /// Ends the waits for what is there now.
 void Partition::end_reached() {
   const auto end_those_up_to = [](std::vector<Waiting>& queue, Offset offset) {
     end(queue, WaitEnd::reached, [offset](const Waiting& w) { return w.until <= offset; });
   };
   end_those_up_to(for_high_watermark_, high_watermark());
+  end_acknowledged();
   end_those_up_to(for_storage_, log_->durable_end_offset());
   if (!for_log_start_.empty()) end_those_up_to(for_log_start_, safe_log_start());
   if (high_watermark() == announced_high_watermark_) return;
@@ -319,8 +356,9 @@ void Partition::on_durable(wal::PartitionLog&) {
 
 ReadResult Partition::read(const ReadRequest& request) {
   ReadResult result;
-  result.error = leads() ? check_leader_epoch(request.current_leader_epoch)
-                         : protocol::ErrorCode::not_leader_or_follower;
+  const bool follows = !leads() && request.from_follower && may_be_read_as_follower();
+  result.error = leads() || follows ? check_leader_epoch(request.current_leader_epoch)
+                                    : protocol::ErrorCode::not_leader_or_follower;
   if (result.error != protocol::ErrorCode::none) return result;
 
   if (request.last_fetched_epoch != no_leader_epoch) {
@@ -335,6 +373,13 @@ ReadResult Partition::read(const ReadRequest& request) {
       result.log_start_offset = log_start_offset();
       return result;
     }
+  }
+  if (follows && request.from > high_watermark()) {
+    // The leader has told it more, which will come; where not, the leader knows better.
+    result.ahead = true;
+    result.high_watermark = high_watermark();
+    result.log_start_offset = log_start_offset();
+    return result;
   }
   Result<wal::LogSlice> slice =
       log_->read(request.from, request.bytes_max, high_watermark(), request.at_least_one);

@@ -63,13 +63,15 @@ struct AppendResult {
   Offset base_offset = -1;
   Timestamp log_append_time = -1;
   Offset log_start_offset = -1;
-  /// The batch is acknowledged once the high watermark reaches this.
+  /// Behind the batch; the last entry that has to be held with it. For acknowledged().
   Offset acknowledged_at = 0;
+  raft::Index acknowledged_index = 0;
 };
 
 /// How a wait for the disk ended. not_leader: another one may lead; what became of the batch is not
-/// known here.
-enum class WaitEnd : std::uint8_t { reached, deleted, timed_out, not_leader };
+/// known here. too_few_in_sync: the batch is committed, and fewer replicas are in sync now than
+/// min.insync.replicas asks for.
+enum class WaitEnd : std::uint8_t { reached, deleted, timed_out, not_leader, too_few_in_sync };
 
 /// What a reader asks of one partition.
 struct ReadRequest {
@@ -78,6 +80,7 @@ struct ReadRequest {
   bool at_least_one = false;  // one whole batch even if it is larger than bytes_max
   LeaderEpoch current_leader_epoch = no_leader_epoch;
   LeaderEpoch last_fetched_epoch = no_leader_epoch;
+  bool from_follower = false;  // one that does not lead may answer as well (KIP-392)
 };
 
 struct ReadResult {
@@ -85,6 +88,7 @@ struct ReadResult {
   Offset high_watermark = -1;
   Offset log_start_offset = -1;
   std::optional<wal::EpochEnd> diverging;  // the reader's log and this one part here (KIP-595)
+  bool ahead = false;  // the reader, of what this follower knows to be committed, as yet
   ByteChain records;
 };
 
@@ -114,6 +118,9 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   const raft::Leadership& leadership() const { return leadership_; }
   /// Whether this node serves it: a leader that has everything that was ever committed.
   bool leads() const { return replica_ == nullptr || leadership_.ready; }
+  /// Whether consumers may read here although it does not lead: it has a leader, and its high
+  /// watermark is not behind one that it has told before.
+  bool may_be_read_as_follower() const;
   Offset high_watermark() const {
     return replica_ == nullptr ? log_->durable_end_offset() : committed_;
   }
@@ -133,6 +140,9 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   /// Until the high watermark is at `end` or beyond. Who gives a limit sees to it that end_waits()
   /// is called then (Partitions::limit_waits).
   Future<WaitEnd> reached(Offset end, SteadyTime limit = SteadyTime::max());
+  /// Until what was appended may be acknowledged (acks=all): it is committed, and as many replicas
+  /// in sync as min.insync.replicas asks for have it on disk. `limit` as above.
+  Future<WaitEnd> acknowledged(const AppendResult& appended, SteadyTime limit);
   /// Until everything below `end` is on this node's disk (acks=1).
   Future<WaitEnd> stored(Offset end);
   /// Until another replica is known to lead, or this one leads again; for those who were refused,
@@ -187,6 +197,7 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
     Offset until;
     SteadyTime limit;
     Promise<WaitEnd> promise;
+    raft::Index index = 0;
   };
 
   /// A producer's batch that could not be appended for the moment.
@@ -203,6 +214,7 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   // raft::StateMachine
   bool reads_entries() const override { return false; }
   void on_committed(raft::Position last, Offset end) override;
+  void on_held() override;
   void on_log_durable() override;
   void on_leadership(const raft::Leadership& leadership) override;
   std::shared_ptr<raft::SnapshotReader> open_snapshot(raft::Index index) override;
@@ -223,7 +235,10 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
                         SteadyTime at);
   void note_refusal(const protocol::BatchHeader& batch, const AppendResult& result);
   void end_reached();
-  static Future<WaitEnd> wait_in(std::vector<Waiting>& queue, Offset until, SteadyTime limit);
+  void end_acknowledged();
+  raft::Index held_by(std::size_t count, const std::vector<BrokerId>& in_sync) const;
+  static Future<WaitEnd> wait_in(std::vector<Waiting>& queue, Offset until, SteadyTime limit,
+                                 raft::Index index = 0);
   /// Ends with `how` the waits that `over(waiting)` names.
   template <class Over>
   static void end(std::vector<Waiting>& queue, WaitEnd how, Over over);
@@ -256,6 +271,7 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   std::map<BrokerId, Begin> begins_;  // of the followers' logs, where this one leads
   Offset announced_high_watermark_ = 0;
   std::vector<Waiting> for_high_watermark_;
+  std::vector<Waiting> for_acknowledgement_;
   std::vector<Waiting> for_storage_;
   std::vector<Waiting> for_leader_;
   std::vector<Waiting> for_log_start_;

@@ -2,6 +2,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "base/log.h"
@@ -90,6 +91,10 @@ void Partition::on_committed(raft::Position, Offset end) {
   end_reached();
 }
 
+void Partition::on_held() {
+  if (settings_->min_insync_replicas > 1) end_acknowledged();
+}
+
 void Partition::on_log_durable() {
   end_reached();
   if (on_flushed) on_flushed();
@@ -100,8 +105,8 @@ void Partition::on_leadership(const raft::Leadership& leadership) {
   if (before == leadership) return;
   if (before.ready && !(leadership.ready && leadership.term == before.term)) {
     end_acknowledgements(WaitEnd::not_leader);
-    waiters_.wake_all();
   }
+  waiters_.wake_all();
   if (leadership.ready && !before.ready) {
     in_sync_.begin();
     begins_.clear();
@@ -118,6 +123,11 @@ bool Partition::is_between_leaders() const {
   return replica_ != nullptr && leadership_.leader == replica_->raft().id() && !leadership_.ready;
 }
 
+bool Partition::may_be_read_as_follower() const {
+  return replica_ != nullptr && leadership_.leader >= 0 &&
+         leadership_.leader != replica_->raft().id() && replica_->knows_committed();
+}
+
 bool Partition::is_handing_over() const {
   return replica_ != nullptr && replica_->raft().transfer_target() != raft::no_node;
 }
@@ -130,6 +140,19 @@ void Partition::tell_led() {
 std::vector<BrokerId> Partition::in_sync_replicas() const {
   if (replica_ == nullptr) return {};
   return in_sync_.in_sync(replica_->raft(), seat_->groups->present(), seat_->lag_max);
+}
+
+/// The last entry that `count` of those in sync, this leader among them, have on disk.
+raft::Index Partition::held_by(std::size_t count, const std::vector<BrokerId>& in_sync) const {
+  const raft::Raft& raft = replica_->raft();
+  std::vector<raft::Index> held;
+  if (std::ranges::binary_search(in_sync, raft.id())) held.push_back(log_->durable_last_index());
+  for (const raft::Progress& follower : raft.progress()) {
+    if (std::ranges::binary_search(in_sync, follower.id)) held.push_back(follower.match);
+  }
+  if (held.size() < count) return 0;
+  std::ranges::sort(held, std::greater<>());
+  return held[count - 1];
 }
 
 void Partition::tend(const metadata::Partition& members, SteadyTime now) {

@@ -10,10 +10,12 @@
 
 namespace chronik::sim {
 
-PartitionChecker::PartitionChecker(Verdict& verdict, const PlacedPartition& placed, bool compacts)
+PartitionChecker::PartitionChecker(Verdict& verdict, const PlacedPartition& placed,
+                                   const broker::PartitionSettings& settings)
     : verdict_(verdict),
       placed_(placed),
-      compacts_(compacts),
+      compacts_(settings.log->compact),
+      min_insync_replicas_(settings.min_insync_replicas),
       log_(raft_verdict_, [this](const raft::Entry& entry) { on_commit(entry); }) {
   log_.found(founders_of(placed));
 }
@@ -65,6 +67,8 @@ broker::Partition* PartitionChecker::after_event(Node& node) {
                               where(node.id()), before, told, committed_end()));
   }
   before = told;
+  Offset& held = held_[node.id()];
+  held = std::max(held, partition->log().durable_end_offset());
   return is_new ? partition : nullptr;
 }
 
@@ -140,7 +144,17 @@ void PartitionChecker::check_order(BatchName name, Offset base) {
 
 void PartitionChecker::check_acknowledged(NodeId id, BatchName name, Offset base_offset) {
   const auto found = committed_.find(base_offset);
-  if (found != committed_.end() && found->second.name == name) return;
+  if (found != committed_.end() && found->second.name == name) {
+    const auto have = std::ranges::count_if(
+        held_, [end = found->second.end](const auto& node) { return node.second >= end; });
+    if (have >= min_insync_replicas_) return;
+    return verdict_.fail(
+        Promise::acknowledged,
+        fmt::format("{} acknowledges batch {} of producer {} at {}, which {} nodes have had on "
+                    "disk, and min.insync.replicas is {}",
+                    where(id), name.number, name.producer, base_offset, have,
+                    min_insync_replicas_));
+  }
   verdict_.fail(Promise::acknowledged,
                 fmt::format("{} acknowledges batch {} of producer {} at {}, where {} is committed",
                             where(id), name.number, name.producer, base_offset,

@@ -17,7 +17,8 @@ namespace chronik::sim {
 
 class PartitionChecker {
  public:
-  PartitionChecker(Verdict& verdict, const PlacedPartition& placed, bool compacts);
+  PartitionChecker(Verdict& verdict, const PlacedPartition& placed,
+                   const broker::PartitionSettings& settings);
 
   void on_start(Node& node);
   void on_end(NodeId id);
@@ -28,7 +29,7 @@ class PartitionChecker {
 
   /// A producer made the batch. `idempotent`: it is never to be there twice, or out of order.
   void on_made(BatchName name, const SharedBytes& batch, bool idempotent);
-  /// A node says that the batch is there to stay (acks=all).
+  /// A node says that the batch is there to stay, on as many disks as it has to be (acks=all).
   void check_acknowledged(NodeId id, BatchName name, Offset base_offset);
   /// A node answers a reader that asked for one batch at least, from offset `from`.
   void check_read(NodeId id, Offset from, const broker::ReadResult& answer, ByteView records);
@@ -79,6 +80,7 @@ class PartitionChecker {
   Verdict& verdict_;
   const PlacedPartition& placed_;
   const bool compacts_;
+  const int min_insync_replicas_;
   Verdict raft_verdict_;
   LogChecker log_;
   std::map<BatchName, Made> made_;
@@ -90,6 +92,7 @@ class PartitionChecker {
   std::vector<Offset> ends_;                  // of what is committed, by index - 1
   std::map<LeaderEpoch, NodeId> leaders_;     // that were ready
   std::map<NodeId, Offset> high_watermarks_;  // of each process
+  std::map<NodeId, Offset> held_;             // that was ever on the disk of the node
 };
 
 }  // namespace chronik::sim

@@ -32,9 +32,11 @@ void PartitionService::produce(Node& node, const ProduceRequest& request, Done d
   if (result.error != ErrorCode::none) return done({result.error, result.message});
   if (partition->log().end_offset() == end_before) ++counts_.duplicates_answered;
   const bool stored = request.acks == 1 || bug_ == PlantedBug::acknowledges_what_the_leader_has;
-  broker::Future<WaitEnd> end =
-      stored ? partition->stored(result.acknowledged_at)
-             : partition->reached(result.acknowledged_at, node.local() + request.timeout);
+  const SteadyTime limit = node.local() + request.timeout;
+  broker::Future<WaitEnd> end = stored ? partition->stored(result.acknowledged_at)
+                                : bug_ == PlantedBug::acknowledges_what_a_majority_has
+                                    ? partition->reached(result.acknowledged_at, limit)
+                                    : partition->acknowledged(result, limit);
   waiting_[node.id()].push_back({request, result.base_offset, std::move(end), std::move(done)});
 }
 
@@ -103,6 +105,8 @@ void PartitionService::acknowledge(NodeId id, const Waiting& waiting, WaitEnd en
       return waiting.done({});
     case WaitEnd::timed_out:
       return waiting.done({ErrorCode::request_timed_out, {}});
+    case WaitEnd::too_few_in_sync:
+      return waiting.done({ErrorCode::not_enough_replicas_after_append, {}});
     case WaitEnd::not_leader:
       ++counts_.leaders_lost;
       return waiting.done({ErrorCode::not_leader_or_follower, "its fate is not known"});

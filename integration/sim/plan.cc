@@ -50,7 +50,7 @@ void plan_replicated(Plan& plan) {
   plan.client_loses_one_in = maybe(50) ? 0 : 10 + random.below(90);
   if (maybe(70)) plan.partition_segment_bytes = 800 + random.below(4'000);
   if (maybe(30)) plan.retention_bytes = 2'000 + random.below(6'000);
-  if (maybe(50)) plan.min_insync_replicas = 2;
+  if (maybe(50)) plan.min_insync_replicas = maybe(40) ? 3 : 2;
   plan.compacts = maybe(35);
   if (plan.compacts) plan.partition_segment_bytes = 800 + random.below(2'500);
 }

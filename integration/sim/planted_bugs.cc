@@ -81,6 +81,8 @@ constexpr auto bugs = std::to_array<BugInfo>({
      "a disk says that it cut a partition's file, and keeps its end", Promise::committed_stays},
     {PlantedBug::alters_a_stored_record, "alters_a_stored_record",
      "a record of node 2 is another one on its disk", Promise::equal_replicas},
+    {PlantedBug::acknowledges_what_a_majority_has, "acknowledges_what_a_majority_has",
+     "acks=all does not wait for as many as min.insync.replicas asks for", Promise::acknowledged},
 });
 
 ByteChain encode(const raft::GroupMessage& message) {
@@ -156,6 +158,7 @@ void suit_plan(PlantedBug bug, Plan& plan) {
   } else {
     plan.replicated = 0;
   }
+  if (bug == PlantedBug::acknowledges_what_a_majority_has) plan.min_insync_replicas = 3;
   if (bug == PlantedBug::disk_ignores_sync) plan.power_cuts = true;
   if (bug == PlantedBug::forgets_its_vote) plan.network.delay_max = milliseconds(600);
   if (bug == PlantedBug::wiped_node_votes) {

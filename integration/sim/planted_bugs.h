@@ -48,6 +48,7 @@ enum class PlantedBug {
   keeps_a_divergent_tail,
   truncates_nothing,
   alters_a_stored_record,
+  acknowledges_what_a_majority_has,
 };
 
 struct BugInfo {

@@ -127,6 +127,7 @@ void Producer::on_error(Batch& batch, const ProduceAnswer& answer) {
       leader_.node = raft::no_node;
       return find_leader();
     case ErrorCode::not_enough_replicas:
+    case ErrorCode::not_enough_replicas_after_append:
     case ErrorCode::request_timed_out:
     case ErrorCode::kafka_storage_error:
       return;

@@ -4,12 +4,14 @@
 
 namespace chronik::raft {
 
-CommitOffsets::CommitOffsets(Offset begin, Index last, Offset end) : committed_(begin) {
+CommitOffsets::CommitOffsets(Offset begin, Index last, Offset end)
+    : committed_(begin), opened_(last) {
   ends_.push_back({last, end});
 }
 
 void CommitOffsets::append(Index index, Offset begin, Offset end) {
   while (!ends_.empty() && ends_.back().index >= index) ends_.pop_back();
+  opened_ = std::min(opened_, index - 1);
   // A cut has taken the only end that was known of those before.
   if (ends_.empty() || ends_.back().index < index - 1) ends_.push_back({index - 1, begin});
   ends_.push_back({index, end});
@@ -18,6 +20,7 @@ void CommitOffsets::append(Index index, Offset begin, Offset end) {
 void CommitOffsets::restart(Index last, Offset end) {
   ends_.assign(1, {last, end});
   committed_ = std::max(committed_, end);
+  opened_ = std::min(opened_, last);
 }
 
 Offset CommitOffsets::advance(Index commit) {
@@ -25,6 +28,7 @@ Offset CommitOffsets::advance(Index commit) {
     committed_ = std::max(committed_, ends_.front().offset);
     ends_.pop_front();
   }
+  known_ = known_ || commit >= opened_;
   return committed_;
 }
 

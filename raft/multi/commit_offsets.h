@@ -23,6 +23,9 @@ class CommitOffsets {
   Offset advance(Index commit);
   /// Never goes back.
   Offset committed() const { return committed_; }
+  /// Whether committed() has got past what was there when the log was opened: it is not behind what
+  /// an earlier life has told any more.
+  bool is_known() const { return known_; }
 
  private:
   struct End {
@@ -31,6 +34,8 @@ class CommitOffsets {
   };
   std::deque<End> ends_;  // ascending
   Offset committed_ = 0;
+  Index opened_ = 0;  // the last entry that was there
+  bool known_ = false;
 };
 
 }  // namespace chronik::raft

@@ -34,10 +34,29 @@ TEST(CommitOffsets, WhatTakesThePlaceOfACutEntryCountsFromItsOwnOffset) {
   EXPECT_EQ(offsets.advance(30), 75);
 }
 
+// A reader would see the high watermark go back to the log's begin.
+TEST(CommitOffsets, IsNotKnownToBeWhatWasToldBeforeUntilItIsPastTheOldEnd) {
+  CommitOffsets offsets(5, 40, 100);
+  EXPECT_FALSE(offsets.is_known());
+  offsets.append(41, 100, 110);
+  offsets.advance(39);
+  EXPECT_FALSE(offsets.is_known());
+  offsets.advance(40);
+  EXPECT_TRUE(offsets.is_known());
+
+  CommitOffsets cut(5, 40, 100);
+  cut.append(38, 90, 95);
+  EXPECT_FALSE(cut.is_known());
+  cut.advance(37);
+  EXPECT_TRUE(cut.is_known()) << "what was behind it was never committed";
+}
+
 TEST(CommitOffsets, GoesOnBehindASnapshot) {
   CommitOffsets offsets(0, 3, 9);
   offsets.restart(50, 500);
   EXPECT_EQ(offsets.committed(), 500);
+  offsets.advance(50);
+  EXPECT_TRUE(offsets.is_known());
   offsets.append(51, 500, 501);
   EXPECT_EQ(offsets.advance(51), 501);
 }

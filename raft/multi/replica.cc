@@ -25,6 +25,12 @@ Recovered recovered_of(ReplicaFiles& files, Index applied) {
   return recovered;
 }
 
+/// Of a follower, which says what it holds.
+bool is_answer(const Message& message) {
+  return message.is<AppendAnswer>() || message.is<HeartbeatAnswer>() ||
+         message.is<SnapshotAnswer>();
+}
+
 }  // namespace
 
 Replica::Replica(ReplicaHost& host, ReplicaPlace place, ReplicaFiles files, StateMachine& machine,
@@ -218,9 +224,7 @@ bool Replica::hand_over() {
 
 /// Promises are those of the member only; all else may come from anybody.
 bool Replica::counts(const Message& message) const {
-  const bool promise = message.is<VoteAnswer>() || message.is<AppendAnswer>() ||
-                       message.is<HeartbeatAnswer>() || message.is<SnapshotAnswer>();
-  if (!promise) return true;
+  if (!message.is<VoteAnswer>() && !is_answer(message)) return true;
   const Uuid known = raft_.membership().directory_of(message.from);
   return known.is_zero() || known == host_.directory_of(message.from);
 }
@@ -243,6 +247,7 @@ void Replica::step(const Message& message) {
     log_warn("a message is dropped",
              {{"group", group_.to_string()}, {"why", taken.error().message}});
   }
+  if (raft_.role() == Role::leader && is_answer(message)) machine_.on_held();
   touch();
 }
 

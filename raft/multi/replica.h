@@ -120,6 +120,8 @@ class Replica final : private wal::DurableListener {
   void on_log_begin_moved();
   /// Records below it are committed; kept for machines that read no entries.
   Offset committed_offset() const { return commit_offsets_.committed(); }
+  /// Whether that is no less than what this node may have told before it was started.
+  bool knows_committed() const { return commit_offsets_.is_known(); }
   /// Ends the replica: the log is the caller's to destroy.
   std::unique_ptr<wal::PartitionLog> take_log();
 

@@ -58,6 +58,8 @@ class StateMachine {
   virtual void apply(std::span<const Entry> /*entries*/) {}
   /// All entries up to `last` are committed and durable here; records below `end` may be shown.
   virtual void on_committed(Position /*last*/, Offset /*end*/) {}
+  /// At the leader: another member may hold more of the log than before.
+  virtual void on_held() {}
   /// The durable ends of the log have moved.
   virtual void on_log_durable() {}
   /// It has changed. Called after what apply() has to do with it.
