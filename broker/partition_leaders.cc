@@ -21,7 +21,7 @@ PartitionLeaders::PartitionLeaders(Shards& shards, MetadataView& view, ClusterMe
                                    std::vector<Partitions*> partitions)
     : shards_(shards), view_(view), member_(member), partitions_(std::move(partitions)) {}
 
-void PartitionLeaders::start(const NodeInfo& node) {
+void PartitionLeaders::start(const NodeInfo& node, milliseconds lag_max) {
   own_ = node.id;
   for (std::uint32_t id = 0; id < shards_.count(); ++id) {
     ClusterSeat seat;
@@ -29,6 +29,7 @@ void PartitionLeaders::start(const NodeInfo& node) {
     seat.shard_count = shards_.count();
     seat.node = node.id;
     seat.directory = node.directory_id;
+    seat.lag_max = lag_max;
     seat.image = [this] { return view_.image(); };
     seat.on_led = [this](const Partition& partition) { on_led(partition); };
     seat.tell_begins = [this, id](BrokerId follower, const std::vector<LogBeginning>& begins,

@@ -21,8 +21,9 @@ class PartitionLeaders {
   PartitionLeaders(Shards& shards, MetadataView& view, ClusterMember& member,
                    std::vector<Partitions*> partitions);
 
-  /// Each shard's partitions learn which groups they belong to; before they are opened.
-  void start(const NodeInfo& node);
+  /// Each shard's partitions learn which groups they belong to; before they are opened. `lag_max` =
+  /// replica.lag.time.max.ms.
+  void start(const NodeInfo& node, milliseconds lag_max);
   /// Nothing that comes from other nodes is told any more. On the first shard.
   void stop() { member_.watch_leaders(nullptr, nullptr); }
 

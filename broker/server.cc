@@ -357,7 +357,7 @@ Result<void> Server::State::open_partitions() {
     std::vector<Partitions*> all;
     for (const PerShard& own : per_shard) all.push_back(own.partitions.get());
     leaders = std::make_unique<PartitionLeaders>(*shards, *view, *member, std::move(all));
-    leaders->start(broker.node);
+    leaders->start(broker.node, settings.replica_lag_time_max_ms);
   }
   TRY_ASSIGN(wal::FoundPartitions found, directory->find_partitions());
   const std::shared_ptr<const metadata::Image> image =

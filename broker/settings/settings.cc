@@ -89,6 +89,8 @@ constexpr Field fields[] = {
      [](auto& to, auto value) { to.offsets_retention_ms = std::chrono::minutes{as_int64(value)}; }},
     {"producer.id.expiration.ms",
      [](auto& to, auto value) { to.producer_id_expiration_ms = as_ms(value); }},
+    {"replica.lag.time.max.ms",
+     [](auto& to, auto value) { to.replica_lag_time_max_ms = as_ms(value); }},
     {"socket.listen.backlog.size",
      [](auto& to, auto value) { to.socket_listen_backlog_size = as_int32(value); }},
     {"socket.receive.buffer.bytes",
@@ -121,6 +123,7 @@ constexpr std::string_view other_fields[] = {
     "node.id",
     "node.role",
     "process.roles",
+    "replica.selector.class",
 };
 
 /// The smaller, and the greater or equal, by name.
@@ -227,6 +230,24 @@ Problem read_node(const ConfigLayers& layers, Settings& to) {
   return std::nullopt;
 }
 
+/// Kafka loads a class by this name; two of them are known here by what they do.
+Problem read_replica_selector(const ConfigLayers& layers, Settings& to) {
+  constexpr std::string_view name = "replica.selector.class";
+  constexpr std::string_view leader = "org.apache.kafka.common.replica.LeaderSelector";
+  constexpr std::string_view rack = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+  const std::string value = layers.value(name).value_or("");
+  if (!value.empty() && value != leader && value != rack) {
+    return SettingProblem{
+        std::string(name),
+        fmt::format("{} cannot be loaded, since chronik runs no Java: name {}, so that consumers "
+                    "read from a replica in their rack, or {} (as without a value), so that they "
+                    "read from the leader",
+                    value, rack, leader)};
+  }
+  to.reads_in_rack = value == rack;
+  return std::nullopt;
+}
+
 /// address:count, separated by commas.
 Problem read_overrides_per_ip(const ConfigLayers& layers, Settings& to) {
   const std::string_view name = "max.connections.per.ip.overrides";
@@ -262,7 +283,7 @@ std::variant<Settings, SettingProblem> make_settings(const ConfigLayers& layers)
   for (const auto check : {check_orders, check_not_zero}) {
     if (Problem problem = check(layers)) return *problem;
   }
-  for (const auto read : {read_node, read_overrides_per_ip}) {
+  for (const auto read : {read_node, read_replica_selector, read_overrides_per_ip}) {
     if (Problem problem = read(layers, settings)) return *problem;
   }
   auto listeners = read_listeners(layers);

@@ -64,6 +64,9 @@ struct Settings {
   bool delete_topic_enable = true;
   std::int32_t num_partitions = 1;
   std::int16_t default_replication_factor = 1;
+  milliseconds replica_lag_time_max_ms{30'000};
+  /// replica.selector.class: consumers are sent to a replica in their rack (KIP-392).
+  bool reads_in_rack = false;
   std::int32_t max_request_partition_size_limit = 0;
   milliseconds log_cleaner_backoff_ms{0};
   std::int64_t log_cleaner_dedupe_buffer_size = 0;

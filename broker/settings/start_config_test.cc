@@ -334,6 +334,24 @@ TEST(StartConfig, SecretsAreNotPrinted) {
   EXPECT_THAT(outcome(sources), testing::Not(HasSubstr("hunter2")));
 }
 
+TEST(StartConfig, OfTheReplicaSelectorsThoseThatAreKnownByWhatTheyDoAreTaken) {
+  const std::string package = "replica.selector.class=org.apache.kafka.common.replica.";
+  EXPECT_FALSE(settings_of({}).reads_in_rack);
+  EXPECT_FALSE(settings_of(file("replica.selector.class=")).reads_in_rack);
+  EXPECT_FALSE(settings_of(file(package + "LeaderSelector")).reads_in_rack);
+  EXPECT_TRUE(settings_of(file(package + "RackAwareReplicaSelector")).reads_in_rack);
+  const std::string refused = outcome(file("replica.selector.class=com.example.Nearest"));
+  EXPECT_THAT(refused, HasSubstr("replica.selector.class"));
+  EXPECT_THAT(refused, HasSubstr("com.example.Nearest cannot be loaded"));
+  EXPECT_THAT(refused, HasSubstr("RackAwareReplicaSelector"));
+}
+
+TEST(StartConfig, HowLongAReplicaMayLagIsASetting) {
+  EXPECT_EQ(settings_of({}).replica_lag_time_max_ms, milliseconds{30'000});
+  EXPECT_EQ(settings_of(file("replica.lag.time.max.ms=1500")).replica_lag_time_max_ms,
+            milliseconds{1'500});
+}
+
 TEST(StartConfig, NodeIdAndBrokerIdAreOne) {
   const auto config = read_start_config(file("broker.id=5"));
   ASSERT_TRUE(config);

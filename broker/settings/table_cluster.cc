@@ -97,10 +97,12 @@ constexpr SettingDefinition all[] = {
      "Longest wait of a Kafka follower's fetch."},
     {"replica.high.watermark.checkpoint.interval.ms", int64, "5000", any, listed, read_only,
      "How often Kafka notes its high watermarks on disk."},
-    {"replica.lag.time.max.ms", int64, "30000", any, listed, read_only,
+    {"replica.lag.time.max.ms", int64, "30000", any, applies, read_only,
      "How long a replica may lag before it leaves the in-sync set."},
-    {"replica.selector.class", text, null, any, listed, read_only,
-     "Java class that picks the replica a consumer should read from."},
+    {"replica.selector.class", text, null, any, applies, read_only,
+     "Which replica a consumer reads from: empty or LeaderSelector mean the leader, "
+     "RackAwareReplicaSelector one in the consumer's rack (client.rack, broker.rack); both with "
+     "org.apache.kafka.common.replica in front."},
     {"replica.socket.receive.buffer.bytes", int32, "65536", any, listed, read_only,
      "Receive buffer of a Kafka follower's connection."},
     {"replica.socket.timeout.ms", int32, "30000", any, listed, read_only,

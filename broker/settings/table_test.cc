@@ -46,7 +46,6 @@ TEST(SettingTable, EverySettingIsExplainedInOneSentence) {
 // Read and checked, but in force only with replicas and the like.
 constexpr std::string_view not_yet_in_force[] = {
     "file.delete.delay.ms",
-    "min.insync.replicas",
     "preallocate",
 };
 

@@ -117,8 +117,9 @@ constexpr SettingDefinition all[] = {
      "Most partitions that one answer to a DescribeTopicPartitions request lists."},
     {"message.max.bytes", int32, "1048588", at_least(0), applies, cluster_wide,
      "Largest record batch, as it is sent."},
-    {"min.insync.replicas", int32, "1", at_least(1), listed, cluster_wide,
-     "How many replicas must have a record before acks=all is answered."},
+    {"min.insync.replicas", int32, "1", at_least(1), applies, cluster_wide,
+     "How many replicas in sync must have a record on disk before acks=all is answered; a majority "
+     "has it in any case."},
     {"num.partitions", int32, "1", at_least(1), applies, read_only,
      "Partitions of a topic that is created without a number of its own."},
     {"num.recovery.threads.per.data.dir", int32, "2", at_least(1), listed, cluster_wide,

@@ -57,8 +57,9 @@ constexpr SettingDefinition all[] = {
      "Share of not yet compacted bytes from which a log is worth compacting."},
     {"min.compaction.lag.ms", int64, "0", at_least(0), applies, cluster_wide,
      "Shortest time a record of a compacted topic stays uncompacted."},
-    {"min.insync.replicas", int32, "1", at_least(1), listed, cluster_wide,
-     "How many replicas must have a record before acks=all is answered."},
+    {"min.insync.replicas", int32, "1", at_least(1), applies, cluster_wide,
+     "How many replicas in sync must have a record on disk before acks=all is answered; a majority "
+     "has it in any case."},
     {"preallocate", boolean, "false", any, listed, cluster_wide,
      "Whether a new segment file gets its full size at once."},
     {"remote.copy.lag.bytes", int64, "-1", at_least(-1), listed, cluster_wide,
