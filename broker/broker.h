@@ -23,6 +23,7 @@ class ConfigChanges;
 class GroupCoordinator;
 class LiveSettings;
 class MetadataView;
+class OtherNodes;
 class ProducerIds;
 class Quorum;
 
@@ -63,7 +64,8 @@ struct Broker {
   // On the metadata shard, the first one.
   ProducerIds* producer_ids = nullptr;
   GroupCoordinator* groups = nullptr;
-  Quorum* quorum = nullptr;  // null without a cluster
+  Quorum* quorum = nullptr;     // null without a cluster
+  OtherNodes* nodes = nullptr;  // the same
 };
 
 }  // namespace chronik::broker

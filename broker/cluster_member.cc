@@ -383,6 +383,17 @@ void ClusterMember::ask(BrokerId node, NodeRequest request, milliseconds timeout
                  std::move(done));
 }
 
+Task<Result<SharedBytes>> ClusterMember::ask_node(BrokerId node, std::int16_t api_key,
+                                                  std::int16_t version, SharedBytes body,
+                                                  milliseconds timeout) {
+  NodeRequest request;
+  request.api_key = api_key;
+  request.version = version;
+  request.body = std::move(body);
+  return requests_->ask(node, std::move(request), timeout,
+                        std::make_shared<std::atomic<bool>>(false));
+}
+
 void ClusterMember::watch_absent(Watch watch) {
   watch_ = std::move(watch);
   tell_absent();

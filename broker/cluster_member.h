@@ -14,6 +14,7 @@
 
 #include "base/random.h"
 #include "base/result.h"
+#include "broker/api/other_nodes.h"
 #include "broker/cluster_quorum.h"
 #include "broker/net/cluster_port.h"
 #include "broker/net/leader_news.h"
@@ -28,7 +29,7 @@
 
 namespace chronik::broker {
 
-class ClusterMember {
+class ClusterMember final : public OtherNodes {
  public:
   struct Place {
     Shard& shard;  // the first one
@@ -51,7 +52,7 @@ class ClusterMember {
   static Result<std::unique_ptr<ClusterMember>> open(Place place, Random& random,
                                                      const GiveUp& give_up);
   /// Closes and destroys where that was not done.
-  ~ClusterMember();
+  ~ClusterMember() override;
   ClusterMember(const ClusterMember&) = delete;
   ClusterMember& operator=(const ClusterMember&) = delete;
 
@@ -69,6 +70,8 @@ class ClusterMember {
 
   /// NodeRequests::ask, on the shard.
   void ask(BrokerId node, NodeRequest request, milliseconds timeout, NodeRequests::Done done);
+  Task<Result<SharedBytes>> ask_node(BrokerId node, std::int16_t api_key, std::int16_t version,
+                                     SharedBytes body, milliseconds timeout) override;
 
   /// What other nodes say they lead. Called on the shard.
   using OnNews = std::function<void(BrokerId leader, const std::vector<LeaderNews>& news)>;

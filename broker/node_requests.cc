@@ -11,6 +11,7 @@
 #include "protocol/messages/add_raft_voter.h"
 #include "protocol/messages/delete_records.h"
 #include "protocol/messages/describe_quorum.h"
+#include "protocol/messages/fetch.h"
 #include "protocol/messages/remove_raft_voter.h"
 
 namespace chronik::broker {
@@ -23,7 +24,8 @@ constexpr std::size_t answering_max = 64;
 /// What other nodes may ask for.
 constexpr std::array answered_apis = {
     protocol::DescribeQuorumRequest::api_key, protocol::AddRaftVoterRequest::api_key,
-    protocol::DeleteRecordsRequest::api_key, protocol::RemoveRaftVoterRequest::api_key};
+    protocol::DeleteRecordsRequest::api_key, protocol::FetchRequest::api_key,
+    protocol::RemoveRaftVoterRequest::api_key};
 
 Error closing() { return {Errc::closed, "the broker is stopping"}; }
 

@@ -1,6 +1,6 @@
 // NodeRequests: what this node asks other nodes for its clients, and what it answers to them
 // (net/node_request.h): requests that the leader of the metadata alone can answer, and what the
-// leader of a partition tells the followers.
+// leader of a partition tells or asks the followers.
 // Owned by ClusterMember; on its shard.
 #pragma once
 

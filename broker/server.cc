@@ -255,6 +255,7 @@ Result<void> Server::State::open_store(const GiveUp& give_up) {
                                    random, give_up));
     store = &member->store();
     broker.quorum = &member->quorum();
+    broker.nodes = member.get();
     return {};
   }
   ShardStorage& storage = *per_shard[0].storage;

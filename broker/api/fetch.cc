@@ -11,6 +11,7 @@
 #include "broker/api/fetch_reader.h"
 #include "broker/api/handlers.h"
 #include "broker/api/leader_hint.h"
+#include "broker/api/preferred_replica.h"
 #include "broker/broker.h"
 #include "broker/settings/live_settings.h"
 #include "protocol/errors.h"
@@ -55,14 +56,23 @@ std::vector<ForgottenPartition> forgotten_partitions(const FetchRequest& request
   return forgotten;
 }
 
-bool has_news(const FetchPartition& asked, const ReadResult& result) {
-  return result.error != ErrorCode::none || !result.records.empty() || result.diverging ||
+/// What a consumer is told of a partition.
+struct PartitionAnswer {
+  ReadResult result;
+  BrokerId preferred_replica = -1;
+};
+
+bool has_news(const FetchPartition& asked, const PartitionAnswer& answer) {
+  const ReadResult& result = answer.result;
+  return answer.preferred_replica >= 0 || result.error != ErrorCode::none ||
+         !result.records.empty() || result.diverging ||
          result.high_watermark != asked.answered_high_watermark ||
          result.log_start_offset != asked.answered_log_start_offset;
 }
 
-FetchResponse::PartitionData answer_partition(PartitionId index, ReadResult& result,
+FetchResponse::PartitionData answer_partition(PartitionId index, PartitionAnswer& answer,
                                               bool committed_only) {
+  ReadResult& result = answer.result;
   FetchResponse::PartitionData data;
   data.partition_index = index;
   data.error_code = static_cast<std::int16_t>(result.error);
@@ -77,6 +87,7 @@ FetchResponse::PartitionData answer_partition(PartitionId index, ReadResult& res
   }
   data.last_stable_offset = result.high_watermark;
   data.log_start_offset = result.log_start_offset;
+  data.preferred_read_replica = answer.preferred_replica;
   if (!committed_only) data.aborted_transactions.reset();
   if (result.diverging) {
     data.diverging_epoch.epoch = result.diverging->epoch;
@@ -86,13 +97,34 @@ FetchResponse::PartitionData answer_partition(PartitionId index, ReadResult& res
   return data;
 }
 
-void build_answer(RequestContext& context, const FetchPlan& plan, std::vector<ReadResult>& results,
-                  bool committed_only, FetchSessions& sessions, FetchResponse& response) {
+/// With a preferred replica there are no records: the consumer gets them there. `preferred` may be
+/// empty.
+std::vector<PartitionAnswer> answers_of(std::vector<ReadResult>& results,
+                                        const std::vector<BrokerId>& preferred) {
+  std::vector<PartitionAnswer> answers(results.size());
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    ReadResult& result = answers[i].result;
+    result = std::move(results[i]);
+    // A follower that does not come so far: back to the leader (KIP-392).
+    if (std::exchange(result.ahead, false)) {
+      result = {};
+      result.error = ErrorCode::offset_not_available;
+    }
+    if (preferred.empty() || preferred[i] < 0) continue;
+    answers[i].preferred_replica = preferred[i];
+    result.records = {};
+  }
+  return answers;
+}
+
+void build_answer(RequestContext& context, const FetchPlan& plan,
+                  std::vector<PartitionAnswer> answers, bool committed_only,
+                  FetchSessions& sessions, FetchResponse& response) {
   LeaderHint hint(context, response.node_endpoints);
   for (std::size_t i = 0; i < plan.partitions.size(); ++i) {
     FetchPartition& asked = *plan.partitions[i];
-    ReadResult& result = results[i];
-    if (plan.incremental && !has_news(asked, result)) continue;
+    const ReadResult& result = answers[i].result;
+    if (plan.incremental && !has_news(asked, answers[i])) continue;
     asked.answered_high_watermark = result.high_watermark;
     asked.answered_log_start_offset = result.log_start_offset;
     const bool with_records = !result.records.empty();
@@ -104,7 +136,8 @@ void build_answer(RequestContext& context, const FetchPlan& plan, std::vector<Re
       topic.topic_id = asked.topic_id;
       topics.push_back(std::move(topic));
     }
-    topics.back().partitions.push_back(answer_partition(asked.partition, result, committed_only));
+    topics.back().partitions.push_back(
+        answer_partition(asked.partition, answers[i], committed_only));
     if (result.error == ErrorCode::not_leader_or_follower) {
       hint.name(asked.topic_id, asked.topic, asked.partition, topics.back().partitions.back());
     }
@@ -112,9 +145,25 @@ void build_answer(RequestContext& context, const FetchPlan& plan, std::vector<Re
   }
 }
 
+/// After a first read.
+Task<void> read_until_enough(FetchReader& reader, RequestContext& context, std::uint64_t bytes_min,
+                             SteadyTime deadline) {
+  while (reader.bytes_read() < bytes_min && !reader.urgent() && reader.anything_known() &&
+         context.broker().clock->steady_now() < deadline && !context.cancelled()) {
+    Task<void> wait = reader.wait(deadline);
+    co_await std::move(wait);
+    Task<void> again = reader.read();
+    co_await std::move(again);
+  }
+}
+
 }  // namespace
 
 Task<FetchResponse> fetch(RequestContext& context, FetchRequest request) {
+  if (context.connection().of_node) {
+    Task<FetchResponse> answer = answer_leader(context, std::move(request));
+    co_return co_await std::move(answer);
+  }
   FetchResponse response;
   const BrokerId replica =
       context.version() >= 15 ? request.replica_state.replica_id : request.replica_id;
@@ -141,18 +190,20 @@ Task<FetchResponse> fetch(RequestContext& context, FetchRequest request) {
       context.received_at() + milliseconds(std::max(request.max_wait_ms, 0));
   FetchReader reader(context, plan.partitions,
                      static_cast<std::uint64_t>(std::max<std::int64_t>(bytes_max, 0)));
-  while (true) {
-    Task<void> read = reader.read();
-    co_await std::move(read);
-    if (reader.bytes_read() >= bytes_min || reader.urgent() || !reader.anything_known() ||
-        broker.clock->steady_now() >= deadline || context.cancelled()) {
-      break;
-    }
-    Task<void> wait = reader.wait(deadline);
-    co_await std::move(wait);
+  Task<void> first = reader.read();
+  co_await std::move(first);
+  std::vector<BrokerId> preferred;
+  if (context.version() >= FetchReader::first_version_with_rack &&
+      reads_elsewhere(context, request.rack_id)) {
+    auto choice = preferred_replicas(context, request.rack_id, plan.partitions, reader.results());
+    preferred = co_await std::move(choice);
   }
-  build_answer(context, plan, reader.results(), request.isolation_level == read_committed, sessions,
-               response);
+  if (preferred.empty()) {
+    Task<void> more = read_until_enough(reader, context, bytes_min, deadline);
+    co_await std::move(more);
+  }
+  build_answer(context, plan, answers_of(reader.results(), preferred),
+               request.isolation_level == read_committed, sessions, response);
   co_return response;
 }
 

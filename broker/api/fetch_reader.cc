@@ -15,7 +15,10 @@ using protocol::ErrorCode;
 FetchReader::FetchReader(RequestContext& context,
                          const std::vector<std::shared_ptr<FetchPartition>>& partitions,
                          std::uint64_t bytes_max)
-    : context_(context), partitions_(partitions), bytes_max_(bytes_max) {}
+    : context_(context),
+      partitions_(partitions),
+      bytes_max_(bytes_max),
+      reads_from_followers_(context.version() >= first_version_with_rack) {}
 
 bool FetchReader::anything_known() const {
   return std::any_of(places_.begin(), places_.end(),
@@ -33,8 +36,9 @@ void FetchReader::locate() {
     const FetchPartition& asked = *partitions_[i];
     const bool by_id = !asked.topic_id.is_zero();
     const metadata::Topic* topic = by_id ? image.topic(asked.topic_id) : image.topic(asked.topic);
-    const ErrorCode error = topic == nullptr && by_id
-                                ? ErrorCode::unknown_topic_id
+    const ErrorCode error = topic == nullptr && by_id ? ErrorCode::unknown_topic_id
+                            : reads_from_followers_
+                                ? check_readable_here(broker, topic, asked.partition)
                                 : check_served_here(broker, topic, asked.partition);
     if (error != ErrorCode::none) {
       results_[i].error = error;
@@ -65,6 +69,7 @@ void FetchReader::read_on(ShardData& data) {
     request.at_least_one = bytes_read_ == 0;
     request.current_leader_epoch = asked.current_leader_epoch;
     request.last_fetched_epoch = asked.last_fetched_epoch;
+    request.from_follower = reads_from_followers_;
     Partition* partition = data.partitions.get(*topic, asked.partition);
     if (partition == nullptr) {
       result.error = ErrorCode::not_leader_or_follower;

@@ -19,6 +19,9 @@ namespace chronik::broker {
 
 class FetchReader {
  public:
+  /// Who speaks an older one reads from leaders only (KIP-392).
+  static constexpr std::int16_t first_version_with_rack = 11;
+
   FetchReader(RequestContext& context,
               const std::vector<std::shared_ptr<FetchPartition>>& partitions,
               std::uint64_t bytes_max);
@@ -56,6 +59,7 @@ class FetchReader {
   RequestContext& context_;
   const std::vector<std::shared_ptr<FetchPartition>>& partitions_;
   const std::uint64_t bytes_max_;
+  const bool reads_from_followers_;
   std::vector<Place> places_;
   std::vector<ReadResult> results_;
   std::uint64_t bytes_read_ = 0;

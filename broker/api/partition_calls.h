@@ -40,6 +40,20 @@ inline protocol::ErrorCode check_served_here(const Broker& broker, const metadat
              : protocol::ErrorCode::not_leader_or_follower;
 }
 
+/// The same for a consumer, which may also read from a replica that is in sync (KIP-392).
+inline protocol::ErrorCode check_readable_here(const Broker& broker, const metadata::Topic* topic,
+                                               PartitionId partition) {
+  const protocol::ErrorCode served = check_served_here(broker, topic, partition);
+  if (served != protocol::ErrorCode::not_leader_or_follower) return served;
+  const std::vector<BrokerId>& replicas =
+      topic->partitions[static_cast<std::size_t>(partition)].replicas;
+  if (std::ranges::find(replicas, broker.node.id) == replicas.end()) return served;
+  const PartitionLeader leader = broker.metadata->leader_of(*topic, partition);
+  const bool late = !leader.in_sync.empty() &&
+                    std::ranges::find(leader.in_sync, broker.node.id) == leader.in_sync.end();
+  return leader.leader < 0 || late ? served : protocol::ErrorCode::none;
+}
+
 template <class Item, class Start>
 Task<void> call_partitions(RequestContext& context, std::vector<Item>& items, Start start) {
   Broker& broker = context.broker();

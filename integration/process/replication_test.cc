@@ -269,6 +269,34 @@ TEST_F(Replication, MoreInSyncReplicasThanAMajorityCanBeAskedFor) {
   EXPECT_TRUE(eventually([&] { return produce_one(node, "t", "three again", -1) == 0; }));
 }
 
+// Committed by the other two at once: acks=all would be answered before the third has it.
+TEST_F(Replication, AcksAllWaitsForAllWhereAllAreAskedFor) {
+  ClusterProcesses cluster;
+  const Outcome made =
+      Admin(cluster.node(1).bootstrap())
+          .create_topic(
+              {.name = "t", .configs = {{"min.insync.replicas", "3"}}, .replication = nodes});
+  ASSERT_TRUE(made.ok()) << made.message;
+  const int leader = led(cluster, 1, "t").leader;
+  ASSERT_GT(leader, 0);
+  ASSERT_TRUE(in_sync(cluster, leader, "t"));
+  BrokerProcess& node = cluster.node(leader);
+  ASSERT_TRUE(eventually([&] { return produce_one(node, "t", "0", -1) == 0; }));
+  const int paused = ClusterProcesses::other_than(leader);
+  cluster.node(paused).send_signal(SIGSTOP);
+  // It counts as in sync until its silence is noticed.
+  const std::set<int> honest{static_cast<int>(ErrorCode::request_timed_out),
+                             static_cast<int>(ErrorCode::not_enough_replicas_after_append),
+                             static_cast<int>(ErrorCode::not_enough_replicas)};
+  for (int i = 0; i < 4; ++i) {
+    const int said = produce_one(node, "t", "two of three have it", -1);
+    EXPECT_TRUE(honest.contains(said)) << "error " << said;
+  }
+  EXPECT_GT(high_watermark(node, "t").value_or(-1), 1) << "readers see what is committed";
+  cluster.node(paused).send_signal(SIGCONT);
+  EXPECT_TRUE(eventually([&] { return produce_one(node, "t", "all three", -1) == 0; }));
+}
+
 /// One record of an idempotent producer.
 SharedBytes in_sequence(std::int32_t sequence, ProducerId producer = 77) {
   protocol::BatchBuilder builder(
