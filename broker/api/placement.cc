@@ -46,19 +46,29 @@ Placement::Placement(std::span<const PlacementBroker> brokers, Random& random)
     racks[broker.rack.value_or("")].push_back(broker.id);
   }
   for (std::size_t round = 0; order_.size() < brokers.size(); ++round) {
+    std::size_t number = 0;
     for (const auto& [rack, ids] : racks) {
-      if (round < ids.size()) order_.push_back(ids[round]);
+      if (round < ids.size()) order_.push_back({ids[round], number});
+      ++number;
     }
   }
+  racks_ = racks.size();
 }
 
 std::vector<BrokerId> Placement::next(std::size_t factor) {
   CHECK(factor <= order_.size());
+  std::vector<Place> left(order_.begin(), order_.end());
+  std::ranges::rotate(left, left.begin() + static_cast<std::ptrdiff_t>(next_++ % left.size()));
+  std::vector<std::size_t> in_rack(racks_, 0);
   std::vector<BrokerId> replicas;
-  for (std::size_t i = 0; i < factor; ++i) {
-    replicas.push_back(order_[(next_ + i) % order_.size()]);
+  while (replicas.size() < factor) {
+    // The first of those whose rack has the fewest.
+    const auto chosen =
+        std::ranges::min_element(left, {}, [&](const Place& place) { return in_rack[place.rack]; });
+    replicas.push_back(chosen->broker);
+    ++in_rack[chosen->rack];
+    left.erase(chosen);
   }
-  ++next_;
   return replicas;
 }
 

@@ -1,6 +1,7 @@
 // Placement: on which brokers new partitions go. The first replicas of a topic's partitions go
 // round the brokers, beginning anywhere, so that topics of one partition spread as well; the others
-// of a partition are the brokers that come next, in an order in which racks alternate (KIP-36).
+// of a partition are the brokers that come next, in an order in which racks alternate. No rack gets
+// a second replica of a partition while another one has none, and so on (KIP-36).
 //
 // Pure, but for the beginning, which is drawn from the generator that is handed in.
 #pragma once
@@ -45,7 +46,12 @@ class Placement {
   std::vector<BrokerId> next(std::size_t factor);
 
  private:
-  std::vector<BrokerId> order_;
+  struct Place {
+    BrokerId broker = -1;
+    std::size_t rack = 0;
+  };
+  std::vector<Place> order_;
+  std::size_t racks_ = 0;
   std::size_t next_;
 };
 
