@@ -32,6 +32,9 @@ void PartitionLeaders::start(const NodeInfo& node, milliseconds lag_max) {
     seat.lag_max = lag_max;
     seat.image = [this] { return view_.image(); };
     seat.on_led = [this](const Partition& partition) { on_led(partition); };
+    seat.on_left = [this](const Uuid& topic_id, PartitionId index) {
+      view_.forget_replica(topic_id, index);
+    };
     seat.tell_begins = [this, id](BrokerId follower, const std::vector<LogBeginning>& begins,
                                   ClusterSeat::Told done) {
       tell_begins(id, follower, begins, std::move(done));
@@ -60,7 +63,7 @@ void PartitionLeaders::on_led(const Partition& partition) {
   // Who came before it is ready would be sent away.
   if (now.leader == own_ && !now.ready) leader.leader = -1;
   if (now.ready) leader.in_sync = partition.in_sync_replicas();
-  view_.tell_leader(at.topic_id, at.partition, leader);
+  view_.tell_leader_by_replica(at.topic_id, at.partition, leader);
   if (now.ready) member_.announce({at.topic_id, at.partition, now.term, std::move(leader.in_sync)});
 }
 

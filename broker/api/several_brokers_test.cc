@@ -155,6 +155,29 @@ TEST_F(SeveralBrokersTest, WhoLeadsAReplicatedPartitionIsWhatItsGroupSays) {
   EXPECT_EQ(ask().leader_id, 3);
 }
 
+// A replica that has moved away hears of its group no more, while its leader goes on.
+TEST_F(SeveralBrokersTest, WhatAReplicaSaidIsForgottenOnceItHasMovedAway) {
+  ASSERT_EQ(create("copies", 1, 3).error_code, 0);
+  const Uuid id = broker_.image()->topic("copies")->id;
+  MetadataView& view = *broker_.broker().metadata;
+  const auto leader = [&] {
+    PartitionLeader now;
+    broker_.shard().run([&] { now = view.leader_of(*broker_.image()->topic("copies"), 0); });
+    return now;
+  };
+  broker_.shard().run([&] {
+    view.tell_leader(id, 0, {2, 5, {2, 3}});
+    view.tell_leader_by_replica(id, 0, {-1, 5, {}});
+  });
+  EXPECT_EQ(leader().leader, -1);
+  broker_.shard().run([&] { view.tell_leader_by_replica(id, 0, {-1, 6, {}}); });
+  broker_.shard().run([&] { view.forget_replica(id, 0); });
+  EXPECT_EQ(leader().leader, 2);
+  EXPECT_EQ(leader().in_sync, (std::vector<BrokerId>{2, 3}));
+  broker_.shard().run([&] { view.tell_leader(id, 0, {3, 6, {2, 3}}); });
+  EXPECT_EQ(leader().leader, 3);
+}
+
 TEST_F(SeveralBrokersTest, AddedPartitionsGoWhereTheRequestSays) {
   CreatePartitionsRequest request;
   auto& topic = request.topics.emplace_back();

@@ -227,7 +227,9 @@ void Partitions::remove_one(const Uuid& topic_id, PartitionId index) {
   // The log refers to the partition's producer state until it is gone.
   std::shared_ptr<Partition> partition(std::move(found->second));
   partitions_.erase(found);
+  const bool was_replica = partition->is_replicated();
   std::unique_ptr<wal::PartitionLog> log = partition->retire();
+  if (was_replica) seat_->on_left(topic_id, index);
   leaving_.insert({topic_id, index});
   storage_.group().destroy(std::move(log), [this, alive = alive_, partition, topic_id, index] {
     if (*alive) leaving_.erase({topic_id, index});

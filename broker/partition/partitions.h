@@ -47,6 +47,8 @@ struct ClusterSeat {
   std::function<std::shared_ptr<const metadata::Image>()> image;
   /// Told of each partition that another node, or this one, leads now.
   std::function<void(const Partition&)> on_led;
+  /// Told of each partition whose replica here has gone; on_led was told of it for the last time.
+  std::function<void(const Uuid& topic_id, PartitionId)> on_left;
   /// Told by the leader when the group of a partition is what its reassignment wants; again and
   /// again, until the image says so.
   std::function<void(const metadata::Topic&, PartitionId)> on_reassigned;

@@ -75,14 +75,14 @@ PartitionLeader MetadataView::leader_of(const metadata::Topic& topic, PartitionI
   const auto& leaders = (*seen_)[shard->id()].leaders;
   const auto found = leaders.find({topic.id, partition});
   if (found == leaders.end()) return {};
-  PartitionLeader leader = found->second;
+  PartitionLeader leader = found->second.leader;
   // A client that is told of a leader asks no more, and waits for one that is gone.
   if (is_absent(leader.leader)) leader.leader = -1;
   return leader;
 }
 
 void MetadataView::take_leader(Seen& seen, const Key& key, const PartitionLeader& leader) {
-  PartitionLeader& known = seen.leaders[key];
+  PartitionLeader& known = seen.leaders[key].leader;
   if (leader.epoch < known.epoch) return;
   // A follower knows who leads, but not who is in sync.
   const bool keeps =
@@ -90,6 +90,19 @@ void MetadataView::take_leader(Seen& seen, const Key& key, const PartitionLeader
   if (keeps) return;
   if (known.leader >= 0 && leader.leader < 0) seen.lost_at = Shard::current()->now();
   known = leader;
+  for (const auto& promise : std::exchange(seen.waiting, {})) promise->try_set();
+}
+
+void MetadataView::take_announced(Seen& seen, const Key& key, const PartitionLeader& leader) {
+  PartitionLeader& announced = seen.leaders[key].announced;
+  if (leader.epoch >= announced.epoch) announced = leader;
+  take_leader(seen, key, leader);
+}
+
+void MetadataView::take_forgotten(Seen& seen, const Key& key) {
+  const auto found = seen.leaders.find(key);
+  if (found == seen.leaders.end()) return;
+  found->second.leader = found->second.announced;
   for (const auto& promise : std::exchange(seen.waiting, {})) promise->try_set();
 }
 
@@ -103,17 +116,33 @@ Task<void> MetadataView::leader_news(SteadyTime limit) {
   co_await news;
 }
 
-void MetadataView::tell_leader(const Uuid& topic_id, PartitionId partition,
-                               const PartitionLeader& leader) {
+template <class Take>
+void MetadataView::tell(const Uuid& topic_id, PartitionId partition, Take take) {
   const Key key{topic_id, partition};
   for (std::uint32_t id = 0; id < shards_.count(); ++id) {
     Shard& shard = shards_.at(id);
     if (shard.is_current()) {
-      take_leader((*seen_)[id], key, leader);
+      take((*seen_)[id], key);
     } else {
-      shard.post([seen = seen_, id, key, leader] { take_leader((*seen)[id], key, leader); });
+      shard.post([seen = seen_, id, key, take] { take((*seen)[id], key); });
     }
   }
+}
+
+void MetadataView::tell_leader(const Uuid& topic_id, PartitionId partition,
+                               const PartitionLeader& leader) {
+  tell(topic_id, partition,
+       [leader](Seen& seen, const Key& key) { take_announced(seen, key, leader); });
+}
+
+void MetadataView::tell_leader_by_replica(const Uuid& topic_id, PartitionId partition,
+                                          const PartitionLeader& leader) {
+  tell(topic_id, partition,
+       [leader](Seen& seen, const Key& key) { take_leader(seen, key, leader); });
+}
+
+void MetadataView::forget_replica(const Uuid& topic_id, PartitionId partition) {
+  tell(topic_id, partition, &take_forgotten);
 }
 
 metadata::Leadership MetadataView::leadership() const {

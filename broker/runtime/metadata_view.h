@@ -46,8 +46,14 @@ class MetadataView final : public metadata::MetadataObserver {
   /// Of a partition that the topic has, as the calling shard knows it. Where it has several
   /// replicas that is no metadata: their group decides.
   PartitionLeader leader_of(const metadata::Topic& topic, PartitionId partition) const;
-  /// What a replica, or a leader's announcement, says; any shard. One of an older epoch is dropped.
+  /// What a leader announces; any shard. One of an older epoch is dropped.
   void tell_leader(const Uuid& topic_id, PartitionId partition, const PartitionLeader& leader);
+  /// The same, as the replica of this node knows it.
+  void tell_leader_by_replica(const Uuid& topic_id, PartitionId partition,
+                              const PartitionLeader& leader);
+  /// This node has no replica any more: what it said last (a group that it does not belong to has
+  /// no leader for it) counts no more, and what leaders announced does.
+  void forget_replica(const Uuid& topic_id, PartitionId partition);
 
   /// Until something is told of a leader, on the calling shard, or `limit`.
   Task<void> leader_news(SteadyTime limit);
@@ -72,18 +78,27 @@ class MetadataView final : public metadata::MetadataObserver {
     }
   };
 
+  struct Known {
+    PartitionLeader leader;
+    PartitionLeader announced;  // by itself
+  };
   // One cache line each, so that a shard's reads do not meet another's writes.
   struct alignas(64) Seen {
     std::shared_ptr<const metadata::Image> image;
     metadata::Leadership leadership;
     std::vector<BrokerId> absent;
     std::optional<SteadyTime> lost_at;  // a broker, or the leader of a partition, last
-    std::unordered_map<Key, PartitionLeader, KeyHash> leaders;  // of those with several replicas
-    std::vector<std::shared_ptr<Promise<void>>> waiting;        // for news of one
+    std::unordered_map<Key, Known, KeyHash> leaders;      // of those with several replicas
+    std::vector<std::shared_ptr<Promise<void>>> waiting;  // for news of one
   };
   static std::shared_ptr<const std::vector<Key>> deleted(const metadata::MetadataDelta& delta);
   static void take_absent(Seen& seen, std::vector<BrokerId> brokers, SteadyTime now);
   static void take_leader(Seen& seen, const Key& key, const PartitionLeader& leader);
+  static void take_announced(Seen& seen, const Key& key, const PartitionLeader& leader);
+  static void take_forgotten(Seen& seen, const Key& key);
+  /// On every shard.
+  template <class Take>
+  void tell(const Uuid& topic_id, PartitionId partition, Take take);
 
   Shards& shards_;
   metadata::MetadataStore& store_;
