@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/random_uuid.h"
 #include "broker/runtime/blocking.h"
 
 namespace chronik::broker {
@@ -16,11 +17,6 @@ namespace {
 
 constexpr milliseconds look_interval{20};
 constexpr milliseconds say_interval{5'000};
-
-Uuid random_uuid(Random& random) {
-  const std::uint64_t high = random.next();
-  return Uuid::from_random(high, random.next());
-}
 
 /// At once where that is here.
 template <class Work>

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "base/random_uuid.h"
 #include "broker/api/config_changes.h"
 #include "broker/api/table.h"
 #include "broker/broker.h"
@@ -32,11 +33,6 @@
 namespace chronik::broker {
 
 namespace {
-
-Uuid random_uuid(Random& random) {
-  const std::uint64_t high = random.next();
-  return Uuid::from_random(high, random.next());
-}
 
 // Descriptors that are neither connections nor log files: epoll, timers, stdio, lock, listeners.
 constexpr std::uint64_t other_descriptors = 64;
