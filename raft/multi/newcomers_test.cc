@@ -5,86 +5,41 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "raft/multi/test_register.h"
+#include "raft/multi/test_membership.h"
 
 namespace chronik::raft {
 namespace {
 
-using testing::batch_of;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Not;
-using testing::RegisterSetup;
-using testing::TestCluster;
 
-class NewcomersTest : public ::testing::Test {
+class NewcomersTest : public ::testing::Test, protected testing::MembershipStory {
  protected:
-  NewcomersTest() : cluster_(4, 3, setup_) {
+  NewcomersTest() : MembershipStory(4, 3) {
     for (const NodeId id : cluster_.ids()) {
       setup_.bootstrap.directories.push_back({id, cluster_.node(id).directory_id()});
     }
     cluster_.start_all();
   }
 
-  Replica& replica(NodeId id) { return *setup_.replicas.at(id); }
-  std::vector<std::string>& values(NodeId id) { return setup_.machines.at(id)->state.values; }
-  const Membership& membership(NodeId id) { return replica(id).raft().membership(); }
-
-  NodeId leader() {
-    for (const auto& [id, replica] : setup_.replicas) {
-      if (replica->leadership().ready) return id;
-    }
-    return no_node;
-  }
-  /// Lets time pass, with the leader taking in who comes.
-  bool run_until(const std::function<bool()>& done, milliseconds time = milliseconds(20'000)) {
-    return cluster_.run_until(
-        [&] {
-          take_in();
-          return done();
-        },
-        time);
-  }
-  void take_in() {
-    const NodeId led = leader();
-    if (led == no_node) return;
-    std::vector<MemberDirectory> present;
-    for (const auto& [id, other] : setup_.replicas) {
-      if (id != led) present.push_back({id, cluster_.node(id).directory_id()});
-    }
-    const std::optional<MemberChange> change = newcomers_[led].next(replica(led).raft(), present);
-    if (!change) return;
-    replica(led).change_membership(std::span(&*change, 1), milliseconds(1000),
-                                   [](const Result<Position>&) {});
+  /// It takes in who comes.
+  void drive(NodeId led) override {
+    const auto taken = newcomers_[led].next(replica(led).raft(), others(led));
+    if (!taken) return;
+    change(led, {*taken});
     told_.push_back(to_string(membership(led)));
   }
-  NodeId await_leader() {
-    EXPECT_TRUE(run_until([&] { return leader() != no_node; }));
-    return leader();
-  }
   void must_propose(NodeId id, const std::string& value) {
-    std::optional<Result<Position>> result;
-    replica(id).propose(batch_of(value), {},
-                        [&](Result<Position> done) { result = std::move(done); });
-    EXPECT_TRUE(run_until([&] { return result.has_value(); }));
-    EXPECT_TRUE(result && result->has_value()) << value;
+    EXPECT_TRUE(proposes(id, value)) << value;
   }
   void lose_disk(NodeId id) {
     cluster_.crash(id);
     cluster_.wipe(id);
   }
-  /// It knows of nobody, as whoever comes to a cluster that is there.
-  void start_empty(NodeId id) {
-    const Membership founders = std::exchange(setup_.bootstrap, {});
-    EXPECT_TRUE(cluster_.start(id));
-    setup_.bootstrap = founders;
-  }
 
-  RegisterSetup setup_;
-  std::map<NodeId, Newcomers> newcomers_;
   std::vector<std::string> told_;  // memberships that were proposed
-  TestCluster cluster_;
 };
 
 TEST_F(NewcomersTest, AVoterThatLostItsDiskVotesAgainWhenItHoldsTheLog) {
@@ -96,7 +51,7 @@ TEST_F(NewcomersTest, AVoterThatLostItsDiskVotesAgainWhenItHoldsTheLog) {
   must_propose(led, "b");
   EXPECT_THAT(told_, IsEmpty());
 
-  start_empty(lost);
+  ASSERT_TRUE(start_empty(lost));
   EXPECT_TRUE(
       run_until([&] { return membership(led).voters.size() == 3 && values(lost).size() == 2; }));
   ASSERT_EQ(told_.size(), 2u);
@@ -120,7 +75,7 @@ TEST_F(NewcomersTest, TheVoteOfALostDiskElectsNobody) {
   cluster_.crash(led);
   lose_disk(lost);
   ASSERT_TRUE(cluster_.start(behind));
-  start_empty(lost);
+  ASSERT_TRUE(start_empty(lost));
   EXPECT_FALSE(run_until([&] { return leader() != no_node; }, milliseconds(10'000)));
 
   ASSERT_TRUE(cluster_.start(led));
@@ -138,7 +93,9 @@ TEST_F(NewcomersTest, AMajorityOfEmptyDisksDecidesNothing) {
     if (id != led) lose_disk(id);
   }
   for (NodeId id = 1; id <= 3; ++id) {
-    if (id != led) start_empty(id);
+    if (id != led) {
+      ASSERT_TRUE(start_empty(id));
+    }
   }
   cluster_.run(milliseconds(5'000));
   EXPECT_FALSE(run_until([&] { return leader() != no_node; }, milliseconds(10'000)));
@@ -150,7 +107,7 @@ TEST_F(NewcomersTest, ANodeThatIsNewLearnsAndGetsNoVoteByItself) {
   const NodeId led = await_leader();
   must_propose(led, "a");
   cluster_.add_node(4);
-  start_empty(4);
+  ASSERT_TRUE(start_empty(4));
   EXPECT_TRUE(run_until([&] { return values(4).size() == 1; }));
   cluster_.run(milliseconds(2'000));
   EXPECT_EQ(to_string(membership(led)), "voters 1 2 3, learners 4");

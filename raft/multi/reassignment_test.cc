@@ -4,82 +4,49 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "raft/multi/newcomers.h"
-#include "raft/multi/test_register.h"
+#include "raft/multi/test_membership.h"
 
 namespace chronik::raft {
 namespace {
 
-using testing::batch_of;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using testing::RegisterSetup;
-using testing::TestCluster;
 
-class ReassignmentTest : public ::testing::Test {
+class ReassignmentTest : public ::testing::Test, protected testing::MembershipStory {
  protected:
   // Nodes 1 to 3 found the group, and 4 and 5 know of nobody.
-  ReassignmentTest() : cluster_(9, 5, setup_) {
+  ReassignmentTest() : MembershipStory(9, 5) {
     for (NodeId id = 1; id <= 3; ++id) EXPECT_TRUE(cluster_.start(id));
     setup_.bootstrap = {};
     for (NodeId id = 4; id <= 5; ++id) EXPECT_TRUE(cluster_.start(id));
   }
 
-  Replica& replica(NodeId id) { return *setup_.replicas.at(id); }
-  std::vector<std::string>& values(NodeId id) { return setup_.machines.at(id)->state.values; }
-
-  NodeId leader() {
-    for (const auto& [id, replica] : setup_.replicas) {
-      if (replica->leadership().ready) return id;
+  /// It arranges that `wanted_` vote.
+  void drive(NodeId led) override {
+    std::vector<MemberDirectory> present = others(led);
+    std::erase_if(present, [&](const MemberDirectory& node) {
+      return std::ranges::find(wanted_, node.node) == wanted_.end();
+    });
+    if (const auto newcomer = newcomers_[led].next(replica(led).raft(), present)) {
+      return change(led, {*newcomer});
     }
-    return no_node;
-  }
-  /// Lets time pass, with the leader arranging that `wanted_` vote.
-  bool run_until(const std::function<bool()>& done, milliseconds time = milliseconds(20'000)) {
-    return cluster_.run_until(
-        [&] {
-          if (leader() != no_node) arrange(leader());
-          return done();
-        },
-        time);
-  }
-  void arrange(NodeId led) {
-    std::vector<MemberDirectory> present;
-    for (const auto& [id, other] : setup_.replicas) {
-      if (id != led && std::ranges::find(wanted_, id) != wanted_.end()) {
-        present.push_back({id, cluster_.node(id).directory_id()});
-      }
-    }
-    const auto newcomer = newcomers_[led].next(replica(led).raft(), present);
-    std::vector<MemberChange> changes;
-    if (newcomer) {
-      changes = {*newcomer};
-    } else {
-      changes = reassignments_[led].next(replica(led).raft(), wanted_, present);
-      if (changes.empty()) return;
-      voted_.push_back(changes.size());
-    }
-    replica(led).change_membership(changes, milliseconds(1000), [](const Result<Position>&) {});
+    const std::vector<MemberChange> changes =
+        reassignments_[led].next(replica(led).raft(), wanted_, present);
+    if (changes.empty()) return;
+    voted_.push_back(changes.size());
+    change(led, changes);
   }
   bool is_done() {
     const NodeId led = leader();
     return led != no_node && votes_in(replica(led).raft(), wanted_);
   }
   void must_propose(const std::string& value) {
-    ASSERT_TRUE(run_until([&] { return leader() != no_node; }));
-    std::optional<Result<Position>> result;
-    replica(leader()).propose(batch_of(value), {},
-                              [&](Result<Position> done) { result = std::move(done); });
-    EXPECT_TRUE(run_until([&] { return result.has_value(); }));
-    EXPECT_TRUE(result && result->has_value()) << value;
+    EXPECT_TRUE(proposes(await_leader(), value)) << value;
   }
 
-  RegisterSetup setup_;
   std::vector<NodeId> wanted_{1, 2, 3};
-  std::map<NodeId, Newcomers> newcomers_;
   std::map<NodeId, Reassignment> reassignments_;
   std::vector<std::size_t> voted_;  // changes in each change of the votes
-  TestCluster cluster_;
 };
 
 TEST_F(ReassignmentTest, AllVotersBecomeOthersInOneChange) {
