@@ -48,17 +48,18 @@ bool eventually(const std::function<bool()>& is_so, std::chrono::milliseconds li
 }
 
 ClusterProcesses::ClusterProcesses(NotStarted, const Settings& settings, const NodeNetwork* network,
-                                   int observers) {
+                                   int observers, int nodes)
+    : observers_(observers) {
   std::string list;
-  for (int id = 1; id <= size; ++id) {
+  for (int id = 1; id <= nodes; ++id) {
     Settings own = settings;
     own["node.id"] = std::to_string(id);
-    auto& node = nodes_[static_cast<std::size_t>(id - 1)];
     const std::string host = network != nullptr ? network->host(id) : "";
-    node = std::make_unique<BrokerProcess>(BrokerProcess::NotStarted{host}, std::move(own));
+    auto& node = nodes_.emplace_back(
+        std::make_unique<BrokerProcess>(BrokerProcess::NotStarted{host}, std::move(own)));
     if (network != nullptr) node->set_wrapper(network->wrapper(id));
     list += fmt::format("{}{}@{}:9192{}", id == 1 ? "" : ",", id, node->host(),
-                        id > size - observers ? "/observer" : "");
+                        id > nodes - observers ? "/observer" : "");
   }
   for (auto& node : nodes_) {
     node->settings()["cluster.nodes"] = list;

@@ -2,6 +2,7 @@
 // sends: any version of any API, and any content.
 #pragma once
 
+#include <chrono>
 #include <optional>
 
 #include "base/coding.h"
@@ -47,13 +48,14 @@ std::optional<Response> decode_response(const Bytes& frame, std::int16_t api_key
 }
 
 /// Sends `request` and waits for its answer; nothing when the broker closed the connection, said
-/// something else, or was silent.
+/// something else, or was silent for `limit`.
 template <class Request>
-std::optional<typename Request::Response> call(RawConnection& connection, const Request& request,
-                                               std::int16_t version = Request::max_version) {
+std::optional<typename Request::Response> call(
+    RawConnection& connection, const Request& request, std::int16_t version = Request::max_version,
+    std::chrono::milliseconds limit = std::chrono::milliseconds(10'000)) {
   constexpr std::int32_t correlation_id = 4711;
   if (!connection.send_frame(encode_request(request, version, correlation_id))) return std::nullopt;
-  const std::optional<Bytes> frame = connection.receive_frame();
+  const std::optional<Bytes> frame = connection.receive_frame(limit);
   if (!frame) return std::nullopt;
   return decode_response<typename Request::Response>(*frame, Request::api_key, version,
                                                      correlation_id);

@@ -7,6 +7,7 @@
 #include "integration/harness/protocol_client.h"
 #include "protocol/messages/describe_quorum.h"
 #include "protocol/messages/incremental_alter_configs.h"
+#include "protocol/messages/list_partition_reassignments.h"
 #include "protocol/messages/metadata.h"
 
 namespace chronik::integration {
@@ -14,6 +15,8 @@ namespace chronik::integration {
 namespace {
 
 constexpr std::int8_t topic_resource = 2;
+// A node that stands still does not.
+constexpr std::chrono::milliseconds answers_within{2'000};
 using Topic = protocol::MetadataResponse::MetadataResponseTopic;
 
 std::optional<Topic> describe(const BrokerProcess& node, const std::string& topic) {
@@ -22,9 +25,18 @@ std::optional<Topic> describe(const BrokerProcess& node, const std::string& topi
   protocol::MetadataRequest request;
   request.allow_auto_topic_creation = false;
   request.topics.emplace().emplace_back().name = topic;
-  const auto response = call(connection, request);
+  const auto response = call(connection, request, request.max_version, answers_within);
   if (!response || response->topics.size() != 1) return std::nullopt;
   return response->topics.front();
+}
+
+/// Of the partitions that move; nothing: no answer.
+std::optional<std::size_t> count_moves(const BrokerProcess& node) {
+  RawConnection connection(node.host(), node.port());
+  if (!connection.connected()) return std::nullopt;
+  const auto response = call(connection, protocol::ListPartitionReassignmentsRequest());
+  if (!response || response->error_code != 0) return std::nullopt;
+  return response->topics.size();
 }
 
 std::size_t count_voters(const BrokerProcess& node) {
@@ -42,7 +54,7 @@ std::size_t count_voters(const BrokerProcess& node) {
 }  // namespace
 
 std::vector<int> ClusterView::leaders() {
-  for (int id = 1; id <= ClusterProcesses::size; ++id) {
+  for (int id = 1; id <= cluster_.count(); ++id) {
     const std::optional<Topic> topic = describe(cluster_.node(id), topic_);
     if (!topic || topic->partitions.empty()) continue;
     std::vector<int> leaders(topic->partitions.size(), -1);
@@ -54,22 +66,41 @@ std::vector<int> ClusterView::leaders() {
   return {};
 }
 
+std::vector<std::vector<std::int32_t>> ClusterView::replicas() {
+  for (int id = 1; id <= cluster_.count(); ++id) {
+    const std::optional<Topic> topic = describe(cluster_.node(id), topic_);
+    if (!topic || topic->partitions.empty()) continue;
+    std::vector<std::vector<std::int32_t>> replicas(topic->partitions.size());
+    for (const auto& partition : topic->partitions) {
+      replicas.at(static_cast<std::size_t>(partition.partition_index)) = partition.replica_nodes;
+    }
+    return replicas;
+  }
+  return {};
+}
+
 std::string ClusterView::missing_by(int node) {
   const std::optional<Topic> topic = describe(cluster_.node(node), topic_);
   if (!topic) return fmt::format("node {} does not answer", node);
   for (const auto& partition : topic->partitions) {
-    if (partition.leader_id > 0 && partition.isr_nodes.size() == ClusterProcesses::size) continue;
-    return fmt::format("node {} says of partition {}: leader {}, in sync {}", node,
-                       partition.partition_index, partition.leader_id,
+    const std::size_t replicas = partition.replica_nodes.size();
+    if (partition.leader_id > 0 && replicas > 0 && partition.isr_nodes.size() == replicas) continue;
+    return fmt::format("node {} says of partition {} of {}: leader {}, on {}, in sync {}", node,
+                       partition.partition_index, topic_, partition.leader_id,
+                       fmt::join(partition.replica_nodes, ", "),
                        fmt::join(partition.isr_nodes, ", "));
   }
+  if (const auto moves = count_moves(cluster_.node(node)); moves != 0u) {
+    return moves ? fmt::format("node {} says that partitions of {} topics move", node, *moves)
+                 : fmt::format("node {} does not answer", node);
+  }
   const std::size_t voters = count_voters(cluster_.node(node));
-  if (voters == ClusterProcesses::size) return {};
+  if (voters == static_cast<std::size_t>(cluster_.voters())) return {};
   return fmt::format("node {} knows {} voters of the metadata", node, voters);
 }
 
 std::string ClusterView::missing() {
-  for (int id = 1; id <= ClusterProcesses::size; ++id) {
+  for (int id = 1; id <= cluster_.count(); ++id) {
     if (std::string what = missing_by(id); !what.empty()) return what;
   }
   return {};

@@ -1,6 +1,6 @@
-// What the nodes of a cluster say of a replicated topic: who leads its partitions, and whether all
-// replicas have what they should. For those who must not make a second fault before the first one
-// is over.
+// What the nodes of a cluster say of a replicated topic: who leads its partitions, where their
+// replicas are, and whether all have what they should. For those who must not make a second fault
+// before the first one is over. Any thread, but for passes().
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,10 @@ class ClusterView {
 
   /// By partition, as the first node says that answers; -1: nobody.
   std::vector<int> leaders();
-  /// Empty when every node says of every partition that it has a leader and all replicas are in
-  /// sync, and when all nodes are voters of the metadata; else what is missing.
+  /// The same of the nodes that have a replica, the preferred leader first.
+  std::vector<std::vector<std::int32_t>> replicas();
+  /// Empty when every node says of every partition that it has a leader, all replicas are in sync,
+  /// and none moves, and when all voters of the metadata are there; else what is missing.
   std::string missing();
   /// A change of metadata through the node, after which it has all that was acknowledged before.
   bool passes(int node);

@@ -18,23 +18,23 @@ std::string word_at(const std::string& line, std::size_t at) {
 /// The whole lines since the last time.
 std::string Connections::unread(int node) {
   std::ifstream file(cluster_.node(node).directory() + "/broker.log");
-  file.seekg(static_cast<std::streamoff>(view(node).read));
+  file.seekg(static_cast<std::streamoff>(views_[node].read));
   std::stringstream text;
   text << file.rdbuf();
   std::string lines = text.str();
   lines.resize(lines.rfind('\n') + 1);
-  view(node).read += lines.size();
+  views_[node].read += lines.size();
   return lines;
 }
 
 void Connections::forget(int node) {
   unread(node);
-  view(node).connected.clear();
+  views_[node].connected.clear();
 }
 
 bool Connections::complete() {
   bool complete = true;
-  for (int node = 1; node <= ClusterProcesses::size; ++node) {
+  for (int node = 1; node <= cluster_.count(); ++node) {
     std::istringstream lines(unread(node));
     for (std::string line; std::getline(lines, line);) {
       const std::size_t at = line.find(about_nodes);
@@ -43,12 +43,12 @@ bool Connections::complete() {
       const bool is_there = word_at(line, at + std::string(about_nodes).size()) == "there";
       const std::string other = word_at(line, name);
       if (is_there) {
-        view(node).connected.insert(other);
+        views_[node].connected.insert(other);
       } else {
-        view(node).connected.erase(other);
+        views_[node].connected.erase(other);
       }
     }
-    complete = complete && view(node).connected.size() + 1 == ClusterProcesses::size;
+    complete = complete && static_cast<int>(views_[node].connected.size()) + 1 == cluster_.count();
   }
   return complete;
 }

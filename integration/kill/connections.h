@@ -2,8 +2,8 @@
 // For those who must not make a second fault before the first one is over.
 #pragma once
 
-#include <array>
 #include <cstddef>
+#include <map>
 #include <set>
 #include <string>
 
@@ -25,11 +25,10 @@ class Connections {
     std::size_t read = 0;  // bytes of the log
     std::set<std::string> connected;
   };
-  View& view(int node) { return views_[static_cast<std::size_t>(node - 1)]; }
   std::string unread(int node);
 
   ClusterProcesses& cluster_;
-  std::array<View, ClusterProcesses::size> views_;
+  std::map<int, View> views_;  // by node
 };
 
 }  // namespace chronik::integration

@@ -16,17 +16,24 @@ constexpr std::chrono::seconds next_record_within(60);
 }  // namespace
 
 TopicJudgement judge_topic(const std::string& bootstrap, const std::string& topic,
-                           RecordLedger& ledger, ReadRecords& readings, Problems& problems) {
+                           const std::vector<std::int64_t>& begins, RecordLedger& ledger,
+                           ReadRecords& readings, Problems& problems) {
   Consumer consumer(bootstrap, "", {{"socket.timeout.ms", "5000"}});
   TopicJudgement judgement;
   std::deque<PartitionJudge> judges;
   std::vector<PartitionOffset> starts;
   std::int64_t missing = 0;
   for (int p = 0; p < ledger.partitions(); ++p) {
-    judgement.ends.push_back(consumer.watermarks(topic, p).second);
-    missing += std::max<std::int64_t>(0, judgement.ends.back());
-    judges.emplace_back(ledger, readings, p, problems);
-    starts.push_back({topic, p, 0});
+    const std::int64_t begin = begins.at(static_cast<std::size_t>(p));
+    const auto [low, high] = consumer.watermarks(topic, p);
+    if (low != begin) {
+      problems.push_back(
+          fmt::format("partition {} of {} begins at {}, not at {}", p, topic, low, begin));
+    }
+    judgement.ends.push_back(high);
+    missing += std::max<std::int64_t>(0, high - begin);
+    judges.emplace_back(ledger, readings, p, begin, problems);
+    starts.push_back({topic, p, begin});
   }
   consumer.assign(starts);
   auto deadline = std::chrono::steady_clock::now() + next_record_within;

@@ -1,4 +1,4 @@
-// Reads every partition of a topic from its start to its high watermark, by a client that knows
+// Reads every partition of a topic from its begin to its high watermark, by a client that knows
 // nothing yet, and has each judged by the ledger.
 #pragma once
 
@@ -15,8 +15,10 @@ struct TopicJudgement {
   std::vector<std::int64_t> ends;  // by partition: the high watermark at the beginning
 };
 
-/// Precondition: nobody hands out records or takes acknowledgements.
+/// `begins`: where each partition's log must begin. Precondition: nobody hands out records or takes
+/// acknowledgements.
 TopicJudgement judge_topic(const std::string& bootstrap, const std::string& topic,
-                           RecordLedger& ledger, ReadRecords& readings, Problems& problems);
+                           const std::vector<std::int64_t>& begins, RecordLedger& ledger,
+                           ReadRecords& readings, Problems& problems);
 
 }  // namespace chronik::integration

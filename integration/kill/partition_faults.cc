@@ -19,8 +19,8 @@ PartitionFaults::PartitionFaults(ClusterProcesses& cluster, Connections& connect
       problems_(problems) {}
 
 const std::vector<std::string>& PartitionFaults::kinds() {
-  static const std::vector<std::string> all{"kill",    "pause", "stop", "cut",
-                                            "one-way", "full",  "wipe", "two"};
+  static const std::vector<std::string> all{"kill", "pause", "stop", "cut", "one-way",
+                                            "full", "wipe",  "two",  "both"};
   return all;
 }
 
@@ -55,11 +55,11 @@ void PartitionFaults::inflict(const std::string& kind, int node) {
   }
 }
 
-/// From both others, or from one of them.
+/// From all others, or from one of them.
 void PartitionFaults::cut(int node) {
   const bool from_one = random_.below(4) == 0;
-  const int first = static_cast<int>(1 + random_.below(nodes - 1));
-  for (int step = 1; step < nodes; ++step) {
+  const int first = static_cast<int>(1 + random_.below(static_cast<std::uint64_t>(nodes() - 1)));
+  for (int step = 1; step < nodes(); ++step) {
     if (from_one && step != first) continue;
     network_->cut(node, other(node, step));
     network_->cut(other(node, step), node);
@@ -68,7 +68,7 @@ void PartitionFaults::cut(int node) {
 
 void PartitionFaults::lose_one_way(int node) {
   const bool outward = random_.below(2) == 0;
-  for (int step = 1; step < nodes; ++step) {
+  for (int step = 1; step < nodes(); ++step) {
     const int there = other(node, step);
     network_->cut(outward ? node : there, outward ? there : node);
   }

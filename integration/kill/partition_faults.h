@@ -1,5 +1,6 @@
 // PartitionFaults: what happens to the nodes of partition_rounds, and what ends it. Each fault
-// leaves a majority that can go on, and nothing that was acknowledged may be touched by any.
+// leaves a majority of the voters that can go on, and nothing that was acknowledged may be touched
+// by any.
 #pragma once
 
 #include <string>
@@ -20,7 +21,8 @@ class PartitionFaults {
   PartitionFaults(ClusterProcesses& cluster, Connections& connections, NodeNetwork* network,
                   Random& random, Problems& problems);
 
-  /// All that there are: kill, pause, stop, cut, one-way, full, wipe, two.
+  /// All that there are: kill, pause, stop, cut, one-way, full, wipe, two (one soon after the
+  /// other), both (at the same time, of which one at most is a voter).
   static const std::vector<std::string>& kinds();
   static bool needs_network(const std::string& kind);
   static bool needs_disks(const std::string& kind) { return kind == "full"; }
@@ -28,16 +30,16 @@ class PartitionFaults {
   /// disk stays, and refuses what comes.
   static bool goes_on(const std::string& kind) { return kind != "full"; }
 
-  /// `kind` is none but "two", which is made of two others.
+  /// `kind` is neither "two" nor "both", which are made of others.
   void inflict(const std::string& kind, int node);
   /// Afterwards the node runs and is reached again, and may be behind.
   void undo(const std::string& kind, int node);
-  /// Of one that another may follow at once: no vote is lost by it.
+  /// Of one that another may follow at once, or go with: no vote is lost by it.
   std::string one_of_two();
 
  private:
-  static constexpr int nodes = ClusterProcesses::size;
-  static int other(int id, int step) { return (id - 1 + step) % nodes + 1; }
+  int nodes() const { return cluster_.count(); }
+  int other(int id, int step) const { return (id - 1 + step) % nodes() + 1; }
   void cut(int node);
   void lose_one_way(int node);
   void wipe(int node);

@@ -86,6 +86,7 @@ void RecordLedger::acknowledge(int partition, RecordName name, std::int64_t offs
   ledger.records[name.writer][static_cast<std::size_t>(name.sequence)] =
       offset < 0 ? at_unknown_offset : offset;
   ++ledger.counts.acknowledged;
+  ledger.end = std::max(ledger.end, offset + 1);
   ledger.times.push_back(Clock::now());
   const auto wanted = ledger.wanted.find(name.writer);
   const std::int64_t from = wanted == ledger.wanted.end() ? 0 : wanted->second;
@@ -107,10 +108,17 @@ std::int64_t RecordLedger::acknowledged() const {
   return count;
 }
 
-std::vector<int> RecordLedger::await_acks(std::chrono::milliseconds limit) {
+std::int64_t RecordLedger::acknowledged_end(int partition) const {
+  const std::lock_guard lock(mutex_);
+  return partitions_[static_cast<std::size_t>(partition)].end;
+}
+
+std::vector<int> RecordLedger::await_acks(std::chrono::milliseconds limit,
+                                          const std::set<int>& excepted) {
   std::unique_lock lock(mutex_);
-  for (Partition& partition : partitions_) {
-    partition.wanted_came = false;
+  for (int p = 0; p < partitions(); ++p) {
+    Partition& partition = at(p);
+    partition.wanted_came = excepted.contains(p);
     for (const auto& [writer, records] : partition.records) {
       partition.wanted[writer] = static_cast<std::int64_t>(records.size());
     }
@@ -125,11 +133,13 @@ std::vector<int> RecordLedger::await_acks(std::chrono::milliseconds limit) {
   return silent;
 }
 
-RecordLedger::Duration RecordLedger::longest_pause(Clock::time_point from, Clock::time_point to) {
+RecordLedger::Duration RecordLedger::longest_pause(Clock::time_point from, Clock::time_point to,
+                                                   const std::set<int>& excepted) {
   const std::lock_guard lock(mutex_);
   Duration longest{};
-  for (Partition& partition : partitions_) {
-    longest = std::max(longest, pause_of(partition, from, to));
+  for (int p = 0; p < partitions(); ++p) {
+    const Duration pause = pause_of(at(p), from, to);
+    if (!excepted.contains(p)) longest = std::max(longest, pause);
   }
   return longest;
 }
@@ -166,11 +176,13 @@ std::int64_t ReadRecords::end(int partition) const {
 }
 
 PartitionJudge::PartitionJudge(RecordLedger& ledger, ReadRecords& readings, int partition,
-                               Problems& problems)
+                               std::int64_t begin, Problems& problems)
     : ledger_(ledger.at(partition)),
       readings_(readings),
       partition_(partition),
-      problems_(problems) {
+      problems_(problems),
+      begin_(begin),
+      next_offset_(begin) {
   for (const auto& [writer, records] : ledger_.records) seen_[writer].resize(records.size());
 }
 
@@ -221,6 +233,11 @@ void PartitionJudge::look_at(RecordName name, std::int64_t offset, std::int64_t 
   }
 }
 
+/// Not acknowledged, or deleted.
+bool PartitionJudge::may_be_gone(std::int64_t state) const {
+  return state < (begin_ > 0 ? begin_ : RecordLedger::at_unknown_offset);
+}
+
 RecordCounts PartitionJudge::finish(std::int64_t end) {
   if (next_offset_ != end) {
     say(fmt::format("ends at {}, its high watermark is {}", next_offset_, end));
@@ -232,7 +249,7 @@ RecordCounts PartitionJudge::finish(std::int64_t end) {
   }
   for (const auto& [writer, records] : ledger_.records) {
     for (std::size_t sequence = 0; sequence < records.size(); ++sequence) {
-      if (records[sequence] < RecordLedger::at_unknown_offset || seen_[writer][sequence]) continue;
+      if (may_be_gone(records[sequence]) || seen_[writer][sequence]) continue;
       ++counts_.lost;
       say(fmt::format("{}:{} was acknowledged at offset {} and is not there", writer, sequence,
                       records[sequence]));

@@ -12,6 +12,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,12 +64,16 @@ class RecordLedger {
   void refuse(int partition, RecordName name);
   std::int64_t acknowledged() const;
 
-  /// Waits until in every partition a record that was handed out from now on is acknowledged, while
-  /// others hand out. The partitions where none was in time.
-  std::vector<int> await_acks(std::chrono::milliseconds limit);
-  /// The longest time within [from, to] in which some partition had no acknowledgement; it counts
-  /// from the last one before `from`. Forgets the times before `from`.
-  Duration longest_pause(Clock::time_point from, Clock::time_point to);
+  /// One behind the last record that was acknowledged with its offset.
+  std::int64_t acknowledged_end(int partition) const;
+
+  /// Waits until in every partition but `excepted` a record that was handed out from now on is
+  /// acknowledged, while others hand out. The partitions where none was in time.
+  std::vector<int> await_acks(std::chrono::milliseconds limit, const std::set<int>& excepted = {});
+  /// The longest time within [from, to] in which some partition but `excepted` had no
+  /// acknowledgement; it counts from the last one before `from`. Forgets the times before `from`.
+  Duration longest_pause(Clock::time_point from, Clock::time_point to,
+                         const std::set<int>& excepted = {});
 
  private:
   friend class PartitionJudge;
@@ -81,6 +86,7 @@ class RecordLedger {
     std::map<int, std::vector<std::int64_t>> records;
     std::map<int, std::int64_t> wanted;  // by writer: await_acks() waits for one of these or later
     bool wanted_came = false;
+    std::int64_t end = 0;                  // of what was acknowledged
     std::vector<Clock::time_point> times;  // of acknowledgements
     RecordCounts counts;
   };
@@ -108,10 +114,12 @@ class ReadRecords {
   std::vector<std::vector<std::uint64_t>> seen_;  // by partition and offset; 0: nobody got it
 };
 
-/// Takes all records of one partition in the order of the log, from offset 0 on.
+/// Takes all records of one partition in the order of the log, from its begin on: what lay before
+/// was deleted.
 class PartitionJudge {
  public:
-  PartitionJudge(RecordLedger& ledger, ReadRecords& readings, int partition, Problems& problems);
+  PartitionJudge(RecordLedger& ledger, ReadRecords& readings, int partition, std::int64_t begin,
+                 Problems& problems);
 
   void take(std::int64_t offset, std::string_view value);
   /// `end`: the partition's high watermark.
@@ -121,6 +129,7 @@ class PartitionJudge {
  private:
   void say(const std::string& what);
   void look_at(RecordName name, std::int64_t offset, std::int64_t state);
+  bool may_be_gone(std::int64_t state) const;
 
   RecordLedger::Partition& ledger_;
   ReadRecords& readings_;
@@ -128,7 +137,8 @@ class PartitionJudge {
   Problems& problems_;
   std::map<int, std::vector<bool>> seen_;  // by writer, by sequence
   std::map<int, std::int64_t> next_;       // by writer: one behind the highest sequence so far
-  std::int64_t next_offset_ = 0;
+  const std::int64_t begin_;
+  std::int64_t next_offset_;
   RecordCounts counts_;
 };
 

@@ -18,8 +18,8 @@ class Judging : public ::testing::Test {
   /// The log as it would be read, by sequence.
   RecordCounts judge(const std::vector<std::int64_t>& sequences) {
     problems_.clear();
-    PartitionJudge judge(ledger_, readings_, 0, problems_);
-    std::int64_t offset = 0;
+    PartitionJudge judge(ledger_, readings_, 0, begin_, problems_);
+    std::int64_t offset = begin_;
     for (const std::int64_t one : sequences) judge.take(offset++, record_value({writer_, one}));
     return judge.finish(offset);
   }
@@ -27,6 +27,7 @@ class Judging : public ::testing::Test {
   RecordLedger ledger_{1};
   ReadRecords readings_{1};
   int writer_;
+  std::int64_t begin_ = 0;
   Problems problems_;
 };
 
@@ -63,7 +64,7 @@ TEST_F(Judging, WhatNobodyWroteIsForeign) {
 }
 
 TEST_F(Judging, AFlippedBitIsForeign) {
-  PartitionJudge judge(ledger_, readings_, 0, problems_);
+  PartitionJudge judge(ledger_, readings_, 0, 0, problems_);
   std::string value = record_value({writer_, 0});
   value.back() ^= 1;
   judge.take(0, value);
@@ -82,6 +83,13 @@ TEST_F(Judging, AnAcknowledgementWithoutAnOffsetCounts) {
   EXPECT_EQ(judge({0, 1, 2, 3}).lost, 1);
   EXPECT_EQ(judge({0, 1, 2, 3, 4}).lost, 0);
   EXPECT_EQ(problems_, Problems{});
+}
+
+TEST_F(Judging, WhatWasDeletedIsNotLostAndWhatIsBehindItIs) {
+  begin_ = 2;
+  EXPECT_EQ(judge({2, 3}).lost, 0);
+  EXPECT_EQ(problems_, Problems{});
+  EXPECT_EQ(judge({3, 4}).lost, 1) << "at offset 2 was another one";
 }
 
 TEST(RecordValue, IsReadBackOrRefused) {

@@ -49,13 +49,13 @@ std::optional<Stored> dump(const BrokerProcess& node, std::optional<std::int64_t
 
 std::string compare_stored_metadata(ClusterProcesses& cluster, Problems& problems) {
   std::optional<std::int64_t> smallest;
-  for (int id = 1; id <= ClusterProcesses::size; ++id) {
+  for (int id = 1; id <= cluster.count(); ++id) {
     const std::optional<Stored> whole = dump(cluster.node(id), std::nullopt, problems);
     if (!whole) return {};
     smallest = std::min(smallest.value_or(whole->last_index), whole->last_index);
   }
   std::vector<Stored> images;
-  for (int id = 1; id <= ClusterProcesses::size; ++id) {
+  for (int id = 1; id <= cluster.count(); ++id) {
     const std::optional<Stored> image = dump(cluster.node(id), smallest, problems);
     if (!image) return {};
     images.push_back(*image);

@@ -88,11 +88,12 @@ std::string of_batch(const Bytes& batch) {
 
 class Comparison {
  public:
-  Comparison(ClusterProcesses& cluster, const std::string& topic, std::size_t partition,
-             std::int64_t end)
-      : name_(fmt::format("{}-{}", topic, partition)), end_(end) {
-    for (int id = 1; id <= ClusterProcesses::size; ++id) {
-      readers_.emplace_back(replica_directory(cluster, id, topic, partition));
+  Comparison(ClusterProcesses& cluster, const StoredTopic& topic, std::size_t partition)
+      : name_(fmt::format("{}-{}", topic.name, partition)),
+        end_(topic.ends[partition]),
+        nodes_(topic.replicas.at(partition)) {
+    for (const std::int32_t id : nodes_) {
+      readers_.emplace_back(replica_directory(cluster, id, topic.name, partition));
     }
   }
 
@@ -115,17 +116,17 @@ class Comparison {
         compared.bytes += batch->size();
         if (!first) {
           first = batch;
-          first_node = static_cast<int>(i) + 1;
+          first_node = nodes_[i];
         } else if (*first != *batch) {
           return say(problems, fmt::format("node {} has {}, node {} has {}", first_node,
-                                           of_batch(*first), i + 1, of_batch(*batch)));
+                                           of_batch(*first), nodes_[i], of_batch(*batch)));
         }
       }
       if (!first) break;
     }
     if (*std::min_element(reached.begin(), reached.end()) >= end_) return;
-    say(problems, fmt::format("the replicas end at {}, the high watermark is {}",
-                              fmt::join(reached, ", "), end_));
+    say(problems, fmt::format("the replicas of nodes {} end at {}, the high watermark is {}",
+                              fmt::join(nodes_, ", "), fmt::join(reached, ", "), end_));
   }
 
  private:
@@ -138,32 +139,37 @@ class Comparison {
 
   const std::string name_;
   const std::int64_t end_;
-  std::vector<ReplicaReader> readers_;
+  const std::vector<std::int32_t> nodes_;
+  std::vector<ReplicaReader> readers_;  // by node
 };
 
 }  // namespace
 
-bool are_stored_everywhere(ClusterProcesses& cluster, const std::string& topic,
-                           const std::vector<std::int64_t>& ends) {
-  for (int id = 1; id <= ClusterProcesses::size; ++id) {
-    for (std::size_t p = 0; p < ends.size(); ++p) {
-      ReplicaReader reader(replica_directory(cluster, id, topic, p));
+bool is_stored_everywhere(ClusterProcesses& cluster, const StoredTopic& topic) {
+  for (int id = 1; id <= cluster.count(); ++id) {
+    for (std::size_t p = 0; p < topic.ends.size(); ++p) {
+      const std::string directory = replica_directory(cluster, id, topic.name, p);
+      if (std::ranges::find(topic.replicas.at(p), id) == topic.replicas[p].end()) {
+        if (fs::exists(directory)) return false;
+        continue;
+      }
+      ReplicaReader reader(directory);
       reader.skip_to_last_segment();
       std::int64_t end = 0;
       while (const std::optional<Bytes> batch = reader.next()) {
         end = protocol::read_batch_header(ByteView(*batch)).next_offset();
       }
-      if (end < ends[p]) return false;
+      if (end < topic.ends[p]) return false;
     }
   }
   return true;
 }
 
-std::string compare_stored_partitions(ClusterProcesses& cluster, const std::string& topic,
-                                      const std::vector<std::int64_t>& ends, Problems& problems) {
+std::string compare_stored_partitions(ClusterProcesses& cluster, const StoredTopic& topic,
+                                      Problems& problems) {
   Compared compared;
-  for (std::size_t p = 0; p < ends.size(); ++p) {
-    Comparison(cluster, topic, p, ends[p]).run(compared, problems);
+  for (std::size_t p = 0; p < topic.ends.size(); ++p) {
+    Comparison(cluster, topic, p).run(compared, problems);
   }
   return fmt::format("{} batches, {:.1f} MB of replicas compared", compared.batches,
                      static_cast<double>(compared.bytes) / 1e6);
@@ -173,7 +179,7 @@ std::vector<std::string> stored_directories(ClusterProcesses& cluster,
                                             const std::vector<std::string>& topics) {
   const std::set<std::string> wanted(topics.begin(), topics.end());
   std::vector<std::string> found;
-  for (int id = 1; id <= ClusterProcesses::size; ++id) {
+  for (int id = 1; id <= cluster.count(); ++id) {
     std::error_code gone;  // what is removed meanwhile is not there
     for (const auto& entry : fs::directory_iterator(cluster.node(id).data_directory(), gone)) {
       const std::string name = entry.path().filename();

@@ -12,14 +12,21 @@
 
 namespace chronik::integration {
 
-/// Whether each node's files have all records below `ends` (by partition). The nodes may run.
-bool are_stored_everywhere(ClusterProcesses& cluster, const std::string& topic,
-                           const std::vector<std::int64_t>& ends);
-/// Compares the logs of all nodes, byte by byte, as far as they are committed: `ends` has each
-/// partition's high watermark, which all of them must reach. Precondition: no node runs, and
-/// are_stored_everywhere(). What it compared, for a person.
-std::string compare_stored_partitions(ClusterProcesses& cluster, const std::string& topic,
-                                      const std::vector<std::int64_t>& ends, Problems& problems);
+/// A topic, and what the nodes should have of it, by partition.
+struct StoredTopic {
+  std::string name;
+  std::vector<std::int64_t> ends;                   // high watermarks
+  std::vector<std::vector<std::int32_t>> replicas;  // the nodes that have one
+};
+
+/// Whether each node's files have all records below the high watermark of each partition that has a
+/// replica there, and whether no other node has files of it. The nodes may run.
+bool is_stored_everywhere(ClusterProcesses& cluster, const StoredTopic& topic);
+/// Compares the logs of all replicas, byte by byte, as far as they are committed; all of them must
+/// reach the high watermark. Precondition: no node runs, and is_stored_everywhere(). What it
+/// compared, for a person.
+std::string compare_stored_partitions(ClusterProcesses& cluster, const StoredTopic& topic,
+                                      Problems& problems);
 
 /// The directories of partitions of `topics` that any node has.
 std::vector<std::string> stored_directories(ClusterProcesses& cluster,

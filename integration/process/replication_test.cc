@@ -495,11 +495,12 @@ TEST_F(Replication, FollowerRejoinsAndCatchesUp) {
   })) << "clients are told that it is behind";
   cluster.node(follower).start();
   EXPECT_TRUE(in_sync(cluster, leader, "t"));
-  EXPECT_TRUE(eventually([&] { return are_stored_everywhere(cluster, "t", {2000}); }));
+  const StoredTopic stored{"t", {2000}, {{1, 2, 3}}};
+  EXPECT_TRUE(eventually([&] { return is_stored_everywhere(cluster, stored); }));
 
   for (int id = 1; id <= nodes; ++id) EXPECT_EQ(cluster.node(id).stop(), 0);
   Problems problems;
-  compare_stored_partitions(cluster, "t", {2000}, problems);
+  compare_stored_partitions(cluster, stored, problems);
   EXPECT_EQ(problems, Problems{});
 }
 
