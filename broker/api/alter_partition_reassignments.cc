@@ -108,8 +108,13 @@ metadata::PartitionReplicasChanged event_of(const metadata::Topic& topic, Partit
   event.name = topic.name;
   event.partition_index = index;
   event.before = now.replicas;
-  event.adding = without(wanted, without(now.replicas, now.adding));
+  const std::vector<BrokerId> original = without(now.replicas, now.adding);
   event.removing = without(now.replicas, wanted);
+  // Who came with a move that is given up goes again: both adding and removing, it is no replica
+  // that a later request could go back to.
+  const std::vector<BrokerId> stays_out = without(event.removing, original);
+  event.adding = without(wanted, original);
+  event.adding.insert(event.adding.end(), stays_out.begin(), stays_out.end());
   event.replicas = std::move(wanted);
   event.replicas.insert(event.replicas.end(), event.removing.begin(), event.removing.end());
   return event;

@@ -1,4 +1,5 @@
 // ListPartitionReassignments (key 46, KIP-455): the moves that are under way.
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -20,7 +21,12 @@ void add(TopicMoves& moves, const metadata::Topic& topic, PartitionId index) {
   if (!topic.has_partition(index)) return;
   const metadata::Partition& partition = topic.partitions[static_cast<std::size_t>(index)];
   if (!partition.is_reassigned()) return;
-  moves.partitions.push_back({index, partition.replicas, partition.adding, partition.removing});
+  // Who comes and is given up already goes.
+  std::vector<BrokerId> adding = partition.adding;
+  std::erase_if(adding, [&](BrokerId id) {
+    return std::ranges::find(partition.removing, id) != partition.removing.end();
+  });
+  moves.partitions.push_back({index, partition.replicas, std::move(adding), partition.removing});
 }
 
 }  // namespace

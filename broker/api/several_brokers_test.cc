@@ -9,6 +9,7 @@
 #include "broker/api/handlers.h"
 #include "broker/api/metadata.h"
 #include "broker/api/test_data.h"
+#include "protocol/messages/alter_partition_reassignments.h"
 #include "protocol/messages/create_partitions.h"
 #include "protocol/messages/delete_records.h"
 #include "protocol/messages/describe_log_dirs.h"
@@ -153,6 +154,42 @@ TEST_F(SeveralBrokersTest, WhoLeadsAReplicatedPartitionIsWhatItsGroupSays) {
   EXPECT_EQ(ask().isr_nodes, (std::vector<BrokerId>{1, 2})) << "a follower does not know them";
   tell({3, 6, {1, 2, 3}});
   EXPECT_EQ(ask().leader_id, 3);
+}
+
+// Node 3 came with a move that was taken back: it is not among those that the partition had.
+TEST_F(SeveralBrokersTest, AMoveThatIsTakenBackTwiceEndsWhereItBegan) {
+  CreateTopicsRequest create;
+  auto& topic = create.topics.emplace_back();
+  topic.name = "copies";
+  topic.num_partitions = -1;
+  topic.replication_factor = -1;
+  topic.assignments.emplace_back().broker_ids = {1, 2};
+  const auto pending = broker_.start<create_topics>(std::move(create));
+  const Uuid id = broker_.image()->topic("copies")->id;
+  broker_.shard().run([&] { broker_.broker().metadata->tell_leader(id, 0, {1, 1, {}}); });
+  using Replicas = std::vector<BrokerId>;
+  const auto now = [&] { return broker_.image()->topic("copies")->partitions.at(0); };
+  ASSERT_EQ(now().replicas, (Replicas{1, 2}));
+  const auto reassign = [&](std::optional<Replicas> to) {
+    protocol::AlterPartitionReassignmentsRequest request;
+    auto& asked = request.topics.emplace_back();
+    asked.name = "copies";
+    asked.partitions.push_back({0, std::move(to)});
+    return code(broker_.call<alter_partition_reassignments>(request)
+                    .responses.at(0)
+                    .partitions.at(0)
+                    .error_code);
+  };
+  EXPECT_EQ(reassign(Replicas{2, 3}), ErrorCode::none);
+  for (int times = 1; times <= 2; ++times) {
+    EXPECT_EQ(reassign(std::nullopt), ErrorCode::none);
+    EXPECT_EQ(now().target(), (Replicas{2, 1})) << times;
+    EXPECT_EQ(now().removing, Replicas{3}) << times;
+  }
+  EXPECT_EQ(reassign(Replicas{3, 1}), ErrorCode::none);
+  EXPECT_EQ(now().target(), (Replicas{3, 1}));
+  EXPECT_EQ(reassign(std::nullopt), ErrorCode::none);
+  EXPECT_EQ(now().target(), (Replicas{1, 2})) << "the two it had";
 }
 
 // A replica that has moved away hears of its group no more, while its leader goes on.
