@@ -114,6 +114,8 @@ Task<void> delete_all(ShardData& data, std::vector<Target*>& targets, SteadyTime
     const WaitEnd end = co_await wait.durable;
     if (end == WaitEnd::deleted) {
       set_error(*wait.target->response, ErrorCode::unknown_topic_or_partition);
+    } else if (end == WaitEnd::not_leader) {
+      set_error(*wait.target->response, ErrorCode::not_leader_or_follower);
     } else if (end == WaitEnd::timed_out) {
       set_error(*wait.target->response, ErrorCode::request_timed_out);
     }

@@ -304,13 +304,17 @@ void Partition::end_acknowledgements(WaitEnd how) {
   }
 }
 
+void Partition::end_log_start_waits(WaitEnd how) {
+  end(for_log_start_, how, [](const Waiting&) { return true; });
+}
+
 void Partition::end_leader_waits() {
   end(for_leader_, WaitEnd::reached, [](const Waiting&) { return true; });
 }
 
 void Partition::end_all(WaitEnd how) {
   end_acknowledgements(how);
-  end(for_log_start_, how, [](const Waiting&) { return true; });
+  end_log_start_waits(how);
   end(for_leader_, how, [](const Waiting&) { return true; });
 }
 

@@ -148,8 +148,8 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   /// Until another replica is known to lead, or this one leads again; for those who were refused,
   /// so that they can be told who does.
   Future<WaitEnd> leader_known(SteadyTime limit);
-  /// Until a restart would find the log starting at `offset` or later, here and at the followers
-  /// that are in sync.
+  /// Until a restart would find the log starting at `offset` or later, here and, at the leader, at
+  /// the followers that are in sync and a majority of the voters.
   Future<WaitEnd> log_start_reached(Offset offset, SteadyTime limit = SteadyTime::max());
   /// Ends the waits whose limit is over at `now`; gives the first limit of those that go on.
   SteadyTime end_waits(SteadyTime now);
@@ -243,6 +243,7 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   template <class Over>
   static void end(std::vector<Waiting>& queue, WaitEnd how, Over over);
   void end_acknowledgements(WaitEnd how);
+  void end_log_start_waits(WaitEnd how);
   void end_leader_waits();
   void end_all(WaitEnd how);
 

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "broker/partition/partition.h"
+#include "raft/core/quorum.h"
 #include "wal/log_begin.h"
 
 namespace chronik::broker {
@@ -105,6 +106,8 @@ void Partition::on_leadership(const raft::Leadership& leadership) {
   if (before == leadership) return;
   if (before.ready && !(leadership.ready && leadership.term == before.term)) {
     end_acknowledgements(WaitEnd::not_leader);
+    // Whom this one has not told, the next leader may not tell either.
+    end_log_start_waits(WaitEnd::not_leader);
   }
   waiters_.wake_all();
   if (leadership.ready && !before.ready) {
@@ -181,15 +184,18 @@ void Partition::tend(const metadata::Partition& members, SteadyTime now) {
   give_back(wanted.front());
 }
 
-/// A log start that the next leader does not know would bring deleted records back.
+/// A log start that the next leader does not know would bring deleted records back. So it counts
+/// once all have it that are in sync, and a majority of those that vote.
 Offset Partition::safe_log_start() const {
-  Offset safe = log_->durable_log_start_offset();
-  if (replica_ == nullptr || !leadership_.ready) return safe;
-  for (const BrokerId follower : in_sync_replicas()) {
-    if (follower == replica_->raft().id()) continue;
-    const auto begin = begins_.find(follower);
-    safe = std::min(safe, begin == begins_.end() ? 0 : begin->second.is);
-  }
+  const Offset own = log_->durable_log_start_offset();
+  if (replica_ == nullptr || !leadership_.ready) return own;
+  const auto begin_at = [&](BrokerId replica) {
+    if (replica == replica_->raft().id()) return own;
+    const auto begin = begins_.find(replica);
+    return begin == begins_.end() ? Offset{0} : begin->second.is;
+  };
+  Offset safe = raft::quorum_value(replica_->raft().membership(), begin_at);
+  for (const BrokerId follower : in_sync_replicas()) safe = std::min(safe, begin_at(follower));
   return safe;
 }
 
