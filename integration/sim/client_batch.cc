@@ -15,14 +15,14 @@ constexpr int numbers_max = 100'000;
 
 bool is_superseded_by_the_next(BatchName name) { return name.number % 4 == 0; }
 
-SharedBytes make_client_batch(BatchName name, ProducerId producer_id, Sequence first_sequence,
-                              int records) {
+SharedBytes make_client_batch(BatchName name, ProducerId producer_id, ProducerEpoch epoch,
+                              Sequence first_sequence, int records) {
   CHECK(name.number < numbers_max);
   CHECK(records == 1 || !is_superseded_by_the_next(name));
   protocol::BatchOptions options;
   options.producer_id = producer_id;
   if (producer_id != no_producer_id) {
-    options.producer_epoch = 0;
+    options.producer_epoch = epoch;
     options.base_sequence = first_sequence;
   }
   protocol::BatchBuilder builder(options);

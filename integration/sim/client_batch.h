@@ -22,8 +22,8 @@ bool is_superseded_by_the_next(BatchName name);
 
 /// `producer_id`: none, unless the producer is idempotent. Of a batch that the next supersedes
 /// `records` must be 1.
-SharedBytes make_client_batch(BatchName name, ProducerId producer_id, Sequence first_sequence,
-                              int records);
+SharedBytes make_client_batch(BatchName name, ProducerId producer_id, ProducerEpoch epoch,
+                              Sequence first_sequence, int records);
 /// Nothing: no producer of a simulation made it.
 std::optional<BatchName> name_of(const protocol::BatchHeader& batch);
 

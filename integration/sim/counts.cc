@@ -36,6 +36,10 @@ std::string Counts::describe() const {
       refused_few_in_sync, refused_order, refused_other, leaders_lost, produce_timeouts);
   text += fmt::format("readers: {} reads answered, {} refused\n", partition_reads,
                       partition_reads_refused);
+  text += fmt::format(
+      "clients: {} new epochs of producers, {} deletions of records acknowledged, {} refused, {} "
+      "not known to a leader that came later\n",
+      new_epochs, deletions, deletions_refused, deletions_unknown);
   return text;
 }
 

@@ -64,6 +64,10 @@ struct Counts {
   std::uint64_t produce_timeouts = 0;  // of requests, at the producer
   std::uint64_t partition_reads = 0;   // that were answered
   std::uint64_t partition_reads_refused = 0;
+  std::uint64_t new_epochs = 0;          // of producers
+  std::uint64_t deletions = 0;           // of records, that were acknowledged
+  std::uint64_t deletions_refused = 0;   // or not answered in time
+  std::uint64_t deletions_unknown = 0;   // to a leader that nobody had told
   std::uint64_t replicas_installed = 0;  // a log's begin, from another node
   std::uint64_t compactions = 0;         // of partitions' logs
 

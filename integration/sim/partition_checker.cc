@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "raft/core/describe.h"
+#include "raft/core/quorum.h"
 #include "wal/log_slice.h"
 #include "wal/segment.h"
 
@@ -44,7 +45,10 @@ void PartitionChecker::on_start(Node& node) {
 
 void PartitionChecker::on_end(NodeId id) { log_.on_end(id); }
 
-void PartitionChecker::on_wipe(NodeId id) { log_.on_wipe(id); }
+void PartitionChecker::on_wipe(NodeId id) {
+  log_.on_wipe(id);
+  begins_.erase(id);
+}
 
 void PartitionChecker::on_send(const raft::GroupMessage& message) {
   const raft::GroupId group{placed_.identity.topic_id, placed_.identity.partition};
@@ -69,7 +73,36 @@ broker::Partition* PartitionChecker::after_event(Node& node) {
   before = told;
   Offset& held = held_[node.id()];
   held = std::max(held, partition->log().durable_end_offset());
+  check_begin(node.id(), *partition);
   return is_new ? partition : nullptr;
+}
+
+/// What was deleted there never comes back there.
+void PartitionChecker::check_begin(NodeId id, broker::Partition& partition) {
+  Offset& before = begins_[id];
+  // The power went while a leader gave it another log: it has none of the old one, nor of the new.
+  if (partition.log().end_offset() < before) before = 0;
+  if (partition.log_start_offset() < before) {
+    verdict_.fail(Promise::deleted,
+                  fmt::format("the log of {} begins at {}, having begun at {} on its disk",
+                              where(id), partition.log_start_offset(), before));
+  }
+  // What a start found is on the disk without being known to be.
+  before = std::max(before, partition.log().durable_log_start_offset());
+}
+
+void PartitionChecker::check_deleted(NodeId id, Offset offset) {
+  deleted_ = std::max(deleted_, offset);
+  if (!log_.membership_is_settled()) return;
+  const Offset held = raft::quorum_value(log_.membership(), [&](NodeId voter) {
+    const auto begin = begins_.find(voter);
+    return begin == begins_.end() ? Offset{0} : begin->second;
+  });
+  if (held >= offset) return;
+  verdict_.fail(Promise::deleted,
+                fmt::format("{} acknowledges that it begins at {}, and a majority has deleted up "
+                            "to {} only",
+                            where(id), offset, held));
 }
 
 /// A node that serves is the only one of its epoch, and knows all that was acknowledged before.
@@ -130,16 +163,29 @@ void PartitionChecker::check_order(BatchName name, Offset base) {
     ++next;
     return;
   }
+  if (name.number < next && places_[name].empty()) {
+    return verdict_.fail(
+        Promise::producer_order,
+        fmt::format("partition {} has batch {} of producer {}, which was given up, "
+                    "at {}, behind its batch {}",
+                    placed_.identity.partition, name.number, name.producer, base, next - 1));
+  }
   if (name.number < next) {
     return verdict_.fail(Promise::exactly_once,
                          fmt::format("partition {} has batch {} of producer {} at {} and at {}",
                                      placed_.identity.partition, name.number, name.producer,
-                                     places_[name].empty() ? -1 : places_[name].front(), base));
+                                     places_[name].front(), base));
+  }
+  int missing = next;
+  while (missing < name.number && made_.at({name.producer, missing}).given_up) ++missing;
+  if (missing == name.number) {
+    next = name.number + 1;
+    return;
   }
   verdict_.fail(Promise::producer_order,
                 fmt::format("partition {} has batch {} of producer {} at {}, and not yet its batch "
                             "{}",
-                            placed_.identity.partition, name.number, name.producer, base, next));
+                            placed_.identity.partition, name.number, name.producer, base, missing));
 }
 
 void PartitionChecker::check_acknowledged(NodeId id, BatchName name, Offset base_offset) {

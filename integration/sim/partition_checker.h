@@ -4,6 +4,7 @@
 // Traffic.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
@@ -29,10 +30,19 @@ class PartitionChecker {
 
   /// A producer made the batch. `idempotent`: it is never to be there twice, or out of order.
   void on_made(BatchName name, const SharedBytes& batch, bool idempotent);
+  /// Its producer does not send it again, and does not know what became of it.
+  void on_given_up(BatchName name) { made_.at(name).given_up = true; }
   /// A node says that the batch is there to stay, on as many disks as it has to be (acks=all).
   void check_acknowledged(NodeId id, BatchName name, Offset base_offset);
   /// A node answers a reader that asked for one batch at least, from offset `from`.
   void check_read(NodeId id, Offset from, const broker::ReadResult& answer, ByteView records);
+  /// A client asks for the log to begin there, and a node says that it does.
+  void on_delete(Offset offset) { delete_asked_ = std::max(delete_asked_, offset); }
+  void check_deleted(NodeId id, Offset offset);
+  /// Whether a deletion that was acknowledged is unknown there.
+  bool lacks_deletion(const broker::Partition& partition) const {
+    return partition.log_start_offset() < deleted_;
+  }
   /// At rest: the replica has all that is committed, byte by byte.
   void check_whole(Node& node);
 
@@ -51,6 +61,7 @@ class PartitionChecker {
   struct Made {
     std::uint32_t crc = 0;
     bool idempotent = false;
+    bool given_up = false;
   };
   struct Committed {
     Offset end = 0;
@@ -64,6 +75,7 @@ class PartitionChecker {
   bool may_be_gone(Offset from, Offset end) const;
   void on_commit(const raft::Entry& entry);
   void check_order(BatchName name, Offset base);
+  void check_begin(NodeId id, broker::Partition& partition);
   /// Whether it is a leader's first look.
   bool check_leadership(NodeId id, const broker::Partition& partition);
   struct Shown {
@@ -93,6 +105,9 @@ class PartitionChecker {
   std::map<LeaderEpoch, NodeId> leaders_;     // that were ready
   std::map<NodeId, Offset> high_watermarks_;  // of each process
   std::map<NodeId, Offset> held_;             // that was ever on the disk of the node
+  std::map<NodeId, Offset> begins_;           // of each replica, as its disk has it
+  Offset delete_asked_ = 0;                   // the highest
+  Offset deleted_ = 0;                        // as clients were told
 };
 
 }  // namespace chronik::sim

@@ -24,6 +24,7 @@ void PartitionService::produce(Node& node, const ProduceRequest& request, Done d
   broker::Partition* partition = node.partitions().find(request.partition);
   if (partition == nullptr) return done({ErrorCode::not_leader_or_follower, "no replica"});
   if (loses(*partition, request)) return;
+  revive(*partition, request);
   const Offset end_before = partition->log().end_offset();
   const broker::AppendTerms terms{13, request.acks, node.wall(), node.local()};
   const broker::AppendResult result =
@@ -54,12 +55,53 @@ bool PartitionService::loses(broker::Partition& partition, const ProduceRequest&
   return false;
 }
 
+/// As if the epoch of the batch were still that of its producer.
+void PartitionService::revive(broker::Partition& partition, const ProduceRequest& request) {
+  if (bug_ != PlantedBug::takes_old_epochs) return;
+  protocol::BatchHeader batch = protocol::read_batch_header(request.batch.view());
+  const auto known = partition.producers().last(batch.producer_id);
+  if (!known || known->epoch <= batch.producer_epoch) return;
+  batch.base_offset = partition.log().end_offset() - 1;
+  batch.last_offset_delta = 0;
+  --batch.base_sequence;
+  producers_of(partition).apply(batch);
+}
+
+void PartitionService::delete_before(Node& node, int index, Offset offset, milliseconds timeout,
+                                     Done done) {
+  broker::Partition* partition = node.partitions().find(index);
+  if (partition == nullptr || !partition->leads()) {
+    return done({ErrorCode::not_leader_or_follower, {}});
+  }
+  checkers_.at(static_cast<std::size_t>(index))->on_delete(offset);
+  if (!partition->delete_before(offset)) return done({ErrorCode::offset_out_of_range, {}});
+  if (bug_ == PlantedBug::deletes_alone) {
+    checkers_.at(static_cast<std::size_t>(index))->check_deleted(node.id(), offset);
+  }
+  deleting_[node.id()].push_back({index, offset,
+                                  partition->log_start_reached(offset, node.local() + timeout),
+                                  std::move(done)});
+}
+
+void PartitionService::acknowledge(NodeId id, const Deleting& deleting, WaitEnd end) {
+  if (end == WaitEnd::deleted) return;  // the process ends
+  if (end != WaitEnd::reached) {
+    ++counts_.deletions_refused;
+    return deleting.done({ErrorCode::request_timed_out, {}});
+  }
+  ++counts_.deletions;
+  checkers_.at(static_cast<std::size_t>(deleting.partition))->check_deleted(id, deleting.offset);
+  deleting.done({});
+}
+
 void PartitionService::on_start(Node& node) {
   if (bug_ != PlantedBug::start_knows_no_producers) return;
   for (const auto& [index, partition] : node.partitions().all()) producers_of(*partition).reset();
 }
 
 void PartitionService::on_ready(broker::Partition& partition) {
+  const auto index = static_cast<std::size_t>(partition.identity().partition);
+  if (checkers_.at(index)->lacks_deletion(partition)) ++counts_.deletions_unknown;
   if (bug_ == PlantedBug::new_leader_knows_no_producers) producers_of(partition).reset();
 }
 
@@ -82,17 +124,21 @@ void PartitionService::count(ErrorCode error) {
 }
 
 void PartitionService::after_event(Node& node) {
-  const auto found = waiting_.find(node.id());
-  if (found == waiting_.end()) return;
-  for (auto at = found->second.begin(); at != found->second.end();) {
-    if (!at->end.ready()) {
-      ++at;
-      continue;
+  const auto answer = [&](auto& waiting) {
+    const auto found = waiting.find(node.id());
+    if (found == waiting.end()) return;
+    for (auto at = found->second.begin(); at != found->second.end();) {
+      if (!at->end.ready()) {
+        ++at;
+        continue;
+      }
+      auto over = std::move(*at);
+      at = found->second.erase(at);
+      acknowledge(node.id(), over, over.end.await_resume());
     }
-    Waiting waiting = std::move(*at);
-    at = found->second.erase(at);
-    acknowledge(node.id(), waiting, waiting.end.await_resume());
-  }
+  };
+  answer(waiting_);
+  answer(deleting_);
 }
 
 void PartitionService::acknowledge(NodeId id, const Waiting& waiting, WaitEnd end) {

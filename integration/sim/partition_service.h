@@ -51,6 +51,8 @@ class PartitionService {
       : checkers_(checkers), counts_(counts), bug_(bug), random_(seed) {}
 
   void produce(Node& node, const ProduceRequest& request, Done done);
+  /// DeleteRecords.
+  void delete_before(Node& node, int partition, Offset offset, milliseconds timeout, Done done);
   FetchAnswer fetch(Node& node, int partition, Offset from, LeaderEpoch epoch);
   /// Who leads, as far as the node knows.
   KnownLeader leader(Node& node, int partition);
@@ -61,7 +63,10 @@ class PartitionService {
   /// Something happened to the node: waiting requests may be answered now.
   void after_event(Node& node);
   /// Its process is gone; nobody is answered.
-  void on_end(NodeId id) { waiting_.erase(id); }
+  void on_end(NodeId id) {
+    waiting_.erase(id);
+    deleting_.erase(id);
+  }
 
  private:
   struct Waiting {
@@ -70,15 +75,24 @@ class PartitionService {
     broker::Future<broker::WaitEnd> end;
     Done done;
   };
+  struct Deleting {
+    int partition = 0;
+    Offset offset = 0;
+    broker::Future<broker::WaitEnd> end;
+    Done done;
+  };
   void count(protocol::ErrorCode error);
+  void acknowledge(NodeId id, const Deleting& deleting, broker::WaitEnd end);
   void acknowledge(NodeId id, const Waiting& waiting, broker::WaitEnd end);
   bool loses(broker::Partition& partition, const ProduceRequest& request);
+  void revive(broker::Partition& partition, const ProduceRequest& request);
 
   Checkers& checkers_;
   Counts& counts_;
   const PlantedBug bug_;
   Random random_;
   std::map<NodeId, std::list<Waiting>> waiting_;
+  std::map<NodeId, std::list<Deleting>> deleting_;
   Offset old_high_watermark_ = 0;
 };
 

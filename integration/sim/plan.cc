@@ -53,6 +53,8 @@ void plan_replicated(Plan& plan) {
   if (maybe(50)) plan.min_insync_replicas = maybe(40) ? 3 : 2;
   plan.compacts = maybe(35);
   if (plan.compacts) plan.partition_segment_bytes = 800 + random.below(2'500);
+  plan.new_epochs = maybe(40);
+  plan.deletions = maybe(40);
 }
 
 }  // namespace
@@ -112,6 +114,8 @@ std::string Plan::describe() const {
         "segments of {} bytes, {} kept{}, min.insync.replicas {}, clients lose 1 in {}",
         replicated, producers, consumers, request_timeout.count(), partition_segment_bytes,
         retention_bytes, compacts ? ", compacted" : "", min_insync_replicas, client_loses_one_in);
+    if (new_epochs) text += ", producers that begin anew";
+    if (deletions) text += ", deletions of records";
   }
   return text;
 }

@@ -63,6 +63,8 @@ struct Plan {
   std::uint64_t retention_bytes = 0;  // 0: everything is kept
   bool compacts = false;              // the partitions' logs
   int min_insync_replicas = 1;
+  bool new_epochs = false;  // idempotent producers give batches up and begin anew
+  bool deletions = false;   // of records, by clients
 };
 
 }  // namespace chronik::sim

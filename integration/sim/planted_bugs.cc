@@ -83,6 +83,10 @@ constexpr auto bugs = std::to_array<BugInfo>({
      "a record of node 2 is another one on its disk", Promise::equal_replicas},
     {PlantedBug::acknowledges_what_a_majority_has, "acknowledges_what_a_majority_has",
      "acks=all does not wait for as many as min.insync.replicas asks for", Promise::acknowledged},
+    {PlantedBug::takes_old_epochs, "takes_old_epochs",
+     "a batch is taken of an epoch that its producer has left", Promise::producer_order},
+    {PlantedBug::deletes_alone, "deletes_alone",
+     "a deletion of records is acknowledged that only the leader has made", Promise::deleted},
 });
 
 ByteChain encode(const raft::GroupMessage& message) {
@@ -134,7 +138,15 @@ void suit_partitions(PlantedBug bug, Plan& plan) {
     plan.request_timeout = milliseconds(400);
   }
   if (bug == PlantedBug::truncates_nothing) plan.network.delay_max = milliseconds(100);
-  if (bug == PlantedBug::alters_a_stored_record) plan.retention_bytes = 0;
+  if (bug == PlantedBug::alters_a_stored_record) {
+    plan.retention_bytes = 0;
+    plan.deletions = false;
+  }
+  if (bug == PlantedBug::takes_old_epochs) {
+    plan.new_epochs = true;
+    plan.network.delay_max = milliseconds(200);
+  }
+  if (bug == PlantedBug::deletes_alone) plan.deletions = true;
 }
 
 }  // namespace

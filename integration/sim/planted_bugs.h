@@ -49,6 +49,8 @@ enum class PlantedBug {
   truncates_nothing,
   alters_a_stored_record,
   acknowledges_what_a_majority_has,
+  takes_old_epochs,
+  deletes_alone,
 };
 
 struct BugInfo {

@@ -39,9 +39,28 @@ void Producer::look_again() {
 }
 
 void Producer::look() {
+  const bool gives_up = context_.plan.new_epochs && kind_ == ProducerKind::idempotent;
+  if (gives_up && !finishing_ && !batches_.empty() && random_.one_in(80)) begin_anew();
   if (leader_.node == raft::no_node || random_.one_in(50)) find_leader();
   if (batches_.size() < window_ && !last_made_) make();
   send_ready();
+}
+
+/// As after an error that a client cannot go on from: what is under way is given up, whatever
+/// becomes of it, and the sequence begins anew in a new epoch.
+void Producer::begin_anew() {
+  for (const Batch& batch : batches_) {
+    if (batch.state != State::done) context_.checker.on_given_up(batch.name);
+  }
+  batches_.clear();
+  // A new client: what it sends may be there before what the one before it has sent.
+  if (connection_ && random_.one_in(2)) {
+    connection_->closed = true;
+    connection_.reset();
+  }
+  ++epoch_;
+  next_sequence_ = 0;
+  ++context_.counts.new_epochs;
 }
 
 void Producer::make() {
@@ -53,7 +72,7 @@ void Producer::make() {
   batch.name = {tag_, next_number_++};
   batch.first_sequence = std::exchange(next_sequence_, next_sequence_ + records);
   batch.records = records;
-  batch.bytes = make_client_batch(batch.name, idempotent ? first_producer_id + tag_ : -1,
+  batch.bytes = make_client_batch(batch.name, idempotent ? first_producer_id + tag_ : -1, epoch_,
                                   batch.first_sequence, records);
   context_.checker.on_made(batch.name, batch.bytes, idempotent);
   batches_.push_back(std::move(batch));

@@ -53,6 +53,7 @@ class Producer {
 
   void look_again();
   void look();
+  void begin_anew();
   void make();
   void send_ready();
   void send(Batch& batch);
@@ -75,6 +76,7 @@ class Producer {
   std::deque<Batch> batches_;
   int next_number_ = 0;
   Sequence next_sequence_ = 0;
+  ProducerEpoch epoch_ = 0;
   std::uint64_t attempts_ = 0;
   KnownLeader leader_;
   ClientNetwork::Handle connection_;

@@ -36,18 +36,21 @@ Traffic::Traffic(Stage& stage, const Plan& plan, const Placement& placement, Cou
     for (int i = 0; i < plan.consumers; ++i) {
       consumers_.push_back(std::make_unique<Consumer>(context, random.next()));
     }
+    if (plan.deletions) deleters_.push_back(std::make_unique<Deleter>(context, plan.seed ^ 0xDE1));
   }
 }
 
 void Traffic::begin() {
   for (const auto& producer : producers_) producer->begin();
   for (const auto& consumer : consumers_) consumer->begin();
+  for (const auto& deleter : deleters_) deleter->begin();
 }
 
 void Traffic::finish() {
   network_.heal();
   for (const auto& producer : producers_) producer->finish();
   for (const auto& consumer : consumers_) consumer->finish();
+  for (const auto& deleter : deleters_) deleter->finish();
 }
 
 void Traffic::on_start(Node& node) {

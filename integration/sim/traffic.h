@@ -9,6 +9,7 @@
 
 #include "integration/sim/client_network.h"
 #include "integration/sim/consumer.h"
+#include "integration/sim/deleter.h"
 #include "integration/sim/partition_checker.h"
 #include "integration/sim/partition_service.h"
 #include "integration/sim/producer.h"
@@ -61,6 +62,7 @@ class Traffic {
   PartitionService service_;
   std::vector<std::unique_ptr<Producer>> producers_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
+  std::vector<std::unique_ptr<Deleter>> deleters_;
 };
 
 }  // namespace chronik::sim

@@ -36,6 +36,8 @@ const char* to_string(Promise promise) {
       return "order of a producer";
     case Promise::readers:
       return "readers see what is committed";
+    case Promise::deleted:
+      return "what was deleted stays deleted";
     case Promise::equal_replicas:
       return "equal replicas";
     case Promise::starts:

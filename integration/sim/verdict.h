@@ -24,6 +24,7 @@ enum class Promise {
   exactly_once,         // a batch of an idempotent producer is there once
   producer_order,       // ... behind those that it had sent before
   readers,              // see what is committed, and a high watermark that never goes back
+  deleted,              // is what its leader says so of, at a majority, and stays so there
   equal_replicas,       // at rest, byte by byte
   starts,               // nothing but damage beyond the means of the node keeps it from starting
   liveness,             // once all is well again, all nodes take proposals and come to one image
