@@ -133,6 +133,21 @@ TEST(LogBegin, BringsTheStateThatDeletedEntriesHaveLeft) {
   EXPECT_EQ(taker.derived.seen.size(), at_begin);
 }
 
+TEST(LogBegin, WhatWasDeletedHereStaysDeleted) {
+  const Giver giver;
+  const Bytes bytes = all_of(giver.reader(), 4096);
+  Giver taker;
+  ASSERT_TRUE(taker.log->delete_before(20));
+  LogBeginReceiver receiver = taker.log->receive_begin();
+  ASSERT_TRUE(give(receiver, bytes, 4096));
+  taker.log->restart_at(receiver.begin());
+  EXPECT_EQ(taker.log->log_start_offset(), 20);
+  taker.flush();
+  taker.crash(1, CrashModel::ordered);
+  taker.open();
+  EXPECT_EQ(taker.log->log_start_offset(), 20);
+}
+
 TEST(LogBegin, ADamagedByteIsNeverTakenOver) {
   const Giver giver;
   const Bytes bytes = all_of(giver.reader(), 4096);

@@ -44,6 +44,8 @@ void PartitionLog::restart_at(Checkpoint begin) {
   TruncateWork work = truncate_.has_value() ? std::move(*truncate_) : TruncateWork{};
   work.cut_segment.reset();
   work.received.clear();
+  // What was deleted here stays deleted, also where the other replica was not told yet.
+  begin.start_offset = std::clamp(start_offset_, begin.start_offset, begin.end_offset);
   if (!segments_.empty()) {
     // Until everything is gone the log ends where it began: a start in between takes what is left
     // for the truncated log that it is.
