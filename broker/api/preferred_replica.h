@@ -1,7 +1,8 @@
 // Where a consumer should read a partition from that this node leads (KIP-392): a replica in its
 // rack, if replica.selector.class says so. Before a consumer is sent there, the replica is asked,
 // by a Fetch between nodes, whether it has what the consumer reads next and knows as much to be
-// committed as the consumer has been told here: so nobody sees a high watermark go back.
+// committed as the consumer has been told here: so the high watermark does not go back on
+// the way. (On the way back it may, where the leader's own disk is behind what is committed.)
 #pragma once
 
 #include <string>
