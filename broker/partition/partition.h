@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/types.h"
+#include "base/uuid.h"
 #include "broker/partition/fetch_wait.h"
 #include "broker/partition/producer_state.h"
 #include "broker/partition/replica_seat.h"
@@ -160,8 +162,8 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
 
   /// DeleteRecords. Errors: out_of_range beyond the high watermark.
   Result<void> delete_before(Offset offset);
-  /// The followers in sync that have not been told yet where the log begins; at the leader. They
-  /// count as told from then on.
+  /// The followers in sync, and those that learn, that have not been told yet where the log begins;
+  /// at the leader. They count as told from then on.
   std::vector<BrokerId> take_followers_to_tell();
   /// What a follower said to that; nothing: it is to be told again.
   void on_follower_begin(BrokerId follower, std::optional<Offset> begin);
@@ -225,7 +227,9 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   bool is_handing_over() const;
   void give_back(BrokerId preferred);
   void change(std::span<const raft::MemberChange> changes);
-  Offset safe_log_start() const;
+  Offset safe_log_start();
+  Offset begin_at(BrokerId replica) const;
+  bool may_vote(std::span<const raft::MemberChange> changes) const;
   raft::Index may_compact_to() const;
   wal::LogCompaction compaction() const;
   AppendResult append_accepted(protocol::AcceptedBatch batch, std::int16_t acks);
@@ -266,10 +270,12 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   raft::Reassignment reassignment_;
   bool changing_ = false;  // a change of the membership is under way
   struct Begin {
+    Uuid directory;  // whose it is
     Offset told = 0;
     Offset is = 0;
   };
   std::map<BrokerId, Begin> begins_;  // of the followers' logs, where this one leads
+  Offset acknowledged_begin_ = 0;     // and clients may have been told of no deletion beyond
   Offset announced_high_watermark_ = 0;
   std::vector<Waiting> for_high_watermark_;
   std::vector<Waiting> for_acknowledgement_;

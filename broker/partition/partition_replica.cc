@@ -113,6 +113,7 @@ void Partition::on_leadership(const raft::Leadership& leadership) {
   if (leadership.ready && !before.ready) {
     in_sync_.begin();
     begins_.clear();
+    acknowledged_begin_ = log_->log_start_offset();
     led_from_ = log_->end_offset();
     led_since_.reset();
   }
@@ -165,8 +166,9 @@ void Partition::tend(const metadata::Partition& members, SteadyTime now) {
   if (in_sync_replicas() != told_in_sync_) {
     tell_led();
     // Who comes back may have begun where it was.
-    std::erase_if(begins_, [this](const auto& follower) {
-      return !std::ranges::binary_search(told_in_sync_, follower.first);
+    std::erase_if(begins_, [&](const auto& follower) {
+      return raft.membership().is_voter(follower.first) &&
+             !std::ranges::binary_search(told_in_sync_, follower.first);
     });
     end_reached();
   }
@@ -176,36 +178,60 @@ void Partition::tend(const metadata::Partition& members, SteadyTime now) {
     return std::ranges::find(wanted, node.node) == wanted.end();
   });
   if (changing_) return;
-  if (const auto newcomer = newcomers_.next(raft, present)) return change(std::span(&*newcomer, 1));
+  if (const auto newcomer = newcomers_.next(raft, present)) {
+    const std::span<const raft::MemberChange> changes(&*newcomer, 1);
+    if (may_vote(changes)) return change(changes);
+  }
   if (members.is_reassigned()) {
     const std::vector<raft::MemberChange> next = reassignment_.next(raft, wanted, present);
-    if (!next.empty()) return change(next);
+    if (!next.empty() && may_vote(next)) return change(next);
   }
   give_back(wanted.front());
 }
 
+/// Of its log, as far as it has said so.
+Offset Partition::begin_at(BrokerId replica) const {
+  if (replica == replica_->raft().id()) return log_->durable_log_start_offset();
+  const auto begin = begins_.find(replica);
+  if (begin == begins_.end()) return 0;
+  const bool same = begin->second.directory == replica_->raft().membership().directory_of(replica);
+  return same ? begin->second.is : 0;
+}
+
 /// A log start that the next leader does not know would bring deleted records back. So it counts
 /// once all have it that are in sync, and a majority of those that vote.
-Offset Partition::safe_log_start() const {
-  const Offset own = log_->durable_log_start_offset();
-  if (replica_ == nullptr || !leadership_.ready) return own;
-  const auto begin_at = [&](BrokerId replica) {
-    if (replica == replica_->raft().id()) return own;
-    const auto begin = begins_.find(replica);
-    return begin == begins_.end() ? Offset{0} : begin->second.is;
-  };
-  Offset safe = raft::quorum_value(replica_->raft().membership(), begin_at);
+Offset Partition::safe_log_start() {
+  if (replica_ == nullptr || !leadership_.ready) return log_->durable_log_start_offset();
+  const auto at = [this](BrokerId replica) { return begin_at(replica); };
+  Offset safe = raft::quorum_value(replica_->raft().membership(), at);
   for (const BrokerId follower : in_sync_replicas()) safe = std::min(safe, begin_at(follower));
+  acknowledged_begin_ = std::max(acknowledged_begin_, safe);
   return safe;
+}
+
+/// Who gets a vote may lead next, so it has deleted what clients were told is deleted.
+bool Partition::may_vote(std::span<const raft::MemberChange> changes) const {
+  return std::ranges::all_of(changes, [this](const raft::MemberChange& change) {
+    return change.kind != raft::MemberChange::Kind::add_voter ||
+           begin_at(change.node) >= acknowledged_begin_;
+  });
 }
 
 std::vector<BrokerId> Partition::take_followers_to_tell() {
   std::vector<BrokerId> untold;
   const Offset start = log_->log_start_offset();
   if (replica_ == nullptr || !leadership_.ready || start == 0) return untold;
-  for (const BrokerId follower : in_sync_replicas()) {
+  const raft::Membership& members = replica_->raft().membership();
+  std::vector<BrokerId> followers = in_sync_replicas();
+  for (const raft::MemberDirectory& node : seat_->groups->present()) {
+    const bool learns = !members.is_voter(node.node);
+    if (learns && members.is_member(node.node, node.directory)) followers.push_back(node.node);
+  }
+  for (const BrokerId follower : followers) {
     if (follower == replica_->raft().id()) continue;
     Begin& begin = begins_[follower];
+    const Uuid directory = members.directory_of(follower);
+    if (begin.directory != directory) begin = {directory, 0, 0};
     if (begin.told >= start) continue;
     begin.told = start;
     untold.push_back(follower);
