@@ -89,14 +89,15 @@ void PartitionChecker::check_begin(NodeId id, broker::Partition& partition) {
   }
   // What a start found is on the disk without being known to be.
   before = std::max(before, partition.log().durable_log_start_offset());
+  deleted_at_[id] = std::max(deleted_at_[id], before);
 }
 
 void PartitionChecker::check_deleted(NodeId id, Offset offset) {
   deleted_ = std::max(deleted_, offset);
   if (!log_.membership_is_settled()) return;
   const Offset held = raft::quorum_value(log_.membership(), [&](NodeId voter) {
-    const auto begin = begins_.find(voter);
-    return begin == begins_.end() ? Offset{0} : begin->second;
+    const auto begin = deleted_at_.find(voter);
+    return begin == deleted_at_.end() ? Offset{0} : begin->second;
   });
   if (held >= offset) return;
   verdict_.fail(Promise::deleted,

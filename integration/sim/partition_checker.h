@@ -106,6 +106,7 @@ class PartitionChecker {
   std::map<NodeId, Offset> high_watermarks_;  // of each process
   std::map<NodeId, Offset> held_;             // that was ever on the disk of the node
   std::map<NodeId, Offset> begins_;           // of each replica, as its disk has it
+  std::map<NodeId, Offset> deleted_at_;       // up to where a node ever had, also before a wipe
   Offset delete_asked_ = 0;                   // the highest
   Offset deleted_ = 0;                        // as clients were told
 };
