@@ -48,6 +48,9 @@ struct RecoveryReport {
   std::string torn_file;
   std::uint64_t torn_position = 0;
   bool had_checkpoint = false;
+  /// The checkpoint was written before a truncation or a restart, and none after it: that may have
+  /// been done, in part or not at all.
+  bool cut_under_way = false;
 };
 
 }  // namespace chronik::wal

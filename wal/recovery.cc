@@ -157,6 +157,7 @@ Result<void> Recovery::take_checkpoint() {
                              identity_.partition, identity_.topic_id.to_string())};
   }
   log_.report.had_checkpoint = true;
+  log_.report.cut_under_way = checkpoint_.cut_under_way;
   log_.start_offset = checkpoint_.start_offset;
   log_.end_offset = checkpoint_.end_offset;
   log_.last_index = checkpoint_.last_index;

@@ -21,8 +21,7 @@ Traffic::Traffic(Stage& stage, const Plan& plan, const Placement& placement, Cou
       service_(checkers_, counts, bug, plan.seed ^ 0x5E2) {
   Random random(plan.seed ^ 0x72A);
   for (const PlacedPartition& placed : placement.partitions) {
-    checkers_.push_back(
-        std::make_unique<PartitionChecker>(verdict, placed, *placement.settings));
+    checkers_.push_back(std::make_unique<PartitionChecker>(verdict, placed, *placement.settings));
     const ClientContext context{stage,    plan,     counts,           verdict,
                                 network_, service_, *checkers_.back()};
     for (int tag = 0; tag < plan.producers; ++tag) {

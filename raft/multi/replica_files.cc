@@ -57,6 +57,13 @@ Result<std::unique_ptr<LogStore>> open_store(wal::LogEnvironment& environment,
                     place.directory, log->log_start_offset())};
   }
   TRY(finish_install(place, state, *log));
+  // What was acknowledged may be gone, and `commit` is too old to tell.
+  if (state.install && log->start_index() <= state.install->index &&
+      log->recovery().cut_under_way) {
+    return Error{Errc::corrupt, fmt::format("{}: the process ended while the log was replaced by "
+                                            "what another node sent",
+                                            place.directory)};
+  }
   auto store = std::make_unique<LogStore>(std::move(log), group_commit);
   // Entries that were durable here.
   if (const Index committed = state.commit; committed > store->last_index()) {
