@@ -55,8 +55,7 @@ class Replication : public ::testing::Test {
               [](const auto& a, const auto& b) { return a.partition_index < b.partition_index; });
     return found;
   }
-  /// A client that is told of a leader without an address, or of one that is gone, is content with
-  /// it and waits.
+  /// A client that is told of a leader without an address is content with it, and waits.
   static bool names_only_brokers(const BrokerProcess& node, const std::string& topic) {
     RawConnection connection(node.host(), node.port());
     protocol::MetadataRequest request;
@@ -73,7 +72,6 @@ class Replication : public ::testing::Test {
     int leader = -1;
     std::int32_t epoch = -1;
   };
-  /// Waits until the node names a leader of partition 0 that is not `not_this`.
   /// Made, and led by the first replicas: they get their leadership when others were elected.
   static void create(ClusterProcesses& cluster, const std::string& name, int partition_count = 1) {
     const Outcome outcome =
@@ -90,6 +88,7 @@ class Replication : public ::testing::Test {
           << id;
     }
   }
+  /// Waits until the node names a leader of partition 0 that is not `not_this`.
   static Led led(ClusterProcesses& cluster, int asked, const std::string& topic,
                  int not_this = -1) {
     Led result;
