@@ -410,6 +410,23 @@ TEST_F(PartitionLogTest, WhatIsCutBeforeItWasWrittenLeavesNothingToSave) {
   EXPECT_THAT(t_.files(), IsEmpty());
 }
 
+// The next start found it, and had something to do again.
+TEST_F(PartitionLogTest, ASegmentThatIsCutToNothingTakesItsIndexAlong) {
+  t_.append(3);
+  t_.close();
+  t_.reopen();
+  const Offset next = log().end_offset();
+  const auto write = [&](std::string_view suffix) {
+    const auto file = t_.disk.open(t_.file(next, suffix), OpenMode::create).value();
+    ASSERT_TRUE(file->write_at(0, as_bytes("no batch begins like this")));
+  };
+  write(log_suffix);
+  write(index_suffix);
+  t_.reopen();
+  EXPECT_NE(log().recovery().torn_bytes, 0u);
+  EXPECT_THAT(t_.files(), ::testing::Not(::testing::Contains(t_.file(next, index_suffix))));
+}
+
 TEST_F(PartitionLogTest, ATruncationMayMeetAFlushInFlight) {
   for (int i = 0; i < 5; ++i) t_.append();
   FlushJob job = log().begin_flush();

@@ -36,6 +36,7 @@ class Recovery {
   std::vector<std::string> leftovers();
   void remove_files(const std::vector<std::string>& names);
   Result<void> check_saved_segments();
+  void give_up_index(Offset base);
   Result<void> restore_derived();
   Result<void> replay_saved();
   Result<void> scan_tail();
@@ -66,6 +67,7 @@ class Recovery {
   const LogSettings& settings_;
   DerivedState* derived_;
   PartitionFiles files_;
+  std::vector<std::string> superfluous_;  // names that go when nothing is damaged
   Checkpoint checkpoint_;
   RecoveredLog log_;
 };
@@ -77,20 +79,19 @@ Result<RecoveredLog> Recovery::run() {
     return std::move(log_);
   }
   TRY(check_owner());
-  std::vector<std::string> superfluous;
   if (files_.has_checkpoint) {
     TRY(take_checkpoint());
-    superfluous = leftovers();
+    superfluous_ = leftovers();
     TRY(check_saved_segments());
     // The process may have died before this checkpoint's own name was durable: with the one before
     // it, the left-overs would be missing. And files that a truncation removed may come back with
     // the next power cut, behind new entries.
-    if (checkpoint_.cut_under_way || !superfluous.empty()) TRY(sync_names());
+    if (checkpoint_.cut_under_way || !superfluous_.empty()) TRY(sync_names());
   } else if (files_.exists) {
     TRY(check_no_checkpoint_lost());
     // A young log: the process may have died between the sync of a file and that of its name.
     TRY(sync_names());
-    superfluous = leftovers();
+    superfluous_ = leftovers();
   }
   if (files_.exists) {
     log_.directory_made = true;
@@ -99,7 +100,7 @@ Result<RecoveredLog> Recovery::run() {
     TRY(scan_tail());
     TRY(drop_empty_segment());
     // Not before: where the log is damaged, they may be all that is left of it.
-    remove_files(superfluous);
+    remove_files(superfluous_);
   } else if (derived_ != nullptr) {
     derived_->reset();
   }
@@ -225,6 +226,12 @@ std::vector<std::string> Recovery::leftovers() {
   return names;
 }
 
+void Recovery::give_up_index(Offset base) {
+  if (std::ranges::binary_search(files_.indexes, base)) {
+    superfluous_.push_back(segment_file_name({base}, index_suffix));
+  }
+}
+
 void Recovery::remove_files(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     if (Result<void> removed = disk_.remove(directory_ + "/" + name); !removed) {
@@ -314,6 +321,7 @@ Result<void> Recovery::remove_empty_files() {
       }
       if (size == 0) {
         TRY(disk_.remove(name));
+        give_up_index(base);
         continue;
       }
     }
@@ -367,6 +375,7 @@ Result<void> Recovery::drop_empty_segment() {
   if (log_.segments.empty() || log_.segments.back()->facts.size_bytes != 0) return {};
   if (log_.segments.back()->file_made) {
     TRY(disk_.remove(path(log_.segments.back()->facts.name(), log_suffix)));
+    give_up_index(log_.segments.back()->facts.base_offset);
   }
   log_.segments.pop_back();
   return {};
