@@ -229,7 +229,7 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   void change(std::span<const raft::MemberChange> changes);
   Offset safe_log_start();
   Offset begin_at(BrokerId replica) const;
-  bool may_vote(std::span<const raft::MemberChange> changes) const;
+  bool may_vote(std::span<const raft::MemberChange> changes);
   raft::Index may_compact_to() const;
   wal::LogCompaction compaction() const;
   AppendResult append_accepted(protocol::AcceptedBatch batch, std::int16_t acks);
@@ -276,6 +276,7 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   };
   std::map<BrokerId, Begin> begins_;  // of the followers' logs, where this one leads
   Offset acknowledged_begin_ = 0;     // and clients may have been told of no deletion beyond
+  std::vector<BrokerId> awaited_;     // to get a vote once they begin there
   Offset announced_high_watermark_ = 0;
   std::vector<Waiting> for_high_watermark_;
   std::vector<Waiting> for_acknowledgement_;

@@ -113,6 +113,7 @@ void Partition::on_leadership(const raft::Leadership& leadership) {
   if (leadership.ready && !before.ready) {
     in_sync_.begin();
     begins_.clear();
+    awaited_.clear();
     acknowledged_begin_ = log_->log_start_offset();
     led_from_ = log_->end_offset();
     led_since_.reset();
@@ -177,6 +178,7 @@ void Partition::tend(const metadata::Partition& members, SteadyTime now) {
   std::erase_if(present, [&](const raft::MemberDirectory& node) {
     return std::ranges::find(wanted, node.node) == wanted.end();
   });
+  awaited_.clear();
   if (changing_) return;
   if (const auto newcomer = newcomers_.next(raft, present)) {
     const std::span<const raft::MemberChange> changes(&*newcomer, 1);
@@ -205,16 +207,22 @@ Offset Partition::safe_log_start() {
   const auto at = [this](BrokerId replica) { return begin_at(replica); };
   Offset safe = raft::quorum_value(replica_->raft().membership(), at);
   for (const BrokerId follower : in_sync_replicas()) safe = std::min(safe, begin_at(follower));
+  // Else they would be behind for as long as clients go on deleting.
+  for (const raft::MemberDirectory& node : seat_->groups->present()) {
+    if (std::ranges::find(awaited_, node.node) == awaited_.end()) continue;
+    safe = std::min(safe, begin_at(node.node));
+  }
   acknowledged_begin_ = std::max(acknowledged_begin_, safe);
   return safe;
 }
 
 /// Who gets a vote may lead next, so it has deleted what clients were told is deleted.
-bool Partition::may_vote(std::span<const raft::MemberChange> changes) const {
-  return std::ranges::all_of(changes, [this](const raft::MemberChange& change) {
-    return change.kind != raft::MemberChange::Kind::add_voter ||
-           begin_at(change.node) >= acknowledged_begin_;
-  });
+bool Partition::may_vote(std::span<const raft::MemberChange> changes) {
+  for (const raft::MemberChange& change : changes) {
+    const bool votes = change.kind == raft::MemberChange::Kind::add_voter;
+    if (votes && begin_at(change.node) < acknowledged_begin_) awaited_.push_back(change.node);
+  }
+  return awaited_.empty();
 }
 
 std::vector<BrokerId> Partition::take_followers_to_tell() {
