@@ -148,6 +148,9 @@ class PartitionLog {
   /// What lies before entry `first`, with the derived state there: for a replica that has nothing
   /// (wal/log_begin.h). Nothing where no segment ends right before it.
   std::optional<Checkpoint> begin_before(EntryIndex first) const;
+  /// Where the log ends with entry `last`, the next one begins a segment; so begin_before() knows
+  /// it.
+  void seal_behind(EntryIndex last);
   /// For what begin_before() of another replica gives (wal/log_begin.h).
   LogBeginReceiver receive_begin();
   /// Gives up all it has; the log goes on behind the entries that `begin` covers, whose segments

@@ -33,6 +33,10 @@ std::optional<Checkpoint> PartitionLog::begin_before(EntryIndex first) const {
   return begin;
 }
 
+void PartitionLog::seal_behind(EntryIndex last) {
+  if (last == last_index_ && !segments_.empty()) segments_.back()->sealed = true;
+}
+
 LogBeginReceiver PartitionLog::receive_begin() {
   return {place(), settings_->index_interval_bytes, compaction_.next_generation++, !cut_pending()};
 }

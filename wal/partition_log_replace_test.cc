@@ -177,5 +177,26 @@ TEST(CutLog, LeavesWhatDeletedSegmentsTaught) {
   }
 }
 
+// A replica with an empty log could not be given what lies before an entry in mid-segment.
+TEST(SealedLog, GoesOnInASegmentWhoseBeginCanBeGiven) {
+  LogOnFakeDisk t;
+  t.open();
+  t.append(2, {.epoch = 1});
+  t.append(3);
+  t.flush();
+  t.crash(1, CrashModel::ordered);
+  t.open();
+  t.log->seal_behind(1);  // not the last one
+  t.append();
+  EXPECT_EQ(t.log->begin_before(3), std::nullopt);
+  t.log->seal_behind(3);
+  t.append();
+  const std::optional<Checkpoint> begin = t.log->begin_before(4);
+  ASSERT_TRUE(begin);
+  EXPECT_EQ(begin->end_offset, 6);
+  EXPECT_EQ(begin->last_index, 3);
+  EXPECT_EQ(begin->segments.size(), 1u);
+}
+
 }  // namespace
 }  // namespace chronik::wal

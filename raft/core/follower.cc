@@ -13,6 +13,7 @@ void Raft::follow_commit(Index leader_commit) { commit_to(std::min(leader_commit
 
 void Raft::on_append(NodeId from, const Append& append) {
   hear_leader(from);
+  be_told(append.commit);
   Position prev = append.prev;
   std::span<const Entry> entries = append.entries;
   if (prev.index < log_.commit()) {
@@ -36,6 +37,7 @@ void Raft::on_append(NodeId from, const Append& append) {
 
 void Raft::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
   hear_leader(from);
+  be_told(heartbeat.commit);
   follow_commit(heartbeat.commit);
   // Of a term that a crash would take back nothing is promised.
   const bool promises = durable_hard_.term == hard_.term;

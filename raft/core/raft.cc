@@ -38,7 +38,7 @@ bool is_of_leader(const Message& message) {
 
 HardState withhold(const HardState& before) {
   CHECK(before.term < std::numeric_limits<Term>::max());
-  return HardState{before.term + 1, no_node, before.term + 1};
+  return HardState{before.term + 1, no_node, std::max(before.withheld_until, before.term + 1)};
 }
 
 Raft::Raft(Options options, const Storage& storage, Recovered recovered)
@@ -261,9 +261,20 @@ void Raft::commit_to(Index index) {
   if (role_ == Role::leader) on_leader_commit();
 }
 
+void Raft::be_told(Index leader_commit) {
+  if (hard_.withheld_until != until_told) return;
+  if (!told_ || told_->term < hard_.term) told_ = Position{hard_.term, leader_commit};
+}
+
 void Raft::release_if_complete() {
   if (!is_withheld()) return;
   const Index complete = std::min(log_.commit(), log_.durable());
+  if (hard_.withheld_until == until_told) {
+    const bool released =
+        told_ && complete >= told_->index && log_.term(complete).value_or(0) >= told_->term;
+    if (released) hard_.withheld_until = 0;
+    return;
+  }
   if (log_.term(complete).value_or(0) >= hard_.withheld_until) hard_.withheld_until = 0;
 }
 

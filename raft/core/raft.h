@@ -49,6 +49,12 @@
 // was committed before. What it acknowledges meanwhile is true, and counts. The hard state must be
 // intact; a node that lost it as well is another member (membership.h, "directory"). Of two voters
 // none can lead without the other's vote: there, only an administrator's unclean recovery helps.
+//
+// A replica that joins (until_told) may have been a member before, whose log was deleted when it
+// left. While it gets the log again, the part it has may say that it is a voter of old, and it must
+// not help others of old to lead without what it had acknowledged. So it is withheld until it holds
+// a committed entry of the term in which a leader first spoke to it, and what that leader had
+// committed then: the change that took it out was.
 #pragma once
 
 #include <deque>
@@ -172,6 +178,7 @@ class Raft {
   void send_when_durable(NodeId to, MessageBody body);
   void commit_to(Index index);
   void release_if_complete();
+  void be_told(Index leader_commit);
   void lose_reads();
 
   // candidate.cc
@@ -229,8 +236,9 @@ class Raft {
   Options options_;
   Log log_;
   HardState hard_;
-  HardState handed_hard_;   // as the last Ready gave it out
-  HardState durable_hard_;  // as on_persisted() said
+  std::optional<Position> told_;  // by the first leader: its term, and what it had committed
+  HardState handed_hard_;         // as the last Ready gave it out
+  HardState durable_hard_;        // as on_persisted() said
   Role role_ = Role::follower;
   NodeId leader_ = no_node;
   SoftState told_soft_;

@@ -68,6 +68,33 @@ TEST(RaftTest, TheReportOfAnOldWritingSaysNothingOfTheSameEntryWrittenAgain) {
   EXPECT_EQ(to_string(third.messages_when_durable[0]), "3>1 t4 appended up to 3");
 }
 
+// Nodes 2 and 3 were voters once, left, and joined again with empty logs. With half of the log it
+// says of both that they are: they elected one of them, in a term of their own, without what had
+// been committed since (partition_rounds, seed 3).
+TEST(RaftTest, WhoJoinsHelpsNobodyToLeadUntilItHoldsWhatWasCommittedThen) {
+  const auto old = Membership{{1, 2, 3}, {}, {}, {}, false};
+  MemoryStorage disk;
+  Raft raft(options_of(3), disk,
+            Recovered{HardState{0, no_node, until_told}, 0, 0, disk.memberships()});
+  const auto hear = [&](Position prev, std::vector<Entry> entries) {
+    EXPECT_TRUE(raft.step({1, 3, 7, Append{prev, 5, std::move(entries)}}));
+    while (raft.has_ready()) {
+      const Ready ready = raft.ready();
+      disk.persist(ready.install, ready.entries);
+      if (ready.number != 0) raft.on_persisted(ready.number);
+      if (!ready.committed.empty()) raft.on_applied(ready.committed.back().index);
+    }
+  };
+  hear({0, 0}, {Entry{1, 1, EntryKind::membership, encode_membership(old)}, entry(7, 2)});
+  hear({7, 2}, {entry(7, 3), entry(7, 4)});
+  ASSERT_EQ(raft.log().commit(), 4) << "entries of that leader's term, too";
+  EXPECT_TRUE(raft.is_withheld());
+  for (int i = 0; i < 100; ++i) raft.tick();
+  EXPECT_EQ(raft.role(), Role::follower);
+  hear({7, 4}, {entry(7, 5)});
+  EXPECT_FALSE(raft.is_withheld());
+}
+
 /// The ticks after which a follower of 1, 2, 3, 4 campaigns when the process of its leader, 1,
 /// ends.
 int ticks_until_it_campaigns(NodeId id, Term term) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include "base/bytes.h"
 #include "base/types.h"
@@ -42,6 +43,9 @@ struct Position {
 };
 
 /// What must be durable before any promise made from it leaves the node.
+/// HardState::withheld_until of a replica that joins a group, until a leader has told it more.
+inline constexpr Term until_told = std::numeric_limits<Term>::max();
+
 struct HardState {
   Term term = 0;
   NodeId vote = no_node;  // for whom in `term`

@@ -46,7 +46,11 @@ class LogStore final : public Storage {
   /// log().cut_pending() is false.
   void restart(const SnapshotMeta& meta, wal::Checkpoint begin);
   /// Entries up to `index` are for nobody any more, though they are there.
-  void hide_up_to(Index index) { hidden_ = index; }
+  void hide_up_to(Index index) {
+    hidden_ = index;
+    // It may have been all, in a segment that would take more.
+    log_->seal_behind(index);
+  }
 
   /// The bytes of entries from `begin` on, about `bytes_max` of them, to be gathered on the I/O
   /// thread. Errors: out_of_range (they are gone), io, corrupt.
