@@ -31,6 +31,11 @@ ApplyResult refused_topic_id(const Uuid& id, const std::string& name) {
       fmt::format("There is no topic with id {} (its name was '{}').", id.to_string(), name));
 }
 
+ApplyResult refused_partition(const Topic& topic, PartitionId index) {
+  return refused(ErrorCode::unknown_topic_or_partition,
+                 fmt::format("The topic {} has no partition {}.", topic.name, index));
+}
+
 bool has_collision_char(std::string_view name) {
   return name.find_first_of("._") != std::string_view::npos;
 }
@@ -86,6 +91,22 @@ ApplyResult append_partitions(const std::vector<Source>& source, std::vector<Par
     }
   }
   return accepted();
+}
+
+/// Who founded the group has its own record of that; who comes now waits until it is taken in. A
+/// lone founder may not have taken its log on yet, and has no such record before the end.
+std::vector<Uuid> directories_after(const Partition& before,
+                                    const PartitionReplicasChanged& event) {
+  std::vector<Uuid> directories(event.replicas.size());
+  const std::optional<BrokerId> founder = before.lone_founder();
+  const bool ends = before.is_reassigned() && event.adding.empty() && event.removing.empty();
+  if (!founder || ends) return directories;
+  const auto was = std::ranges::find(before.replicas, *founder) - before.replicas.begin();
+  const auto is = std::ranges::find(event.replicas, *founder) - event.replicas.begin();
+  if (is < std::ssize(directories)) {
+    directories[static_cast<std::size_t>(is)] = before.directories[static_cast<std::size_t>(was)];
+  }
+  return directories;
 }
 
 template <class Change>
@@ -282,14 +303,31 @@ ApplyResult ImageBuilder::on(const PartitionsAdded& event) {
   return accepted();
 }
 
+ApplyResult ImageBuilder::on(const PartitionGroupFounded& event) {
+  const std::shared_ptr<const Topic> topic = next_->shared_topic(event.topic_id);
+  if (topic == nullptr) return refused_topic_id(event.topic_id, event.name);
+  const PartitionId index = event.partition_index;
+  if (!topic->has_partition(index)) return refused_partition(*topic, index);
+  auto changed = std::make_shared<Topic>(*topic);
+  Partition& partition = changed->partitions[static_cast<std::size_t>(index)];
+  const bool has_log = partition.replicas == std::vector<BrokerId>{event.founder};
+  if (partition.has_group() || !has_log || event.directory.is_zero()) {
+    return refused(
+        ErrorCode::invalid_request,
+        fmt::format("Broker {} cannot found a group for partition {} of {} (replicas [{}]): it was "
+                    "changed meanwhile.",
+                    event.founder, index, topic->name, fmt::join(partition.replicas, ", ")));
+  }
+  partition.directories = {event.directory};
+  put_topic(std::move(changed));
+  return accepted();
+}
+
 ApplyResult ImageBuilder::on(const PartitionReplicasChanged& event) {
   const std::shared_ptr<const Topic> topic = next_->shared_topic(event.topic_id);
   if (topic == nullptr) return refused_topic_id(event.topic_id, event.name);
   const PartitionId index = event.partition_index;
-  if (!topic->has_partition(index)) {
-    return refused(ErrorCode::unknown_topic_or_partition,
-                   fmt::format("The topic {} has no partition {}.", topic->name, index));
-  }
+  if (!topic->has_partition(index)) return refused_partition(*topic, index);
   if (ApplyResult result = check_replicas(index, event.replicas); !result.ok()) return result;
   auto changed = std::make_shared<Topic>(*topic);
   Partition& partition = changed->partitions[static_cast<std::size_t>(index)];
@@ -300,11 +338,11 @@ ApplyResult ImageBuilder::on(const PartitionReplicasChanged& event) {
                                index, topic->name, fmt::join(partition.replicas, ", "),
                                fmt::join(event.before, ", ")));
   }
+  std::vector<Uuid> directories = directories_after(partition, event);
   partition.replicas = event.replicas;
   partition.adding = event.adding;
   partition.removing = event.removing;
-  // Who founded the group has its own record of that; who comes now waits until it is taken in.
-  partition.directories.assign(event.replicas.size(), Uuid());
+  partition.directories = std::move(directories);
   partition.leader = event.replicas.front();
   put_topic(std::move(changed));
   return accepted();

@@ -51,6 +51,7 @@ class ImageBuilder {
   ApplyResult on(const TopicCreated& event);
   ApplyResult on(const TopicDeleted& event);
   ApplyResult on(const PartitionsAdded& event);
+  ApplyResult on(const PartitionGroupFounded& event);
   ApplyResult on(const PartitionReplicasChanged& event);
   ApplyResult on(const TopicConfigChanged& event);
   ApplyResult on(const ConfigChanged& event);

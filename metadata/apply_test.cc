@@ -158,6 +158,42 @@ TEST_F(ApplyEvent, TheReplicasOfAPartitionChangeFromWhatTheyAre) {
   EXPECT_TRUE(partition().has_group()) << "one replica of a group is still one of a group";
 }
 
+TEST_F(ApplyEvent, APartitionOfOneReplicaGetsAGroupWithItsLog) {
+  accept(topic_created(1, "t", 2));
+  const auto partition = [this] { return image_->topic("t")->partitions[0]; };
+  ASSERT_EQ(partition().replicas, std::vector<BrokerId>{1});
+  const PartitionGroupFounded founded{topic_id(1), "t", 0, 1, topic_id(11)};
+  const auto changed = [](std::vector<BrokerId> before, std::vector<BrokerId> replicas,
+                          std::vector<BrokerId> adding = {}, std::vector<BrokerId> removing = {}) {
+    return PartitionReplicasChanged{
+        topic_id(1),        "t", 0, std::move(before), std::move(replicas), std::move(adding),
+        std::move(removing)};
+  };
+  PartitionGroupFounded wrong = founded;
+  wrong.founder = 2;
+  refuse(wrong, ErrorCode::invalid_request, "Broker 2 cannot found");
+  wrong = founded;
+  wrong.directory = {};
+  refuse(wrong, ErrorCode::invalid_request, "Broker 1 cannot found");
+  wrong.partition_index = 2;
+  refuse(wrong, ErrorCode::unknown_topic_or_partition, "no partition 2");
+  EXPECT_EQ(partition().lone_founder(), std::nullopt);
+
+  accept(founded);
+  EXPECT_TRUE(partition().has_group());
+  EXPECT_FALSE(image_->topic("t")->partitions[1].has_group()) << "of its other partitions nothing";
+  refuse(founded, ErrorCode::invalid_request, "changed meanwhile");
+  // Whatever is asked for next: until it is done, the only log there is is the founder's.
+  accept(changed({1}, {2, 3, 1}, {2, 3}, {1}));
+  EXPECT_EQ(partition().directories, (std::vector<Uuid>{{}, {}, topic_id(11)}));
+  accept(changed({2, 3, 1}, {1, 2, 3}, {2, 3}));
+  EXPECT_EQ(partition().lone_founder(), 1);
+  EXPECT_EQ(partition().directories, (std::vector<Uuid>{topic_id(11), {}, {}}));
+  accept(changed({1, 2, 3}, {1, 2, 3}));
+  EXPECT_EQ(partition().lone_founder(), std::nullopt) << "nobody founds it again";
+  EXPECT_TRUE(partition().has_group());
+}
+
 TEST_F(ApplyEvent, PartitionsAreAddedBehindThoseThere) {
   accept(topic_created(1, "t", 2));
   accept(PartitionsAdded{topic_id(1), "t", {{2, {1}, 1, 0}, {3, {1}, 1, 0}}});

@@ -53,6 +53,7 @@ TEST(ProposeEvent, KindsKeepTheirNumbers) {
       {TopicConfigChanged{}, 13},
       {ConfigChanged{}, 14},
       {PartitionReplicasChanged{}, 15},
+      {PartitionGroupFounded{}, 16},
       {GroupUpdated{}, 20},
       {GroupDeleted{}, 21},
       {OffsetsCommitted{}, 22},

@@ -149,10 +149,15 @@ MetadataEvent EventSource::topic_event() {
           static_cast<PartitionId>(below(40)), 1 + below(3));
       return event;
     }
+    case 5: {
+      PartitionGroupFounded event{topic_id(number), "", 0, 1, topic_id(7)};
+      event.partition_index = static_cast<PartitionId>(below(8));
+      return event;
+    }
     case 4: {
       PartitionReplicasChanged event{topic_id(number), "", 0, {}, {}, {}, {}};
       event.partition_index = static_cast<PartitionId>(below(8));
-      event.before = one_in(2) ? std::vector<BrokerId>{1, 2} : std::vector<BrokerId>{1, 2, 3};
+      event.before = one_in(2) ? std::vector<BrokerId>{1} : std::vector<BrokerId>{1, 2, 3};
       event.replicas = {1, 2, 3};
       if (one_in(2)) event.adding = {3};
       if (one_in(2)) event.removing = {1};

@@ -18,6 +18,7 @@
 #include "metadata/records/group_updated.h"
 #include "metadata/records/offsets_committed.h"
 #include "metadata/records/offsets_deleted.h"
+#include "metadata/records/partition_group_founded.h"
 #include "metadata/records/partition_replicas_changed.h"
 #include "metadata/records/partitions_added.h"
 #include "metadata/records/producer_ids_allocated.h"
@@ -30,9 +31,9 @@ namespace chronik::metadata {
 /// The order is of no meaning on disk; there each kind has its number (metadata/event_codec.h).
 using MetadataEvent =
     std::variant<ClusterCreated, FeatureLevelChanged, BrokerRegistered, BrokerRemoved, BrokerFenced,
-                 TopicCreated, TopicDeleted, PartitionsAdded, PartitionReplicasChanged,
-                 TopicConfigChanged, ConfigChanged, GroupUpdated, GroupDeleted, OffsetsCommitted,
-                 OffsetsDeleted, ProducerIdsAllocated>;
+                 TopicCreated, TopicDeleted, PartitionsAdded, PartitionGroupFounded,
+                 PartitionReplicasChanged, TopicConfigChanged, ConfigChanged, GroupUpdated,
+                 GroupDeleted, OffsetsCommitted, OffsetsDeleted, ProducerIdsAllocated>;
 
 /// Kafka's ConfigResource.Type as ConfigChanged carries it; others may occur.
 enum class ConfigResourceType : std::int8_t { broker = 4, client_metrics = 16, group = 32 };

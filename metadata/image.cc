@@ -109,6 +109,16 @@ std::vector<BrokerId> Partition::target() const {
   return target;
 }
 
+std::optional<BrokerId> Partition::lone_founder() const {
+  std::optional<BrokerId> founder;
+  for (std::size_t i = 0; i < std::min(directories.size(), replicas.size()); ++i) {
+    if (directories[i].is_zero()) continue;
+    if (founder) return std::nullopt;
+    founder = replicas[i];
+  }
+  return founder;
+}
+
 const Topic* Image::topic(std::string_view name) const {
   const auto* topic = topics_by_name_.find(name);
   return topic != nullptr ? topic->get() : nullptr;

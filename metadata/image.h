@@ -26,7 +26,8 @@ struct Partition {
   BrokerId leader = -1;            // with several: the one wanted first; who leads, the group says
   LeaderEpoch leader_epoch = 0;
   // Of the replicas that founded the group, in their order; unknown (zero) after a reassignment.
-  // None where the partition is created with one replica, which has no group.
+  // None where the partition is created with one replica, which has no group until it is to get
+  // others: then that one founds it, and is the only one that is known while they come.
   std::vector<Uuid> directories{};
   // While it is reassigned; both are among `replicas`.
   std::vector<BrokerId> adding{};
@@ -34,6 +35,9 @@ struct Partition {
 
   /// Whether its log is that of a Raft group, which says who leads.
   bool has_group() const { return !directories.empty(); }
+  /// Who founds the group with the log that it had before there was one; nothing once the first
+  /// reassignment is over, and where the group is as old as the partition.
+  std::optional<BrokerId> lone_founder() const;
   bool is_reassigned() const { return !adding.empty() || !removing.empty(); }
   /// Those that are wanted: what the leader makes the group's voters.
   std::vector<BrokerId> target() const;
