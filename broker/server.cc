@@ -400,7 +400,9 @@ Result<void> Server::State::open_partitions() {
   for (std::uint32_t id = 0; id < per_shard.size(); ++id) {
     call_on(shards->at(id), [&] {
       for (const auto& [topic, partition] : by_shard[id]) {
-        if (opened) opened = per_shard[id].partitions->open_existing(*topic, partition);
+        // A change that came meanwhile may have opened it.
+        if (!opened || per_shard[id].partitions->find(topic->id, partition) != nullptr) continue;
+        opened = per_shard[id].partitions->open_existing(*topic, partition);
       }
       if (opened) opened = per_shard[id].partitions->open_seats();
     });

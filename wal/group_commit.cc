@@ -354,6 +354,13 @@ void GroupCommit::State::next_removal() {
                });
 }
 
+bool GroupCommit::works_on(const PartitionLog& log) const {
+  if (log.flush_in_flight() || log.checkpoint_in_flight()) return true;
+  return std::ranges::any_of(state_->removals, [&](const auto& removal) {
+    return removal->path().starts_with(log.directory() + "/");
+  });
+}
+
 /// A directory that is renamed aside may come back with files of the same names.
 void GroupCommit::State::cancel_removals(const std::string& directory) {
   std::erase_if(removals, [&](const std::shared_ptr<FileRemoval>& removal) {

@@ -68,6 +68,8 @@ class GroupCommit {
   /// next start. Nothing may be marked dirty afterwards.
   void stop(Done done);
 
+  /// Whether anything that was begun for the log, or on files that were its, is not done yet.
+  bool works_on(const PartitionLog& log) const;
   bool busy() const;
   bool failed() const;
 

@@ -83,14 +83,6 @@ std::optional<std::vector<BrokerId>> wanted_replicas(const Asked& asked,
     set_error(answer, ErrorCode::invalid_replica_assignment, std::move(why));
     return std::nullopt;
   }
-  if (!now.has_group()) {
-    set_error(answer, ErrorCode::invalid_replica_assignment,
-              fmt::format("{}-{} was created with one replica, whose log has no group of replicas "
-                          "that others could join: only partitions that were created with two or "
-                          "more can be reassigned.",
-                          topic->name, asked.partition_index));
-    return std::nullopt;
-  }
   if (!factor_may_change && asked.replicas->size() != original.size()) {
     set_error(answer, ErrorCode::invalid_replication_factor,
               fmt::format("The replication factor is changed from {} to {}", original.size(),
@@ -98,6 +90,19 @@ std::optional<std::vector<BrokerId>> wanted_replicas(const Asked& asked,
     return std::nullopt;
   }
   return *asked.replicas;
+}
+
+/// Its one replica is no group's yet: so it founds one, which the others join.
+metadata::PartitionGroupFounded founding_of(const metadata::Topic& topic, PartitionId index,
+                                            const metadata::Image& image) {
+  metadata::PartitionGroupFounded event;
+  event.topic_id = topic.id;
+  event.name = topic.name;
+  event.partition_index = index;
+  event.founder = topic.partitions[static_cast<std::size_t>(index)].replicas.front();
+  const metadata::BrokerRegistered* broker = image.broker(event.founder);
+  if (broker != nullptr) event.directory = broker->directory_id;
+  return event;
 }
 
 metadata::PartitionReplicasChanged event_of(const metadata::Topic& topic, PartitionId index,
@@ -143,6 +148,13 @@ Task<AlterPartitionReassignmentsResponse> alter_partition_reassignments(
       auto wanted =
           wanted_replicas(asked, topic, image, request.allow_replication_factor_change, answer);
       if (!wanted) continue;
+      const metadata::Partition& now =
+          topic->partitions[static_cast<std::size_t>(asked.partition_index)];
+      if (!now.has_group()) {
+        if (*wanted == now.replicas) continue;
+        events.emplace_back(founding_of(*topic, asked.partition_index, image));
+        answered_by.push_back(places.size());
+      }
       events.emplace_back(event_of(*topic, asked.partition_index, *std::move(wanted)));
       answered_by.push_back(places.size());
       places.emplace_back(response.responses.size() - 1, topic_answer.partitions.size() - 1);

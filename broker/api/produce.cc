@@ -64,6 +64,14 @@ void set_appended(PartitionResponse& response, AppendResult result) {
   }
 }
 
+/// A replica that is about to be opened may lead soon.
+ErrorCode why_not_open(ShardData& data, const Target& target) {
+  const metadata::Topic* topic = data.image().topic(target.topic_id);
+  return topic == nullptr || !topic->has_partition(target.partition)
+             ? ErrorCode::unknown_topic_or_partition
+             : ErrorCode::not_leader_or_follower;
+}
+
 // Runs on the partitions' shard.
 Task<void> append_all(ShardData& data, std::vector<Target*>& targets, Terms terms) {
   struct Wait {
@@ -75,12 +83,12 @@ Task<void> append_all(ShardData& data, std::vector<Target*>& targets, Terms term
   for (Target* target : targets) {
     Partition* partition = find_partition(data, *target);
     if (partition == nullptr) {
-      set_error(*target->response, ErrorCode::unknown_topic_or_partition);
+      set_error(*target->response, why_not_open(data, *target));
       continue;
     }
     AppendResult result = partition->append(std::move(target->records),
                                             {terms.version, terms.acks, terms.now, terms.at});
-    if (result.error == ErrorCode::not_leader_or_follower && partition->is_replicated()) {
+    if (result.error == ErrorCode::not_leader_or_follower) {
       refused.push_back(partition->leader_known(terms.leader_limit));
     } else if (result.error == ErrorCode::none && terms.acks == 1) {
       waits.push_back({target->response, partition->stored(result.acknowledged_at)});

@@ -96,7 +96,7 @@ Task<bool> LogCleaner::clean(std::uint32_t shard, Candidate candidate, std::uint
     co_await std::move(slice);
     // The topic may have been deleted; what was written goes with its directory.
     if (partitions.find(candidate.topic_id, candidate.partition) != partition) co_return true;
-    if (stopping_) {
+    if (stopping_ || partition->is_joining()) {
       run->job.cancel();
       continue;
     }

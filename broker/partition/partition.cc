@@ -163,8 +163,9 @@ const Partition::Refused* Partition::refused_before(const protocol::BatchHeader&
 /// lose.
 bool Partition::may_lack_earlier(const protocol::BatchHeader& batch, const ProducerVerdict& verdict,
                                  SteadyTime at) {
-  // Before the first term nobody led.
-  if (replica_ == nullptr || leadership_.term <= 1) return false;
+  if (replica_ == nullptr) return false;
+  // Before the first term nobody led, unless there was a log before the group.
+  if (leadership_.term <= 1 && !seat_->takes_on) return false;
   if (!led_since_) led_since_ = at;
   if (!batch.has_producer_id() || at - *led_since_ > request_patience) return false;
   const std::optional<ProducerPlace> last = producers_.last(batch.producer_id);
@@ -431,7 +432,7 @@ wal::LogCompaction Partition::compaction() const {
 }
 
 wal::Cleanable Partition::cleanable(Timestamp retention_now) {
-  if (!settings_->log->compact) return {};
+  if (!settings_->log->compact || joins_) return {};
   log_->seal_if_due(retention_now);
   const wal::Cleanable cleanable = compaction().cleanable(retention_now);
   if (log_->dirty()) context_.group.mark_dirty(*log_);
@@ -440,11 +441,13 @@ wal::Cleanable Partition::cleanable(Timestamp retention_now) {
 
 wal::CompactionJob Partition::begin_compaction(const wal::CompactionLimits& limits,
                                                Timestamp retention_now, std::uint64_t seed) {
+  compacting_ = true;
   return compaction().begin(limits, retention_now, seed);
 }
 
 Result<wal::CompactionReport> Partition::end_compaction(wal::CompactionJob job) {
   Result<wal::CompactionReport> report = compaction().end(std::move(job));
+  compacting_ = false;
   if (report && replica_ != nullptr) replica_->on_log_begin_moved();
   if (log_->dirty()) context_.group.mark_dirty(*log_);
   return report;

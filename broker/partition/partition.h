@@ -106,6 +106,14 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   static Result<std::unique_ptr<Partition>> open_replica(
       PartitionContext context, std::string directory, wal::LogIdentity identity,
       std::shared_ptr<const PartitionSettings> settings, ReplicaSeat seat);
+  /// One that was alone is to found a group: nothing is appended or read any more, what was
+  /// appended becomes durable. join_group() once may_join_group().
+  void prepare_to_join();
+  bool is_joining() const { return joins_; }
+  bool may_join_group() const;
+  /// Founds the group with the log as it is, as open_replica() would after a restart. After an
+  /// error it is of no use any more, and those who wait have been told.
+  Result<void> join_group(ReplicaSeat seat);
   ~Partition() override;
   Partition(const Partition&) = delete;
   Partition& operator=(const Partition&) = delete;
@@ -119,7 +127,7 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   bool is_replicated() const { return replica_ != nullptr; }
   const raft::Leadership& leadership() const { return leadership_; }
   /// Whether this node serves it: a leader that has everything that was ever committed.
-  bool leads() const { return replica_ == nullptr || leadership_.ready; }
+  bool leads() const { return replica_ == nullptr ? !joins_ : leadership_.ready; }
   /// Whether consumers may read here although it does not lead: it has a leader, and its high
   /// watermark is not behind one that it has told before.
   bool may_be_read_as_follower() const;
@@ -211,6 +219,7 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   };
 
   Partition(PartitionContext context, std::shared_ptr<const PartitionSettings> settings);
+  Result<void> open_in_group(std::string directory, wal::LogIdentity identity, ReplicaSeat seat);
   void on_durable(wal::PartitionLog& log) override;
 
   // raft::StateMachine
@@ -258,6 +267,8 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   std::unique_ptr<wal::PartitionLog> own_log_;       // of one without other replicas
   wal::PartitionLog* log_ = nullptr;                 // that, or the replica's
   LeaderEpoch leader_epoch_ = 0;
+  bool joins_ = false;  // a group, soon
+  bool compacting_ = false;
   std::optional<ReplicaSeat> seat_;
   raft::Replica* replica_ = nullptr;  // the groups own it
   raft::Leadership leadership_;

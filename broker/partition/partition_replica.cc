@@ -62,29 +62,65 @@ Result<std::unique_ptr<Partition>> Partition::open_replica(
     PartitionContext context, std::string directory, wal::LogIdentity identity,
     std::shared_ptr<const PartitionSettings> settings, ReplicaSeat seat) {
   std::unique_ptr<Partition> partition(new Partition(context, std::move(settings)));
+  TRY(partition->open_in_group(std::move(directory), std::move(identity), std::move(seat)));
+  return partition;
+}
+
+Result<void> Partition::open_in_group(std::string directory, wal::LogIdentity identity,
+                                      ReplicaSeat seat) {
   raft::RaftReplicaManager& groups = *seat.groups;
-  raft::ReplicaPlace place{groups.node(),          std::move(directory),
-                           std::move(identity),    partition->settings_->log,
-                           &partition->producers_, seat.founders};
+  raft::ReplicaPlace place{groups.node(),  std::move(directory), std::move(identity),
+                           settings_->log, &producers_,          seat.founders};
   TRY_ASSIGN(raft::ReplicaFiles files,
-             raft::open_replica_files(context.environment, context.group, place));
+             raft::open_replica_files(context_.environment, context_.group, place));
   const raft::LogStore& store = *files.store;
   const bool is_new = store.last_index() == 0 && files.state.hard.term == 0;
   const raft::Index applied =
       std::max(store.first_index() - 1, std::min(files.state.commit, store.last_index()));
-  partition->log_ = &files.store->log();
+  log_ = &files.store->log();
   const bool first = seat.preferred && is_new;
-  partition->seat_ = std::move(seat);
-  raft::Replica& replica = groups.add(std::move(place), std::move(files), *partition, applied);
-  partition->replica_ = &replica;
-  partition->committed_ = std::max(partition->committed_, replica.committed_offset());
-  partition->announced_high_watermark_ = partition->committed_;
-  partition->on_leadership(replica.leadership());
+  seat_ = std::move(seat);
+  raft::Replica& replica = groups.add(std::move(place), std::move(files), *this, applied);
+  replica_ = &replica;
+  committed_ = std::max(committed_, replica.committed_offset());
+  announced_high_watermark_ = committed_;
+  on_leadership(replica.leadership());
   if (first) {
     replica.campaign_now();
     groups.run();
   }
-  return partition;
+  return {};
+}
+
+void Partition::prepare_to_join() {
+  joins_ = true;
+  waiters_.wake_all();
+}
+
+bool Partition::may_join_group() const {
+  return joins_ && !compacting_ && !context_.group.works_on(*log_);
+}
+
+Result<void> Partition::join_group(ReplicaSeat seat) {
+  CHECK(may_join_group());
+  std::string directory = log_->directory();
+  wal::LogIdentity identity = log_->identity();
+  context_.group.remove(*own_log_);
+  Result<void> joined = own_log_->close();
+  if (joined) {
+    end_reached();
+    // What was told once is never taken back.
+    committed_ = own_log_->durable_end_offset();
+  }
+  // Without a directory, since nothing was ever written, there is none to look at either.
+  own_log_->set_listener(nullptr);
+  log_ = nullptr;
+  own_log_.reset();
+  producers_.reset();
+  if (joined) joined = open_in_group(std::move(directory), std::move(identity), std::move(seat));
+  if (!joined) end_all(WaitEnd::not_leader);
+  joins_ = false;
+  return joined;
 }
 
 void Partition::on_committed(raft::Position, Offset end) {

@@ -56,23 +56,30 @@ Result<std::unique_ptr<Partition>> Partitions::open_one(const metadata::Topic& t
     return Partition::open(context, std::move(directory), std::move(identity), settings_for(topic),
                            known_new);
   }
+  return Partition::open_replica(context, std::move(directory), std::move(identity),
+                                 settings_for(topic), seat_in(members));
+}
+
+ReplicaSeat Partitions::seat_in(const metadata::Partition& members) const {
   ReplicaSeat seat;
   seat.groups = seat_->groups;
   seat.founders = founders_of(members, seat_->node, seat_->directory);
+  seat.takes_on = members.lone_founder() == seat_->node;
   seat.preferred = members.replicas.front() == seat_->node;
   seat.lag_max = seat_->lag_max;
-  return Partition::open_replica(context, std::move(directory), std::move(identity),
-                                 settings_for(topic), std::move(seat));
+  return seat;
+}
+
+void Partitions::follow_replica(Partition& partition) {
+  partition.on_led = [this, at = &partition] { seat_->on_led(*at); };
+  partition.tell_led();
 }
 
 Result<Partition*> Partitions::open(const metadata::Topic& topic, PartitionId partition,
                                     bool known_new) {
   TRY_ASSIGN(std::unique_ptr<Partition> opened, open_one(topic, partition, known_new));
   opened->on_flushed = [this] { storage_.arm_tick(); };
-  if (opened->is_replicated()) {
-    opened->on_led = [this, at = opened.get()] { seat_->on_led(*at); };
-    opened->tell_led();
-  }
+  if (opened->is_replicated()) follow_replica(*opened);
   Partition* raw = opened.get();
   partitions_[{topic.id, partition}] = std::move(opened);
   return raw;
@@ -137,13 +144,17 @@ void Partitions::open_new_seats(const std::shared_ptr<const metadata::Topic>& to
 }
 
 void Partitions::open_seat(const std::shared_ptr<const metadata::Topic>& topic, PartitionId index) {
-  if (find(topic->id, index) != nullptr) return;
-  const Result<bool> taken =
-      leaving_.contains({topic->id, index}) ? Result<bool>(true) : is_place_taken(*topic, index);
+  Partition* const known = find(topic->id, index);
+  if (known != nullptr && known->is_replicated()) return;
+  const Result<bool> taken = known != nullptr ? found_group(*topic, index, *known)
+                             : leaving_.contains({topic->id, index})
+                                 ? Result<bool>(true)
+                                 : is_place_taken(*topic, index);
   const bool waits = taken && *taken;
-  const Result<void> opened = waits   ? Result<void>()
-                              : taken ? open_existing(*topic, index)
-                                      : taken.error();
+  const bool is_open = find(topic->id, index) != nullptr;
+  const Result<void> opened = !taken             ? taken.error()
+                              : waits || is_open ? Result<void>()
+                                                 : open_existing(*topic, index);
   if (opened && !waits) return;
   // Out of space or descriptors it is made later.
   if (!opened && opened.error().code != Errc::no_space && opened.error().code != Errc::busy) {
@@ -151,6 +162,24 @@ void Partitions::open_seat(const std::shared_ptr<const metadata::Topic>& topic, 
   }
   waiting_seats_.emplace_back(topic, index);
   if (!place_.armed()) place_.arm_at(shard_.now() + place_interval);
+}
+
+/// What this node had alone becomes the log of a group, whose founder it is. True: it waits until
+/// the disk is done with the log.
+Result<bool> Partitions::found_group(const metadata::Topic& topic, PartitionId index,
+                                     Partition& alone) {
+  if (!alone.is_joining()) alone.prepare_to_join();
+  if (!alone.may_join_group()) return true;
+  const auto at = static_cast<std::size_t>(index);
+  const Offset end = alone.log().end_offset();
+  if (const Result<void> joined = alone.join_group(seat_in(topic.partitions[at])); !joined) {
+    partitions_.erase({topic.id, index});
+    return joined.error();
+  }
+  log_info("a partition of one replica is the first of a group now",
+           {{"topic", topic.name}, {"partition", index}, {"end_offset", end}});
+  follow_replica(alone);
+  return false;
 }
 
 /// A deleted topic of the same name is still there: its removal is on its way, maybe on another
@@ -186,8 +215,9 @@ void Partitions::on_topic_change(const metadata::TopicChange& change) {
   }
 }
 
-/// A partition comes to this node as an empty replica, which its leader fills; one that has gone to
-/// other nodes is dropped, since its group counts this one no more.
+/// A partition comes to this node as an empty replica, which its leader fills, or was here alone
+/// and founds its group; one that has gone to other nodes is dropped, since its group counts this
+/// one no more.
 void Partitions::follow_reassignment(const metadata::Topic& before,
                                      const std::shared_ptr<const metadata::Topic>& after) {
   for (PartitionId index = 0; index < before.partition_count(); ++index) {

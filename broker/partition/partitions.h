@@ -137,6 +137,8 @@ class Partitions {
 
   std::shared_ptr<const PartitionSettings> settings_for(const metadata::Topic& topic);
   Result<Partition*> open(const metadata::Topic& topic, PartitionId partition, bool known_new);
+  ReplicaSeat seat_in(const metadata::Partition& members) const;
+  void follow_replica(Partition& partition);
   Result<std::unique_ptr<Partition>> open_one(const metadata::Topic& topic, PartitionId partition,
                                               bool known_new);
   bool is_seat(const metadata::Topic& topic, PartitionId partition) const;
@@ -144,6 +146,7 @@ class Partitions {
   void follow_reassignment(const metadata::Topic& before,
                            const std::shared_ptr<const metadata::Topic>& after);
   void open_seat(const std::shared_ptr<const metadata::Topic>& topic, PartitionId index);
+  Result<bool> found_group(const metadata::Topic& topic, PartitionId index, Partition& alone);
   Result<bool> is_place_taken(const metadata::Topic& topic, PartitionId index) const;
   void open_waiting_seats();
   void tend();

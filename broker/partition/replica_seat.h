@@ -21,6 +21,8 @@ struct ReplicaSeat {
   /// Who founds the group; nobody where this node's directory is not among them (it waits until
   /// the leader takes it in).
   raft::Membership founders;
+  /// There may be a log from a time without a group, to which clients have written.
+  bool takes_on = false;
   /// The leader that is wanted first.
   bool preferred = false;
   milliseconds lag_max{30'000};  // replica.lag.time.max.ms

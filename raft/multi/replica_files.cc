@@ -91,6 +91,8 @@ Result<void> begin_state(ReplicaFiles& files, const ReplicaPlace& place) {
   }
   files.state.hard.term = std::max<Term>(log.last_epoch(), 0);
   files.state.base = {0, place.bootstrap};
+  // What one that is alone has on disk was acknowledged, and is never taken back.
+  if (is_alone(place.bootstrap, place.node)) files.state.commit = files.store->last_index();
   // It joins, and may have been there before.
   if (place.bootstrap.voters.empty()) files.state.hard.withheld_until = until_told;
   return files.state_file->save(files.state);
