@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <thread>
 
-#include "integration/harness/admin.h"
 #include "integration/harness/cluster_processes.h"
 #include "integration/harness/kafka_client.h"
 #include "integration/harness/protocol_client.h"
@@ -200,17 +199,76 @@ TEST_F(ReassignmentTest, WhatCannotBeIsRefused) {
   EXPECT_EQ(reassign(cluster.node(1), Replicas{}), refused);
   EXPECT_EQ(reassign(cluster.node(1), Replicas{1, 1}), refused);
   EXPECT_EQ(reassign(cluster.node(1), Replicas{1, 9}), refused);
-  ASSERT_TRUE(
-      Admin(cluster.node(1).bootstrap()).create_topic({.name = "alone", .replication = 1}).ok());
   RawConnection connection(cluster.node(1).host(), cluster.node(1).port());
   protocol::AlterPartitionReassignmentsRequest request;
-  request.topics.push_back({"alone", {{0, Replicas{1, 2}}, {1, Replicas{1, 2}}}});
+  request.topics.push_back({"t", {{1, Replicas{1, 2}}}});
   const auto response = call(connection, request);
   ASSERT_TRUE(response);
   const auto& answers = response->responses.at(0).partitions;
-  EXPECT_EQ(answers.at(0).error_code, protocol::to_wire(refused));
-  EXPECT_EQ(answers.at(1).error_code, protocol::to_wire(ErrorCode::unknown_topic_or_partition));
+  EXPECT_EQ(answers.at(0).error_code, protocol::to_wire(ErrorCode::unknown_topic_or_partition));
   EXPECT_EQ(under_way(cluster.node(1)), 0u);
+}
+
+// What an operator does with a topic of one replica: others are added while clients use it, and the
+// node that had it alone is lost. At the end it is one of one replica again, on another node.
+TEST_F(ReassignmentTest, AReplicaThatWasAloneGetsOthersAndItsNodeIsLost) {
+  ClusterProcesses cluster;
+  create(cluster, {1});
+  std::atomic<bool> stop = false;
+  int acknowledged = 0;
+  std::thread writer([&] {
+    Producer producer(cluster.bootstrap(), careful());
+    for (; !stop; ++acknowledged) {
+      const Message sent = producer.send({.topic = "t", .value = std::to_string(acknowledged)});
+      ASSERT_EQ(sent.error, no_error) << rd_kafka_err2name(sent.error);
+      ASSERT_EQ(sent.offset, acknowledged);
+    }
+  });
+  EXPECT_EQ(reassign(cluster.node(2), Replicas{1, 2, 3}), ErrorCode::none);
+  EXPECT_TRUE(is_on(cluster, {1, 2, 3}));
+  EXPECT_TRUE(eventually([&] { return under_way(cluster.node(2)) == 0; }));
+  cluster.node(1).kill();
+  EXPECT_TRUE(eventually([&] {
+    const auto found = partition(cluster.node(2));
+    return found && found->leader_id > 1;
+  }));
+  cluster.node(1).start();
+  EXPECT_TRUE(is_on(cluster, {1, 2, 3}));
+  for (const Replicas& place : {Replicas{3}, Replicas{2, 1}}) {
+    EXPECT_EQ(reassign(cluster.node(2), place), ErrorCode::none);
+    EXPECT_TRUE(is_on(cluster, place)) << "to " << place.front();
+  }
+  stop = true;
+  writer.join();
+  EXPECT_GT(acknowledged, 0);
+  Consumer consumer(cluster.bootstrap(), "");
+  consumer.assign({{"t", 0, 0}});
+  const std::vector<Message> got = consumer.consume(static_cast<std::size_t>(acknowledged));
+  ASSERT_EQ(got.size(), static_cast<std::size_t>(acknowledged));
+  for (int i = 0; i < acknowledged; ++i) {
+    ASSERT_EQ(got[static_cast<std::size_t>(i)].value, std::to_string(i));
+  }
+}
+
+// The change is applied, and the log may or may not have been taken on.
+TEST_F(ReassignmentTest, AReplicaThatWasAloneMovesAlthoughAllNodesAreKilled) {
+  ClusterProcesses cluster;
+  create(cluster, {1});
+  produce(cluster, 1000);
+  ASSERT_EQ(delete_before(cluster.node(1), 100).low_watermark, 100);
+  EXPECT_EQ(reassign(cluster.node(3), Replicas{2}), ErrorCode::none);
+  for (int id = 1; id <= nodes; ++id) cluster.node(id).kill();
+  cluster.launch();
+  EXPECT_TRUE(is_on(cluster, {2}));
+  EXPECT_TRUE(eventually([&] { return !has_directory(cluster, 1); }));
+  Consumer consumer(cluster.bootstrap(), "");
+  EXPECT_EQ(consumer.watermarks("t", 0), (std::pair<std::int64_t, std::int64_t>{100, 1000}));
+  consumer.assign({{"t", 0, 100}});
+  const std::vector<Message> got = consumer.consume(900);
+  ASSERT_EQ(got.size(), 900u);
+  for (int i = 0; i < 900; ++i) {
+    ASSERT_EQ(got[static_cast<std::size_t>(i)].value, std::to_string(i + 100));
+  }
 }
 
 TEST_F(ReassignmentTest, ThePreferredLeaderIsElected) {
