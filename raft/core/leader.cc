@@ -120,7 +120,8 @@ Result<void> Raft::may_change_membership() const {
   if (!committed_in_term()) {
     return Error{Errc::busy, "the leader has committed nothing in its term yet; try again"};
   }
-  if (log_.membership().index > log_.commit()) {
+  // Who comes back must be told of its removal (be_told()).
+  if (log_.membership().index > shown_commit()) {
     return Error{Errc::busy, fmt::format("the change at index {} is not committed yet; try again",
                                          log_.membership().index)};
   }
@@ -268,7 +269,7 @@ bool Raft::can_quiesce() const {
   if (!read_queue_.empty() || !own_reads_.empty()) return false;
   return std::all_of(progress_.begin(), progress_.end(), [&](const Progress& peer) {
     return peer.state == ProgressState::replicate && peer.match == log_.last_index() &&
-           peer.sent_commit == log_.commit();
+           peer.sent_commit == shown_commit();
   });
 }
 

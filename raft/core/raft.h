@@ -29,6 +29,9 @@
 //   could shorten, in a term that a crash would let the candidate enter anew.
 // - Durability is reported by number of Ready, not by (term, index): the same entry can be cut and
 //   come back, and the report for the first writing must not be taken for the second.
+// - A leader tells its followers a commit index only up to what is durable on its own disk. A
+//   majority without it may be faster; but its state machine is not, and who reads at a follower
+//   and then at the leader would see the past.
 // - A follower takes a commit index only up to where its log is known to be the leader's of this
 // term.
 // - Reads are proven by rounds of numbered heartbeats, many reads a round.
@@ -216,6 +219,8 @@ class Raft {
   Progress* find_progress(NodeId node);
 
   // replicate.cc: what a leader sends
+  /// What it tells others is committed: no more than it may show itself.
+  Index shown_commit() const { return log_.may_apply_to(); }
   void replicate();
   void replicate_to(Progress& peer);
   bool is_paused(const Progress& peer) const;

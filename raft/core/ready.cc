@@ -57,6 +57,7 @@ void Raft::take_durable_part(Ready& ready) {
 void Raft::on_persisted(std::uint64_t number) {
   CHECK(number > persisted_number_ && number <= last_number_);
   persisted_number_ = number;
+  const Index shown_before = shown_commit();
   while (!in_flight_.empty() && in_flight_.front().number <= number) {
     const Batch batch = in_flight_.front();
     in_flight_.pop_front();
@@ -65,6 +66,7 @@ void Raft::on_persisted(std::uint64_t number) {
   }
   release_if_complete();
   if (role_ == Role::leader) maybe_commit();
+  if (role_ == Role::leader && shown_commit() > shown_before) replicate_wanted_ = true;
   const bool voted = durable_hard_.term == hard_.term && durable_hard_.vote == options_.id;
   if (role_ == Role::candidate && voted && votes_.emplace(options_.id, true).second) count_votes();
 }

@@ -28,7 +28,7 @@ bool Raft::is_paused(const Progress& peer) const {
 void Raft::replicate_to(Progress& peer) {
   while (!is_paused(peer)) {
     if (peer.next > log_.last_index()) {
-      const bool tells = peer.state == ProgressState::probe || peer.sent_commit < log_.commit();
+      const bool tells = peer.state == ProgressState::probe || peer.sent_commit < shown_commit();
       if (tells) send_append(peer, {});
       return;
     }
@@ -46,7 +46,7 @@ void Raft::replicate_to(Progress& peer) {
 
 void Raft::send_append(Progress& peer, std::vector<Entry> entries) {
   const Position prev{log_.term(peer.next - 1).value(), peer.next - 1};
-  peer.sent_commit = log_.commit();
+  peer.sent_commit = shown_commit();
   if (peer.state == ProgressState::probe) {
     peer.probe_sent = true;
   } else if (!entries.empty()) {
@@ -55,7 +55,7 @@ void Raft::send_append(Progress& peer, std::vector<Entry> entries) {
     peer.next = entries.back().index + 1;
     peer.window.add(entries.back().index, bytes);
   }
-  send(peer.id, Append{prev, log_.commit(), std::move(entries)});
+  send(peer.id, Append{prev, shown_commit(), std::move(entries)});
 }
 
 void Raft::offer_snapshot(Progress& peer) {
@@ -96,7 +96,7 @@ void Raft::broadcast_heartbeat() {
   ++round_;
   round_ticks_.push_back(ticks_);
   while (round_ticks_.front() + options_.election_ticks < ticks_) round_ticks_.pop_front();
-  for (const Progress& peer : progress_) send(peer.id, Heartbeat{round_, log_.commit()});
+  for (const Progress& peer : progress_) send(peer.id, Heartbeat{round_, shown_commit()});
 }
 
 }  // namespace chronik::raft
