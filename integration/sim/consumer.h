@@ -1,5 +1,6 @@
 // Consumer: a client that reads one partition of a simulated cluster from its begin, from whoever
-// leads, and goes on where it was. Owned by the Traffic.
+// leads or a follower that the leader has sent it to, and goes on where it was. Owned by the
+// Traffic.
 #pragma once
 
 #include "base/random.h"
@@ -20,6 +21,7 @@ class Consumer {
  private:
   void look_again();
   void look();
+  FetchAnswer ask(Node& node, Offset from, LeaderEpoch epoch);
   void on_answer(const FetchAnswer& answer);
   void disconnect();
   void find_leader();
@@ -30,6 +32,7 @@ class Consumer {
   Offset next_ = 0;
   Offset high_watermark_ = 0;  // the last that it was told
   KnownLeader leader_;
+  NodeId follower_ = raft::no_node;  // that it reads from in place of the leader
   ClientNetwork::Handle connection_;
   bool asked_ = false;
   SteadyTime asked_at_{};

@@ -34,8 +34,8 @@ std::string Counts::describe() const {
       partitions_run, partition_elections, partition_entries, compactions, replicas_installed,
       batches_acknowledged, leaders_acknowledged, duplicates_answered, refused_not_leader,
       refused_few_in_sync, refused_order, refused_other, leaders_lost, produce_timeouts);
-  text += fmt::format("readers: {} reads answered, {} refused\n", partition_reads,
-                      partition_reads_refused);
+  text += fmt::format("readers: {} reads answered, {} by followers, {} refused\n", partition_reads,
+                      follower_reads, partition_reads_refused);
   text += fmt::format(
       "clients: {} new epochs of producers, {} deletions of records acknowledged, {} refused, {} "
       "not known to a leader that came later\n",

@@ -63,6 +63,7 @@ struct Counts {
   std::uint64_t leaders_lost = 0;      // between an append and its answer
   std::uint64_t produce_timeouts = 0;  // of requests, at the producer
   std::uint64_t partition_reads = 0;   // that were answered
+  std::uint64_t follower_reads = 0;    // of those
   std::uint64_t partition_reads_refused = 0;
   std::uint64_t new_epochs = 0;          // of producers
   std::uint64_t deletions = 0;           // of records, that were acknowledged

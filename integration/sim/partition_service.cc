@@ -169,17 +169,20 @@ FetchAnswer PartitionService::fetch(Node& node, int index, Offset from, LeaderEp
   request.bytes_max = 300 + random_.below(3'000);
   request.at_least_one = true;
   request.current_leader_epoch = epoch;
+  request.from_follower = true;
   broker::ReadResult read = partition->read(request);
   // The power is off, of which the machine has not heard yet.
   if (read.error == ErrorCode::kafka_storage_error && node.disk.struck()) {
     read.error = ErrorCode::not_leader_or_follower;
   }
+  if (read.ahead) read.error = ErrorCode::offset_not_available;
   FetchAnswer answer{read.error, read.high_watermark, partition->log_start_offset(), from};
   if (read.error != ErrorCode::none) {
     ++counts_.partition_reads_refused;
     return answer;
   }
   ++counts_.partition_reads;
+  if (!partition->leads()) ++counts_.follower_reads;
   if (bug_ == PlantedBug::high_watermark_of_the_leaders_disk) {
     read.high_watermark = answer.high_watermark = partition->log().durable_end_offset();
   }
@@ -200,6 +203,16 @@ FetchAnswer PartitionService::fetch(Node& node, int index, Offset from, LeaderEp
     if (!wal::takes_no_offset(batch)) answer.next = batch.next_offset();
   }
   return answer;
+}
+
+bool PartitionService::is_fit_to_be_read(Node& replica, int index, const FetchAnswer& told,
+                                         LeaderEpoch epoch) {
+  broker::Partition* partition = replica.serves() ? replica.partitions().find(index) : nullptr;
+  if (partition == nullptr || !partition->may_be_read_as_follower()) return false;
+  if (partition->check_leader_epoch(epoch) != ErrorCode::none) return false;
+  if (bug_ == PlantedBug::sends_readers_to_who_knows_less) return true;
+  return partition->high_watermark() >= told.high_watermark &&
+         partition->log_start_offset() <= told.next;
 }
 
 KnownLeader PartitionService::leader(Node& node, int index) {

@@ -34,7 +34,8 @@ struct FetchAnswer {
   protocol::ErrorCode error = protocol::ErrorCode::none;
   Offset high_watermark = -1;
   Offset log_start = -1;
-  Offset next = -1;  // where to read on
+  Offset next = -1;                  // where to read on
+  NodeId preferred = raft::no_node;  // who shall be asked from now on
 };
 
 struct KnownLeader {
@@ -54,6 +55,9 @@ class PartitionService {
   /// DeleteRecords.
   void delete_before(Node& node, int partition, Offset offset, milliseconds timeout, Done done);
   FetchAnswer fetch(Node& node, int partition, Offset from, LeaderEpoch epoch);
+  /// Whether a leader that has given this answer to a reader in `epoch` sends it on to `replica`
+  /// (broker/api/preferred_replica.h).
+  bool is_fit_to_be_read(Node& replica, int partition, const FetchAnswer& told, LeaderEpoch epoch);
   /// Who leads, as far as the node knows.
   KnownLeader leader(Node& node, int partition);
 

@@ -87,6 +87,10 @@ constexpr auto bugs = std::to_array<BugInfo>({
      "a batch is taken of an epoch that its producer has left", Promise::producer_order},
     {PlantedBug::deletes_alone, "deletes_alone",
      "a deletion of records is acknowledged that only the leader has made", Promise::deleted},
+    {PlantedBug::sends_readers_to_who_knows_less, "sends_readers_to_who_knows_less",
+     "a reader is sent to a follower that has not said what it knows", Promise::readers},
+    {PlantedBug::tells_beyond_its_disk, "tells_beyond_its_disk",
+     "a leader tells followers of commits that its own disk is behind", Promise::readers},
 });
 
 ByteChain encode(const raft::GroupMessage& message) {
@@ -127,6 +131,15 @@ void alter(PlantedBug bug, NodeId to, Message& message) {
   }
 }
 
+/// As if it told all that a majority has.
+void tell_all(raft::RaftReplicaManager& groups, raft::GroupMessage& message) {
+  const raft::Replica* replica = groups.find(message.group);
+  if (replica == nullptr) return;
+  const raft::Index commit = replica->raft().log().commit();
+  if (auto* append = std::get_if<raft::Append>(&message.message.body)) append->commit = commit;
+  if (auto* beat = std::get_if<raft::Heartbeat>(&message.message.body)) beat->commit = commit;
+}
+
 void suit_partitions(PlantedBug bug, Plan& plan) {
   plan.replicated = 2;
   plan.producers = 2;
@@ -147,6 +160,7 @@ void suit_partitions(PlantedBug bug, Plan& plan) {
     plan.network.delay_max = milliseconds(200);
   }
   if (bug == PlantedBug::deletes_alone) plan.deletions = true;
+  if (bug == PlantedBug::tells_beyond_its_disk) plan.stalls = true;
 }
 
 }  // namespace
@@ -184,11 +198,11 @@ void suit_plan(PlantedBug bug, Plan& plan) {
   if (bug == PlantedBug::lease_by_a_slow_clock) plan.skew = false;
 }
 
-std::vector<ByteChain> frames_of(PlantedBug bug, NodeId from, NodeId to, ByteChain frame,
-                                 Random& random) {
+std::vector<ByteChain> frames_of(PlantedBug bug, raft::RaftReplicaManager& groups, NodeId to,
+                                 ByteChain frame, Random& random) {
   if (bug == PlantedBug::none) return {std::move(frame)};
   Result<raft::Frame> decoded =
-      raft::decode_frame(from, to, SharedBytes::copy_of(wal::gather(frame).value().view()));
+      raft::decode_frame(groups.node(), to, SharedBytes::copy_of(wal::gather(frame).value().view()));
   CHECK(decoded);
   if (auto* proposal = std::get_if<raft::ForwardedProposal>(&*decoded);
       proposal != nullptr && bug == PlantedBug::repeats_what_is_forwarded && random.one_in(20)) {
@@ -201,6 +215,7 @@ std::vector<ByteChain> frames_of(PlantedBug bug, NodeId from, NodeId to, ByteCha
   std::vector<ByteChain> frames;
   for (raft::GroupMessage& message : *messages) {
     alter(bug, to, message.message);
+    if (bug == PlantedBug::tells_beyond_its_disk) tell_all(groups, message);
     frames.push_back(encode(message));
   }
   return frames;

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "integration/sim/plan.h"
 #include "integration/sim/verdict.h"
+#include "raft/multi/raft_replica_manager.h"
 
 namespace chronik::sim {
 
@@ -51,6 +52,8 @@ enum class PlantedBug {
   acknowledges_what_a_majority_has,
   takes_old_epochs,
   deletes_alone,
+  sends_readers_to_who_knows_less,
+  tells_beyond_its_disk,
 };
 
 struct BugInfo {
@@ -67,9 +70,9 @@ std::optional<PlantedBug> bug_of(std::string_view name);
 /// What makes the bug likely to show within few seeds.
 void suit_plan(PlantedBug bug, Plan& plan);
 
-/// What leaves a node in place of this frame.
-std::vector<ByteChain> frames_of(PlantedBug bug, NodeId from, NodeId to, ByteChain frame,
-                                 Random& random);
+/// What leaves a node in place of this frame; `groups`: its own.
+std::vector<ByteChain> frames_of(PlantedBug bug, raft::RaftReplicaManager& groups, NodeId to,
+                                 ByteChain frame, Random& random);
 
 /// Those from here on are planted in replicated partitions, the others in the metadata.
 constexpr bool is_of_partitions(PlantedBug bug) {

@@ -239,7 +239,8 @@ void Simulation::check_seen() {
 
 void Simulation::send(NodeId from, NodeId to, ByteChain frame) {
   if (!machines_.contains(to)) return;
-  for (ByteChain& part : frames_of(options_.bug, from, to, std::move(frame), random_)) {
+  raft::RaftReplicaManager& groups = machine(from).node->manager();
+  for (ByteChain& part : frames_of(options_.bug, groups, to, std::move(frame), random_)) {
     const SharedBytes bytes = wal::gather(part).value();
     if (speaks_of_votes(bytes)) {
       const raft::Frame decoded =

@@ -43,6 +43,7 @@ TEST_P(ClusterSimulation, KeepsEveryPromise) {
     EXPECT_GT(counts.leaders_lost, seeds / 4);
   }
   EXPECT_GT(counts.partition_reads, seeds * 50);
+  EXPECT_GT(counts.follower_reads, seeds * 10);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, ClusterSimulation, ::testing::Values(1, 1'001, 2'001, 3'001),
