@@ -220,10 +220,14 @@ void Partition::tend(const metadata::Partition& members, SteadyTime now) {
     const std::span<const raft::MemberChange> changes(&*newcomer, 1);
     if (may_vote(changes)) return change(changes);
   }
-  if (members.is_reassigned()) {
-    const std::vector<raft::MemberChange> next = reassignment_.next(raft, wanted, present);
-    if (!next.empty() && may_vote(next)) return change(next);
+  std::vector<raft::MemberChange> next = reassignment_.next(raft, wanted, present);
+  // A move that is taken back may have taken votes already, which are to be given back.
+  if (!members.is_reassigned()) {
+    std::erase_if(next, [](const raft::MemberChange& each) {
+      return each.kind == raft::MemberChange::Kind::remove;
+    });
   }
+  if (!next.empty() && may_vote(next)) return change(next);
   give_back(wanted.front());
 }
 
