@@ -40,6 +40,8 @@ std::string Counts::describe() const {
       "clients: {} new epochs of producers, {} deletions of records acknowledged, {} refused, {} "
       "not known to a leader that came later\n",
       new_epochs, deletions, deletions_refused, deletions_unknown);
+  text += fmt::format("replicas: {} moves begun, {} done, {} taken back or changed on the way\n",
+                      moves, moves_done, moves_changed);
   return text;
 }
 

@@ -72,6 +72,10 @@ struct Counts {
   std::uint64_t replicas_installed = 0;  // a log's begin, from another node
   std::uint64_t compactions = 0;         // of partitions' logs
 
+  std::uint64_t moves = 0;          // of replicas, that were begun
+  std::uint64_t moves_changed = 0;  // taken back, or sent elsewhere, before they were done
+  std::uint64_t moves_done = 0;
+
   /// Several lines.
   std::string describe() const;
 };

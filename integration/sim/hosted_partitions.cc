@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "raft/multi/state_file.h"
+#include "wal/format.h"
+
 namespace chronik::sim {
 
 namespace {
@@ -15,26 +18,104 @@ constexpr int slices_at_once = 4;
 
 }  // namespace
 
-Result<void> HostedPartitions::open(wal::LogEnvironment& environment,
-                                    wal::GroupCommit& group_commit,
-                                    raft::RaftReplicaManager& manager, const Uuid& directory,
-                                    std::string_view root) {
+Result<void> HostedPartitions::open(HostedOn on, const Uuid& directory, std::string_view root) {
+  on_.emplace(on);
+  directory_ = directory;
+  root_ = root;
+  seen_.clear();
+  TRY(remove_leftovers());
   for (const PlacedPartition& placed : placement_.partitions) {
-    const std::vector<BrokerId>& replicas = placed.members.replicas;
-    if (std::ranges::find(replicas, node_) == replicas.end()) continue;
-    broker::ReplicaSeat seat;
-    seat.groups = &manager;
-    seat.founders = broker::founders_of(placed.members, node_, directory);
-    seat.preferred = replicas.front() == node_;
-    seat.lag_max = milliseconds(3'000);
-    seat.away_max = milliseconds(2'000);
-    const int index = placed.identity.partition;
-    TRY_ASSIGN(partitions_[index],
-               broker::Partition::open_replica({environment, group_commit, scratch_},
-                                               fmt::format("{}/t-{}", root, index), placed.identity,
-                                               placement_.settings, std::move(seat)));
+    seen_.push_back(placed.members);
+    if (has_place(placed.identity.partition)) TRY(open_seat(placed.identity.partition));
   }
   return {};
+}
+
+/// As Server does with what it finds of partitions that were reassigned to other nodes.
+Result<void> HostedPartitions::remove_leftovers() {
+  Disk& disk = on_->environment.disk;
+  for (const PlacedPartition& placed : placement_.partitions) {
+    const std::vector<BrokerId>& replicas = placed.members.replicas;
+    if (std::ranges::find(replicas, node_) != replicas.end()) continue;
+    TRY_ASSIGN(const bool left, disk.exists(path_of(placed.identity.partition)));
+    if (!left) continue;
+    const std::string aside =
+        root_ + "/" +
+        wal::deleted_directory_name(placed.identity.topic_id, placed.identity.partition);
+    TRY_ASSIGN(const bool taken, disk.exists(aside));
+    TRY(disk.rename(path_of(placed.identity.partition), taken ? free_name(aside) : aside));
+    TRY(disk.sync_directory(root_));
+  }
+  TRY_ASSIGN(const std::vector<DirectoryEntry> entries, disk.list(root_));
+  for (const DirectoryEntry& entry : entries) {
+    if (!entry.is_directory || !entry.name.ends_with(wal::deleted_suffix)) continue;
+    on_->group_commit.remove_directory(root_ + "/" + entry.name);
+  }
+  return {};
+}
+
+std::string HostedPartitions::free_name(const std::string& taken) const {
+  for (int n = 0;; ++n) {
+    std::string name = fmt::format("{}.{}{}", taken, n, wal::deleted_suffix);
+    const Result<bool> exists = on_->environment.disk.exists(name);
+    if (!exists || !*exists) return name;
+  }
+}
+
+std::string HostedPartitions::path_of(int index) const {
+  return fmt::format("{}/t-{}", root_, index);
+}
+
+bool HostedPartitions::has_place(int index) const {
+  const std::vector<BrokerId>& replicas = seen_.at(static_cast<std::size_t>(index)).replicas;
+  return std::ranges::find(replicas, node_) != replicas.end();
+}
+
+Result<void> HostedPartitions::open_seat(int index) {
+  const auto at = static_cast<std::size_t>(index);
+  const PlacedPartition& placed = placement_.partitions[at];
+  const metadata::Partition& members = seen_[at];
+  broker::ReplicaSeat seat;
+  seat.groups = &on_->manager;
+  seat.founders = broker::founders_of(members, node_, directory_);
+  seat.preferred = members.replicas.front() == node_;
+  seat.lag_max = milliseconds(3'000);
+  seat.away_max = milliseconds(2'000);
+  if (placement_.joiners_vote && seat.founders.voters.empty()) {
+    raft::StateFile file(on_->environment.disk, path_of(index), {placed.identity.topic_id, index});
+    TRY_ASSIGN(const std::optional<raft::ReplicaState> state, file.load());
+    if (!state) TRY(file.save({}));
+  }
+  TRY_ASSIGN(partitions_[index],
+             broker::Partition::open_replica({on_->environment, on_->group_commit, scratch_},
+                                             path_of(index), placed.identity, placement_.settings,
+                                             std::move(seat)));
+  return {};
+}
+
+void HostedPartitions::follow(int index) {
+  const auto at = static_cast<std::size_t>(index);
+  seen_.at(at) = placement_.partitions[at].members;
+  if (!has_place(index)) return leave(index);
+  // A directory that has not left its place yet, or a full disk: tried again.
+  if (find(index) != nullptr || leaving_.contains(index)) return;
+  const Result<void> opened = open_seat(index);
+  if (opened) return;
+  partitions_.erase(index);
+  if (opened.error().code != Errc::no_space) on_->environment.on_fatal(opened.error());
+}
+
+/// As Partitions::remove_one() does.
+void HostedPartitions::leave(int index) {
+  const auto found = partitions_.find(index);
+  if (found == partitions_.end()) return;
+  // The log refers to the partition's producer state until it is gone.
+  std::shared_ptr<broker::Partition> partition(std::move(found->second));
+  partitions_.erase(found);
+  compactions_.erase(index);
+  leaving_.insert(index);
+  on_->group_commit.destroy(partition->retire(),
+                            [this, partition, index] { leaving_.erase(index); });
 }
 
 broker::Partition* HostedPartitions::find(int partition) {
@@ -43,17 +124,24 @@ broker::Partition* HostedPartitions::find(int partition) {
 }
 
 std::optional<SteadyTime> HostedPartitions::next_tend() const {
-  if (partitions_.empty()) return std::nullopt;
+  if (placement_.partitions.empty()) return std::nullopt;
   return tended_ + tend_interval;
 }
 
 bool HostedPartitions::tend(SteadyTime local, Timestamp wall) {
-  if (partitions_.empty() || local < tended_ + tend_interval) return false;
+  if (placement_.partitions.empty() || local < tended_ + tend_interval) return false;
   tended_ = local;
   ++rounds_;
+  for (std::size_t index = 0; index < seen_.size(); ++index) {
+    if (has_place(static_cast<int>(index))) follow(static_cast<int>(index));
+  }
   for (auto& [index, partition] : partitions_) {
-    partition->tend(placement_.partitions.at(static_cast<std::size_t>(index)).members, local);
+    const metadata::Partition& members = seen_.at(static_cast<std::size_t>(index));
+    partition->tend(members, local);
     partition->end_waits(local);
+    if (members.is_reassigned() && partition->is_reassigned_to(members)) {
+      reassigned_.emplace_back(index, members);
+    }
     if (rounds_ % retention_every == 0) partition->apply_retention(wall);
     compact(index, *partition, wall);
   }

@@ -6,11 +6,22 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/random.h"
 #include "integration/sim/placement.h"
 
 namespace chronik::sim {
+
+/// What they stand on; outlives them.
+struct HostedOn {
+  wal::LogEnvironment& environment;
+  wal::GroupCommit& group_commit;
+  raft::RaftReplicaManager& manager;
+};
 
 class HostedPartitions {
  public:
@@ -18,11 +29,16 @@ class HostedPartitions {
   HostedPartitions(const Placement& placement, NodeId node, std::uint64_t& compacted)
       : placement_(placement), node_(node), compacted_(compacted) {}
 
-  /// Opens those that were placed on this node, whose data directory is `directory`. Errors: those
-  /// of Partition::open_replica().
-  Result<void> open(wal::LogEnvironment& environment, wal::GroupCommit& group_commit,
-                    raft::RaftReplicaManager& manager, const Uuid& directory,
-                    std::string_view root);
+  /// Opens those that have a place on this node, whose data directory is `directory`, and removes
+  /// what is left of others. Errors: those of Partition::open_replica().
+  Result<void> open(HostedOn on, const Uuid& directory, std::string_view root);
+  /// The node learns where the partition has its places now: it comes here, or leaves with its log
+  /// and its vote. Not from within a callback of the groups'.
+  void follow(int partition);
+  /// Those whose groups are what was asked for, as members of which this node knows.
+  std::vector<std::pair<int, metadata::Partition>> take_reassigned() {
+    return std::exchange(reassigned_, {});
+  }
 
   /// Null: it has no place here.
   broker::Partition* find(int partition);
@@ -34,6 +50,12 @@ class HostedPartitions {
   std::optional<SteadyTime> next_tend() const;
 
  private:
+  Result<void> remove_leftovers();
+  std::string free_name(const std::string& taken) const;
+  std::string path_of(int index) const;
+  bool has_place(int index) const;
+  Result<void> open_seat(int index);
+  void leave(int index);
   void compact(int index, broker::Partition& partition, Timestamp wall);
 
   const Placement& placement_;
@@ -41,6 +63,12 @@ class HostedPartitions {
   std::uint64_t& compacted_;
   protocol::RecordScratch scratch_;
   std::map<int, std::unique_ptr<broker::Partition>> partitions_;
+  std::optional<HostedOn> on_;
+  Uuid directory_;
+  std::string root_;
+  std::vector<metadata::Partition> seen_;  // as this node knows them
+  std::set<int> leaving_;                  // whose directories have not left their places yet
+  std::vector<std::pair<int, metadata::Partition>> reassigned_;
   std::map<int, wal::CompactionJob> compactions_;  // under way
   SteadyTime tended_{};
   std::uint64_t rounds_ = 0;

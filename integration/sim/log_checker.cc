@@ -63,6 +63,8 @@ void LogChecker::on_wipe(NodeId id) {
   on_damage();
 }
 
+void LogChecker::on_leave(NodeId id) { nodes_[id] = Watched{}; }
+
 bool LogChecker::membership_is_settled() const {
   return std::ranges::all_of(nodes_, [&](const auto& each) {
     const Watched& node = each.second;

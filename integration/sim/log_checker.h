@@ -32,6 +32,8 @@ class LogChecker {
   /// What was durable is remembered for the next start.
   void on_end(NodeId id);
   void on_wipe(NodeId id);
+  /// The node has no replica any more, nor a log. Its votes are not forgotten here.
+  void on_leave(NodeId id);
   /// Disks do not prove a commit any more: one of them lost what it had acknowledged.
   void on_damage() { damaged_ = true; }
   /// A message leaves the node.

@@ -68,7 +68,7 @@ Result<void> Node::start(const raft::Membership& founders) {
   store_->add_observer(*this);
   partitions_ = std::make_unique<HostedPartitions>(placement_, id_, compacted);
   Result<void> partitions =
-      partitions_->open(*environment_, *group_commit_, *manager_, directory, root);
+      partitions_->open({*environment_, *group_commit_, *manager_}, directory, root);
   if (!partitions) end();
   return partitions;
 }

@@ -37,13 +37,23 @@ raft::Replica* PartitionChecker::replica(Node& node) const {
 
 void PartitionChecker::on_start(Node& node) {
   raft::Replica* started = replica(node);
-  if (started == nullptr) return;
+  if (started == nullptr) return on_leave(node.id());
+  replicas_[node.id()] = started;
   log_.on_start(node.id(), *started, true);
   high_watermarks_[node.id()] = 0;
   tell();
 }
 
-void PartitionChecker::on_end(NodeId id) { log_.on_end(id); }
+void PartitionChecker::on_end(NodeId id) {
+  if (replicas_.erase(id) > 0) log_.on_end(id);
+}
+
+/// Its log is gone with its place.
+void PartitionChecker::on_leave(NodeId id) {
+  replicas_.erase(id);
+  log_.on_leave(id);
+  begins_.erase(id);
+}
 
 void PartitionChecker::on_wipe(NodeId id) {
   log_.on_wipe(id);
@@ -58,7 +68,12 @@ void PartitionChecker::on_send(const raft::GroupMessage& message) {
 
 broker::Partition* PartitionChecker::after_event(Node& node) {
   broker::Partition* partition = node.partitions().find(placed_.identity.partition);
-  if (partition == nullptr) return nullptr;
+  const auto known = replicas_.find(node.id());
+  if (partition == nullptr) {
+    if (known != replicas_.end()) on_leave(node.id());
+    return nullptr;
+  }
+  if (known == replicas_.end()) on_start(node);
   log_.after_event(node.id());
   tell();
   if (!verdict_.good()) return nullptr;
@@ -321,7 +336,8 @@ std::string PartitionChecker::describe(Node& node) const {
 
 bool PartitionChecker::is_whole() const {
   const raft::Membership& membership = log_.membership();
-  return !membership.is_joint() && membership.learners.empty() &&
+  return !placed_.members.is_reassigned() && !membership.is_joint() &&
+         membership.learners.empty() &&
          membership.voters.size() == placed_.members.replicas.size() &&
          log_.membership_is_settled();
 }

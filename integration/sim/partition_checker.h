@@ -70,6 +70,7 @@ class PartitionChecker {
     LeaderEpoch epoch = no_leader_epoch;
   };
 
+  void on_leave(NodeId id);
   bool may_be_gone(Offset base, const Committed& batch) const;
   /// All that was committed from the batch on that holds `from`, up to `end`.
   bool may_be_gone(Offset from, Offset end) const;
@@ -95,6 +96,7 @@ class PartitionChecker {
   const int min_insync_replicas_;
   Verdict raft_verdict_;
   LogChecker log_;
+  std::map<NodeId, const raft::Replica*> replicas_;  // that are up
   std::map<BatchName, Made> made_;
   std::map<Offset, Committed> committed_;            // by base offset
   std::map<BatchName, std::vector<Offset>> places_;  // where it is committed

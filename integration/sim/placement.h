@@ -1,5 +1,5 @@
 // Placement: the replicated partitions of a simulated cluster and the nodes they were placed on, as
-// a cluster's metadata would say it. A value, the same for a whole run.
+// a cluster's metadata would say it. A value; Moves change it.
 #pragma once
 
 #include <memory>
@@ -12,12 +12,13 @@ namespace chronik::sim {
 
 struct PlacedPartition {
   wal::LogIdentity identity;
-  metadata::Partition members;  // with the directories the group was founded with
+  metadata::Partition members;  // first with the directories that found the group
 };
 
 struct Placement {
   std::vector<PlacedPartition> partitions;
   std::shared_ptr<const broker::PartitionSettings> settings;
+  bool joiners_vote = false;  // planted: whoever joins takes itself for whole at once
 };
 
 /// `directories`: of nodes 1 to voters, in order.

@@ -55,6 +55,7 @@ void plan_replicated(Plan& plan) {
   if (plan.compacts) plan.partition_segment_bytes = 800 + random.below(2'500);
   plan.new_epochs = maybe(40);
   plan.deletions = maybe(40);
+  plan.moves = maybe(40);
 }
 
 }  // namespace
@@ -116,6 +117,7 @@ std::string Plan::describe() const {
         retention_bytes, compacts ? ", compacted" : "", min_insync_replicas, client_loses_one_in);
     if (new_epochs) text += ", producers that begin anew";
     if (deletions) text += ", deletions of records";
+    if (moves) text += ", replicas that move";
   }
   return text;
 }

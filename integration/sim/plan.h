@@ -65,6 +65,7 @@ struct Plan {
   int min_insync_replicas = 1;
   bool new_epochs = false;  // idempotent producers give batches up and begin anew
   bool deletions = false;   // of records, by clients
+  bool moves = false;       // of replicas, to other nodes
 };
 
 }  // namespace chronik::sim

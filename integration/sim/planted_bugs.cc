@@ -91,6 +91,9 @@ constexpr auto bugs = std::to_array<BugInfo>({
      "a reader is sent to a follower that has not said what it knows", Promise::readers},
     {PlantedBug::tells_beyond_its_disk, "tells_beyond_its_disk",
      "a leader tells followers of commits that its own disk is behind", Promise::readers},
+    {PlantedBug::joiners_vote, "joiners_vote",
+     "a replica that left and joins again votes by the part of the log that it has",
+     Promise::leader_completeness},
 });
 
 ByteChain encode(const raft::GroupMessage& message) {
@@ -160,6 +163,7 @@ void suit_partitions(PlantedBug bug, Plan& plan) {
     plan.network.delay_max = milliseconds(200);
   }
   if (bug == PlantedBug::deletes_alone) plan.deletions = true;
+  if (bug == PlantedBug::joiners_vote) plan.moves = true;
   if (bug == PlantedBug::tells_beyond_its_disk) plan.stalls = true;
 }
 
@@ -201,8 +205,8 @@ void suit_plan(PlantedBug bug, Plan& plan) {
 std::vector<ByteChain> frames_of(PlantedBug bug, raft::RaftReplicaManager& groups, NodeId to,
                                  ByteChain frame, Random& random) {
   if (bug == PlantedBug::none) return {std::move(frame)};
-  Result<raft::Frame> decoded =
-      raft::decode_frame(groups.node(), to, SharedBytes::copy_of(wal::gather(frame).value().view()));
+  Result<raft::Frame> decoded = raft::decode_frame(
+      groups.node(), to, SharedBytes::copy_of(wal::gather(frame).value().view()));
   CHECK(decoded);
   if (auto* proposal = std::get_if<raft::ForwardedProposal>(&*decoded);
       proposal != nullptr && bug == PlantedBug::repeats_what_is_forwarded && random.one_in(20)) {

@@ -82,7 +82,9 @@ Placement Simulation::place_partitions(Plan& plan, PlantedBug bug) {
   suit_plan(bug, plan);
   std::vector<Uuid> directories;
   for (NodeId id = 1; id <= plan.voters; ++id) directories.push_back(first_directory(plan, id));
-  return place(plan, directories);
+  Placement placement = place(plan, directories);
+  placement.joiners_vote = bug == PlantedBug::joiners_vote;
+  return placement;
 }
 
 Simulation::~Simulation() {

@@ -178,7 +178,7 @@ class Simulation final : private World, private Stage {
   LogChecker log_;
   raft::testing::FakeNetwork network_;
   metadata::EventSource events_source_;
-  const Placement placement_;
+  Placement placement_;
   std::map<NodeId, Machine> machines_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   SteadyTime now_{};

@@ -10,15 +10,17 @@ namespace {
 
 constexpr milliseconds begin_delay{3};
 constexpr milliseconds begin_retry{100};
+constexpr milliseconds report_delay{20};
 
 }  // namespace
 
-Traffic::Traffic(Stage& stage, const Plan& plan, const Placement& placement, Counts& counts,
+Traffic::Traffic(Stage& stage, const Plan& plan, Placement& placement, Counts& counts,
                  Verdict& verdict, PlantedBug bug)
     : stage_(stage),
       plan_(plan),
       network_(stage, plan, plan.seed ^ 0xC11E),
-      service_(checkers_, counts, bug, plan.seed ^ 0x5E2) {
+      service_(checkers_, counts, bug, plan.seed ^ 0x5E2),
+      moves_(stage, plan, placement, counts, plan.seed ^ 0x30E5) {
   Random random(plan.seed ^ 0x72A);
   for (const PlacedPartition& placed : placement.partitions) {
     checkers_.push_back(std::make_unique<PartitionChecker>(verdict, placed, *placement.settings));
@@ -43,6 +45,7 @@ void Traffic::begin() {
   for (const auto& producer : producers_) producer->begin();
   for (const auto& consumer : consumers_) consumer->begin();
   for (const auto& deleter : deleters_) deleter->begin();
+  moves_.begin();
 }
 
 void Traffic::finish() {
@@ -50,6 +53,7 @@ void Traffic::finish() {
   for (const auto& producer : producers_) producer->finish();
   for (const auto& consumer : consumers_) consumer->finish();
   for (const auto& deleter : deleters_) deleter->finish();
+  moves_.finish();
 }
 
 void Traffic::on_start(Node& node) {
@@ -81,6 +85,10 @@ void Traffic::after_event(Node& node) {
   }
   service_.after_event(node);
   tell_begins(node);
+  for (const auto& [partition, members] : node.partitions().take_reassigned()) {
+    stage_.at(report_delay,
+              [this, index = partition, of = members] { moves_.on_reassigned(index, of); });
+  }
 }
 
 /// As leaders do by DeleteRecords requests between nodes (broker/partition_leaders.h).
@@ -115,7 +123,9 @@ void Traffic::hear_begin(const Told& told) {
 
 bool Traffic::may_lose_a_disk() const {
   return std::ranges::all_of(checkers_, [&](const auto& checker) {
-    if (!checker->is_whole()) return false;
+    const metadata::Partition& members = checker->placed().members;
+    constexpr std::size_t enough = 3;
+    if (!checker->is_whole() || members.replicas.size() < enough) return false;
     return std::ranges::all_of(checker->placed().members.replicas, [&](NodeId id) {
       Node& node = stage_.node(id);
       if (checker->log().membership().directory_of(id) != node.directory) return false;
@@ -141,7 +151,8 @@ bool Traffic::has_come_to_rest(const PartitionChecker& checker) const {
 
 bool Traffic::at_rest() const {
   const auto rests = [](const auto& client) { return client->at_rest(); };
-  return std::ranges::all_of(producers_, rests) && std::ranges::all_of(consumers_, rests) &&
+  return moves_.at_rest() && std::ranges::all_of(producers_, rests) &&
+         std::ranges::all_of(consumers_, rests) &&
          std::ranges::all_of(checkers_, [&](const auto& each) { return has_come_to_rest(*each); });
 }
 

@@ -10,6 +10,7 @@
 #include "integration/sim/client_network.h"
 #include "integration/sim/consumer.h"
 #include "integration/sim/deleter.h"
+#include "integration/sim/moves.h"
 #include "integration/sim/partition_checker.h"
 #include "integration/sim/partition_service.h"
 #include "integration/sim/producer.h"
@@ -19,8 +20,8 @@ namespace chronik::sim {
 
 class Traffic {
  public:
-  Traffic(Stage& stage, const Plan& plan, const Placement& placement, Counts& counts,
-          Verdict& verdict, PlantedBug bug);
+  Traffic(Stage& stage, const Plan& plan, Placement& placement, Counts& counts, Verdict& verdict,
+          PlantedBug bug);
 
   void begin();
   /// All is well from here on: what was begun must come to an end.
@@ -63,6 +64,7 @@ class Traffic {
   std::vector<std::unique_ptr<Producer>> producers_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
   std::vector<std::unique_ptr<Deleter>> deleters_;
+  Moves moves_;
 };
 
 }  // namespace chronik::sim
