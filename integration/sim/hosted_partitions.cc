@@ -62,9 +62,11 @@ std::string HostedPartitions::free_name(const std::string& taken) const {
   }
 }
 
-std::string HostedPartitions::path_of(int index) const {
-  return fmt::format("{}/t-{}", root_, index);
+std::string HostedPartitions::directory_of(std::string_view root, int partition) {
+  return fmt::format("{}/t-{}", root, partition);
 }
+
+std::string HostedPartitions::path_of(int index) const { return directory_of(root_, index); }
 
 bool HostedPartitions::has_place(int index) const {
   const std::vector<BrokerId>& replicas = seen_.at(static_cast<std::size_t>(index)).replicas;

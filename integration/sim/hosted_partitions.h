@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,7 @@ class HostedPartitions {
   /// Opens those that have a place on this node, whose data directory is `directory`, and removes
   /// what is left of others. Errors: those of Partition::open_replica().
   Result<void> open(HostedOn on, const Uuid& directory, std::string_view root);
+  static std::string directory_of(std::string_view root, int partition);
   /// The node learns where the partition has its places now: it comes here, or leaves with its log
   /// and its vote. Not from within a callback of the groups'.
   void follow(int partition);

@@ -155,7 +155,8 @@ void LogChecker::learn(NodeId id, Watched& node, const raft::Entry& entry) {
 
 void LogChecker::after_event(NodeId id) {
   Watched& node = nodes_[id];
-  if (node.replica == nullptr || !verdict_.good()) return;
+  // What a broken one takes itself for, nobody hears.
+  if (node.replica == nullptr || node.replica->broken() || !verdict_.good()) return;
   read_log(id, node);
   if (!verdict_.good()) return;
   check_leader(id, node);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "raft/multi/state_file.h"
+
 namespace chronik::sim {
 
 namespace {
@@ -71,6 +73,12 @@ Result<void> Node::start(const raft::Membership& founders) {
       partitions_->open({*environment_, *group_commit_, *manager_}, directory, root);
   if (!partitions) end();
   return partitions;
+}
+
+bool Node::is_relied_on(const std::string& directory, const raft::GroupId& group) {
+  const Result<std::optional<raft::ReplicaState>> state =
+      raft::StateFile(disk, directory, group).look();
+  return state && *state && (*state)->hard.withheld_until == 0 && !(*state)->log_damaged;
 }
 
 void Node::end() {

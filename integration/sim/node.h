@@ -74,6 +74,9 @@ class Node final : private raft::Transport, private metadata::MetadataObserver {
   const metadata::RaftMetaLog& store() const { return *store_; }
   raft::Replica& replica() { return store_->replica(); }
   raft::RaftReplicaManager& manager() { return *manager_; }
+  /// Whether its disk says that its replica in `directory` counts for what was acknowledged: it
+  /// neither joins nor has lost entries. Also of a process that is gone.
+  bool is_relied_on(const std::string& directory, const raft::GroupId& group);
   HostedPartitions& partitions() { return *partitions_; }
   /// By its own clocks.
   SteadyTime local() const;

@@ -126,11 +126,14 @@ bool Traffic::may_lose_a_disk() const {
     const metadata::Partition& members = checker->placed().members;
     constexpr std::size_t enough = 3;
     if (!checker->is_whole() || members.replicas.size() < enough) return false;
-    return std::ranges::all_of(checker->placed().members.replicas, [&](NodeId id) {
+    const wal::LogIdentity& identity = checker->placed().identity;
+    return std::ranges::all_of(members.replicas, [&](NodeId id) {
       Node& node = stage_.node(id);
       if (checker->log().membership().directory_of(id) != node.directory) return false;
       const raft::Replica* replica = node.up() ? checker->replica(node) : nullptr;
-      return replica == nullptr || !replica->raft().is_withheld();
+      if (replica != nullptr && replica->raft().is_withheld()) return false;
+      return node.is_relied_on(HostedPartitions::directory_of(Node::root, identity.partition),
+                               {identity.topic_id, identity.partition});
     });
   });
 }

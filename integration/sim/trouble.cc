@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "integration/sim/simulation.h"
+#include "metadata/meta_log_store.h"
 #include "wal/format.h"
 
 namespace chronik::sim {
@@ -106,10 +107,13 @@ bool Simulation::may_lose_a_disk() const {
   if (wiped_ != raft::no_node || log_.membership().voters.size() < 3) return false;
   if (log_.membership().is_joint() || !log_.membership_is_settled()) return false;
   if (!traffic_.may_lose_a_disk()) return false;
-  return std::ranges::all_of(machines_, [](const auto& each) {
-    const Node& node = *each.second.node;
-    return !each.second.damaged &&
-           (!node.up() || !const_cast<Node&>(node).replica().raft().is_withheld());
+  const wal::LogIdentity identity = metadata::metadata_log_identity();
+  const raft::GroupId meta{identity.topic_id, identity.partition};
+  return std::ranges::all_of(machines_, [&](const auto& each) {
+    Node& node = *each.second.node;
+    if (each.second.damaged || (node.up() && node.replica().raft().is_withheld())) return false;
+    return !log_.membership().is_voter(node.id()) ||
+           node.is_relied_on(Node::meta_directory, meta);
   });
 }
 

@@ -230,7 +230,7 @@ bool Replica::counts(const Message& message) const {
 }
 
 void Replica::step(const Message& message) {
-  if (!counts(message)) return;
+  if (broken_ || !counts(message)) return;
   if (const auto* append = std::get_if<Append>(&message.body)) {
     for (const Entry& entry : append->entries) {
       if (entry.kind != EntryKind::data) continue;
@@ -252,6 +252,7 @@ void Replica::step(const Message& message) {
 }
 
 void Replica::tick() {
+  if (broken_) return;
   raft_.tick();
   const std::int64_t now = host_.now_ticks();
   proposals_.on_tick(now);

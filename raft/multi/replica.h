@@ -109,6 +109,8 @@ class Replica final : private wal::DurableListener {
   Position applied() const { return applied_; }
   LogStore& store() { return *store_; }
   std::size_t waiting() const { return proposals_.count(); }
+  /// It neither takes nor says anything any more, until the process has ended: its log failed.
+  bool broken() const { return broken_; }
   std::uint64_t snapshot_bytes_received() const { return fetcher_.bytes_received(); }
 
   /// The machine has a durable snapshot that ends with entry `index`. False: it cannot be offered
@@ -173,7 +175,8 @@ class Replica final : private wal::DurableListener {
   void on_durable(wal::PartitionLog& log) override;
   void touch() { host_.touch(*this); }
   bool counts(const Message& message) const;
-  void write_log(Ready& ready, Persisting& persisting);
+  /// False: entries of old could not be cut off, and the replica is broken.
+  bool write_log(Ready& ready, Persisting& persisting);
   bool is_durable(Persisting& front);
   bool majority_is_up() const;
   void publish(Persisting& front);
@@ -188,6 +191,7 @@ class Replica final : private wal::DurableListener {
   void on_fetched(const SnapshotMeta& meta, bool fetched);
   void tell_leadership();
   void meet_damage(const Error& error);
+  void fail_to_cut(Error error);
   TransferDoor door();
 
   ReplicaHost& host_;
@@ -219,6 +223,8 @@ class Replica final : private wal::DurableListener {
   std::set<NodeId> up_;             // other nodes that are connected
   std::shared_ptr<Replica*> self_;  // null inside once it is gone
   bool closed_ = false;
+  // Its log is not what Raft takes it for: it says nothing more, and the process is about to end.
+  bool broken_ = false;
   bool touched_ = false;  // the manager's: it is in its list
 };
 

@@ -17,7 +17,7 @@ constexpr milliseconds late_answer{500};
 }  // namespace
 
 bool Replica::take_ready(std::optional<Save>& save) {
-  if (!raft_.has_ready() && !save_base_) return false;
+  if (broken_ || (!raft_.has_ready() && !save_base_)) return false;
   CHECK(!taken_);
   taken_ = raft_.ready();
   Ready& ready = *taken_;
@@ -39,7 +39,7 @@ void Replica::carry_out() {
     Persisting persisting;
     persisting.number = ready.number;
     persisting.state_saved = !ready.hard_state && !ready.install;
-    write_log(ready, persisting);
+    if (!write_log(ready, persisting)) return;
     persisting.messages = std::move(ready.messages_when_durable);
     persisting_.push_back(std::move(persisting));
   } else {
@@ -64,7 +64,7 @@ void Replica::carry_out() {
   touch();
 }
 
-void Replica::write_log(Ready& ready, Persisting& persisting) {
+bool Replica::write_log(Ready& ready, Persisting& persisting) {
   if (ready.install) {
     CHECK(fetched_ != nullptr);
     persisting.install = std::move(fetched_);
@@ -75,12 +75,16 @@ void Replica::write_log(Ready& ready, Persisting& persisting) {
     for (Persisting& earlier : persisting_) earlier.last = 0;
     persisting.last = persisting.meta.index;
   }
-  if (ready.entries.empty()) return;
+  if (ready.entries.empty()) return true;
   persisting.last = ready.entries.back().index;
   const Result<Index> cut = store_->append(ready.entries, delivers_ ? nullptr : &commit_offsets_);
-  if (!cut) return meet_damage(cut.error());
-  if (*cut == 0) return;
+  if (!cut) {
+    fail_to_cut(cut.error());
+    return false;
+  }
+  if (*cut == 0) return true;
   for (Persisting& earlier : persisting_) earlier.last = std::min(earlier.last, *cut - 1);
+  return true;
 }
 
 void Replica::on_state_saved(std::uint64_t number) {
@@ -106,6 +110,7 @@ bool Replica::is_durable(Persisting& front) {
 
 /// Tells Raft of all Readys that are durable now, and sends what waited for that.
 void Replica::advance() {
+  if (broken_) return;
   std::vector<Message> messages;
   std::uint64_t number = 0;
   while (!persisting_.empty() && is_durable(persisting_.front())) {
@@ -229,6 +234,15 @@ void Replica::meet_damage(const Error& error) {
   StateWriter(host_.environment(), host_.executor())
       .write({{state_file_.get(), damaged}},
              [&environment = host_.environment(), error] { environment.on_fatal(error); });
+}
+
+/// What the leader takes for replaced is still in the log: an answer to anybody, even to what came
+/// before, could be taken for a promise of entries that are not here.
+void Replica::fail_to_cut(Error error) {
+  broken_ = true;
+  close();
+  if (error.code == Errc::busy) error.code = Errc::io;
+  meet_damage(error);
 }
 
 }  // namespace chronik::raft

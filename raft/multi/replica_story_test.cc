@@ -144,6 +144,47 @@ TEST_F(ReplicaStory, ADiskThatFailsToReadEndsTheNodeAndItsLogIsKept) {
   await_values(60);
 }
 
+// The entries of old could not be cut off (here: a bit of one has flipped), and stayed. What the
+// node still had on its disk counted for the entries that the leader had sent in their place.
+TEST_F(ReplicaStory, ANodeThatCannotCutItsLogAcknowledgesNothingMore) {
+  cluster_.start_all();
+  const NodeId first = await_leader();
+  must_propose(first, "kept");
+  await_values(1);
+  cluster_.network.isolate(first);
+  Outcome lost;
+  for (int i = 0; i < 3; ++i) lost = propose(first, "lost");
+  cluster_.run(milliseconds(50));
+  const Index common = replica(first).raft().log().commit();
+  ASSERT_GT(replica(first).store().log().durable_last_index(), common);
+  NodeId next = no_node;
+  ASSERT_TRUE(cluster_.run_until([&] {
+    for (const auto& [id, other] : setup_.replicas) {
+      if (id != first && other->leadership().ready) next = id;
+    }
+    return next != no_node;
+  }));
+  must_propose(next, "new");
+  TestNode& node = cluster_.node(first);
+  const std::string file = RegisterSetup::directory() + "/00000000000000000000.log";
+  node.disk.flip_bit(file, 10, 1);
+  cluster_.network.heal();
+  const auto progress = [&] {
+    return *std::ranges::find(replica(next).raft().progress(), first, &Progress::id);
+  };
+  EXPECT_TRUE(cluster_.run_until([&] { return !node.fatal.empty(); }));
+  cluster_.run(milliseconds(50));
+  EXPECT_LE(progress().match, common);
+  EXPECT_TRUE(lost->has_value());
+  EXPECT_THAT(values(first), ElementsAre("kept"));
+
+  cluster_.crash(first);
+  ASSERT_TRUE(cluster_.start(first));
+  EXPECT_TRUE(replica(first).raft().is_withheld());
+  await_values(2);
+  EXPECT_THAT(values(first), ElementsAre("kept", "new"));
+}
+
 // The state file says where the log is to begin before it does. A node that died between the two
 // and lost its snapshots replays the log from its old begin; the snapshot it wrote on the way ended
 // before the first membership known, and ended the process, with every start.
