@@ -53,6 +53,7 @@ Result<Index> LogStore::append(const std::vector<Entry>& entries, CommitOffsets*
       recent_bytes_ -= recent_.back().bytes();
       recent_.pop_back();
     }
+    ++cuts_;
     TRY(log_->truncate_after(begin - 1));
   }
   for (const Entry& entry : entries) {
@@ -78,6 +79,7 @@ void LogStore::restart(const SnapshotMeta& meta, wal::Checkpoint begin) {
   recent_.clear();
   recent_bytes_ = 0;
   hidden_ = 0;
+  ++cuts_;
   log_->restart_at(std::move(begin));
   snapshot_ = meta;
   group_commit_.mark_dirty(*log_);
@@ -103,6 +105,12 @@ Result<std::vector<Entry>> LogStore::parse(const SharedBytes& bytes, Index begin
     if (size > rest.size()) return damaged(index, {Errc::corrupt, "it is cut off"});
     Result<Entry> entry = entry_of_batch(bytes.slice(position, size), index);
     if (!entry) return damaged(index, entry.error());
+    // Outside of the checksum, and told to others.
+    if (index >= first_index() && index <= last_index() && entry->term != term(index)) {
+      return damaged(index, {Errc::corrupt, fmt::format("it is of leader epoch {}, where the log "
+                                                        "says {}",
+                                                        entry->term, term(index))});
+    }
     entries.push_back(std::move(*entry));
     position += size;
   }

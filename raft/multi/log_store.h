@@ -55,9 +55,13 @@ class LogStore final : public Storage {
   /// The bytes of entries from `begin` on, about `bytes_max` of them, to be gathered on the I/O
   /// thread. Errors: out_of_range (they are gone), io, corrupt.
   Result<wal::EntrySlice> slice(Index begin, std::uint64_t bytes_max);
-  /// What gather() made of a slice that begins at `begin`; those of [begin, end). Errors: corrupt,
-  /// unsupported, with the log's directory and the index.
+  /// What gather() made of a slice that begins at `begin`; those of [begin, end). Only as long as
+  /// cuts() is what it was when the slice was made. Errors: corrupt, unsupported, with the log's
+  /// directory and the index.
   Result<std::vector<Entry>> parse(const SharedBytes& bytes, Index begin, Index end) const;
+
+  /// How often entries have been replaced by others.
+  std::uint64_t cuts() const { return cuts_; }
 
   /// Memberships of all entries of the log behind `base`, `base` first. Errors: io, corrupt,
   /// unsupported.
@@ -77,6 +81,7 @@ class LogStore final : public Storage {
   const std::uint64_t bytes_max_;
   std::deque<Entry> recent_;  // the last ones, without a gap
   std::uint64_t recent_bytes_ = 0;
+  std::uint64_t cuts_ = 0;
   Index hidden_ = 0;
   SnapshotMeta snapshot_;
 };

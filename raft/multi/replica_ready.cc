@@ -191,11 +191,13 @@ void Replica::answer_reads(const Ready& ready) {
 void Replica::read_log(const LogRead& read) {
   struct Work {
     ByteChain chain;
+    std::uint64_t cuts = 0;
     Result<SharedBytes> bytes{SharedBytes{}};
   };
   Result<wal::EntrySlice> slice = store_->slice(read.begin, read.bytes_max);
   if (!slice && slice.error().code != Errc::out_of_range) meet_damage(slice.error());
   auto work = std::make_shared<Work>();
+  work->cuts = store_->cuts();
   if (slice) work->chain = std::move(slice->bytes);
   host_.executor().run([work] { work->bytes = wal::gather(work->chain); },
                        [work, read, self = self_] {
@@ -204,7 +206,7 @@ void Replica::read_log(const LogRead& read) {
                          std::vector<Entry> entries;
                          if (!work->bytes) {
                            replica.meet_damage(work->bytes.error());
-                         } else {
+                         } else if (work->cuts == replica.store_->cuts()) {
                            Result<std::vector<Entry>> parsed =
                                replica.store_->parse(*work->bytes, read.begin, read.end);
                            if (parsed) {
