@@ -20,7 +20,8 @@ std::vector<BrokerId> without(std::vector<BrokerId> nodes, const std::vector<Bro
 
 }  // namespace
 
-void Moves::begin() {
+void Moves::begin(std::function<bool(int partition)> founded) {
+  founded_ = std::move(founded);
   if (plan_.moves) look_again();
 }
 
@@ -33,7 +34,8 @@ bool Moves::at_rest() const {
 void Moves::look_again() {
   stage_.at(milliseconds(1 + random_.below(interval_ms_max)), [this] {
     if (finishing_) return;
-    look(static_cast<int>(random_.below(placement_.partitions.size())));
+    const auto partition = static_cast<int>(random_.below(placement_.partitions.size()));
+    if (founded_(partition)) look(partition);
     look_again();
   });
 }

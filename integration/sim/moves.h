@@ -3,6 +3,7 @@
 // which nodes learn one by one. Owned by the Traffic; the Placement it changes is the Simulation's.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -18,7 +19,9 @@ class Moves {
   Moves(Stage& stage, const Plan& plan, Placement& placement, Counts& counts, std::uint64_t seed)
       : stage_(stage), plan_(plan), placement_(placement), counts_(counts), random_(seed) {}
 
-  void begin();
+  /// `founded`: whether the partition's group has begun; before that, whom its first places would
+  /// be is not remembered by all who are to found it.
+  void begin(std::function<bool(int partition)> founded);
   /// They ask for nothing more; what was begun must come to an end.
   void finish() { finishing_ = true; }
   bool at_rest() const;
@@ -38,6 +41,7 @@ class Moves {
   Placement& placement_;
   Counts& counts_;
   Random random_;
+  std::function<bool(int)> founded_;
   bool finishing_ = false;
 };
 

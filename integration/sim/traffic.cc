@@ -45,7 +45,9 @@ void Traffic::begin() {
   for (const auto& producer : producers_) producer->begin();
   for (const auto& consumer : consumers_) consumer->begin();
   for (const auto& deleter : deleters_) deleter->begin();
-  moves_.begin();
+  moves_.begin([this](int partition) {
+    return checkers_.at(static_cast<std::size_t>(partition))->log().committed() > 0;
+  });
 }
 
 void Traffic::finish() {
