@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "raft/multi/state_file.h"
 #include "wal/format.h"
 
 namespace chronik::sim {
@@ -83,11 +82,6 @@ Result<void> HostedPartitions::open_seat(int index) {
   seat.preferred = members.replicas.front() == node_;
   seat.lag_max = milliseconds(3'000);
   seat.away_max = milliseconds(2'000);
-  if (placement_.joiners_vote && seat.founders.voters.empty()) {
-    raft::StateFile file(on_->environment.disk, path_of(index), {placed.identity.topic_id, index});
-    TRY_ASSIGN(const std::optional<raft::ReplicaState> state, file.load());
-    if (!state) TRY(file.save({}));
-  }
   TRY_ASSIGN(partitions_[index],
              broker::Partition::open_replica({on_->environment, on_->group_commit, scratch_},
                                              path_of(index), placed.identity, placement_.settings,

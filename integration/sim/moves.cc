@@ -22,7 +22,7 @@ std::vector<BrokerId> without(std::vector<BrokerId> nodes, const std::vector<Bro
 
 void Moves::begin(std::function<bool(int partition)> founded) {
   founded_ = std::move(founded);
-  if (plan_.moves) look_again();
+  if (plan_.moves && !placement_.partitions.empty()) look_again();
 }
 
 bool Moves::at_rest() const {

@@ -19,8 +19,8 @@ class Moves {
   Moves(Stage& stage, const Plan& plan, Placement& placement, Counts& counts, std::uint64_t seed)
       : stage_(stage), plan_(plan), placement_(placement), counts_(counts), random_(seed) {}
 
-  /// `founded`: whether the partition's group has begun; before that, whom its first places would
-  /// be is not remembered by all who are to found it.
+  /// `founded`: whether the partition's group has begun at all its first places; a move before
+  /// that takes from a node that was not up yet what it would have founded the group with.
   void begin(std::function<bool(int partition)> founded);
   /// They ask for nothing more; what was begun must come to an end.
   void finish() { finishing_ = true; }

@@ -18,7 +18,6 @@ struct PlacedPartition {
 struct Placement {
   std::vector<PlacedPartition> partitions;
   std::shared_ptr<const broker::PartitionSettings> settings;
-  bool joiners_vote = false;  // planted: whoever joins takes itself for whole at once
 };
 
 /// `directories`: of nodes 1 to voters, in order.

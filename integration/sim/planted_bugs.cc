@@ -91,9 +91,6 @@ constexpr auto bugs = std::to_array<BugInfo>({
      "a reader is sent to a follower that has not said what it knows", Promise::readers},
     {PlantedBug::tells_beyond_its_disk, "tells_beyond_its_disk",
      "a leader tells followers of commits that its own disk is behind", Promise::readers},
-    {PlantedBug::joiners_vote, "joiners_vote",
-     "a replica that left and joins again votes by the part of the log that it has",
-     Promise::leader_completeness},
 });
 
 ByteChain encode(const raft::GroupMessage& message) {
@@ -163,7 +160,6 @@ void suit_partitions(PlantedBug bug, Plan& plan) {
     plan.network.delay_max = milliseconds(200);
   }
   if (bug == PlantedBug::deletes_alone) plan.deletions = true;
-  if (bug == PlantedBug::joiners_vote) plan.moves = true;
   if (bug == PlantedBug::tells_beyond_its_disk) plan.stalls = true;
 }
 

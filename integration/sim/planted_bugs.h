@@ -54,7 +54,6 @@ enum class PlantedBug {
   deletes_alone,
   sends_readers_to_who_knows_less,
   tells_beyond_its_disk,
-  joiners_vote,
 };
 
 struct BugInfo {

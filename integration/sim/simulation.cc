@@ -82,9 +82,7 @@ Placement Simulation::place_partitions(Plan& plan, PlantedBug bug) {
   suit_plan(bug, plan);
   std::vector<Uuid> directories;
   for (NodeId id = 1; id <= plan.voters; ++id) directories.push_back(first_directory(plan, id));
-  Placement placement = place(plan, directories);
-  placement.joiners_vote = bug == PlantedBug::joiners_vote;
-  return placement;
+  return place(plan, directories);
 }
 
 Simulation::~Simulation() {

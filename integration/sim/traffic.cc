@@ -46,7 +46,7 @@ void Traffic::begin() {
   for (const auto& consumer : consumers_) consumer->begin();
   for (const auto& deleter : deleters_) deleter->begin();
   moves_.begin([this](int partition) {
-    return checkers_.at(static_cast<std::size_t>(partition))->log().committed() > 0;
+    return checkers_.at(static_cast<std::size_t>(partition))->is_founded();
   });
 }
 
