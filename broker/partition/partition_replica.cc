@@ -210,13 +210,10 @@ void Partition::tend(const metadata::Partition& members, SteadyTime now) {
     end_reached();
   }
   const std::vector<BrokerId> wanted = members.target();
-  std::vector<raft::MemberDirectory> present = seat_->groups->present();
-  std::erase_if(present, [&](const raft::MemberDirectory& node) {
-    return std::ranges::find(wanted, node.node) == wanted.end();
-  });
+  const std::vector<raft::MemberDirectory> present = seat_->groups->present();
   awaited_.clear();
   if (changing_) return;
-  if (const auto newcomer = newcomers_.next(raft, present)) {
+  if (const auto newcomer = newcomers_.next(raft, present, wanted)) {
     const std::span<const raft::MemberChange> changes(&*newcomer, 1);
     if (may_vote(changes)) return change(changes);
   }

@@ -21,7 +21,8 @@ bool could_decide(const Raft& raft, std::span<const NodeId> voters,
 }
 
 std::optional<MemberChange> Newcomers::next(const Raft& raft,
-                                            std::span<const MemberDirectory> present) {
+                                            std::span<const MemberDirectory> present,
+                                            std::optional<std::span<const NodeId>> wanted) {
   using Kind = MemberChange::Kind;
   const Log& log = raft.log();
   const Index commit_before = std::exchange(commit_, log.commit());
@@ -31,6 +32,7 @@ std::optional<MemberChange> Newcomers::next(const Raft& raft,
                        log.membership().index <= log.commit() && !members.is_joint();
   if (!settled || raft.transfer_target() != no_node) return std::nullopt;
   for (const auto& [node, directory] : present) {
+    if (wanted && std::ranges::find(*wanted, node) == wanted->end()) continue;
     if (!members.contains(node)) return MemberChange{Kind::add_learner, node, directory};
     if (!members.is_member(node, directory)) {
       // Without a majority of the others the change could not be committed.

@@ -28,8 +28,10 @@ bool could_decide(const Raft& raft, std::span<const NodeId> voters,
 
 class Newcomers {
  public:
-  /// What to change now; nothing: nothing, or one is under way. Called now and then.
-  std::optional<MemberChange> next(const Raft& raft, std::span<const MemberDirectory> present);
+  /// What to change now; nothing: nothing, or one is under way. Called now and then. `wanted`: who
+  /// may come; nothing: anybody.
+  std::optional<MemberChange> next(const Raft& raft, std::span<const MemberDirectory> present,
+                                   std::optional<std::span<const NodeId>> wanted = std::nullopt);
 
  private:
   Term term_ = 0;

@@ -26,7 +26,7 @@ class NewcomersTest : public ::testing::Test, protected testing::MembershipStory
 
   /// It takes in who comes.
   void drive(NodeId led) override {
-    const auto taken = newcomers_[led].next(replica(led).raft(), others(led));
+    const auto taken = newcomers_[led].next(replica(led).raft(), others(led), wanted_);
     if (!taken) return;
     change(led, {*taken});
     told_.push_back(to_string(membership(led)));
@@ -39,6 +39,7 @@ class NewcomersTest : public ::testing::Test, protected testing::MembershipStory
     cluster_.wipe(id);
   }
 
+  std::optional<std::vector<NodeId>> wanted_;
   std::vector<std::string> told_;  // memberships that were proposed
 };
 
@@ -62,6 +63,19 @@ TEST_F(NewcomersTest, AVoterThatLostItsDiskVotesAgainWhenItHoldsTheLog) {
   cluster_.crash(third);
   must_propose(led, "c");
   EXPECT_THAT(values(led), ElementsAre("a", "b", "c"));
+}
+
+// A voter that is to leave still decides with the others. It was not counted, so a replica that had
+// lost its disk while its partition moved stayed out for ever, and so did who was to leave.
+TEST_F(NewcomersTest, AVoterThatIsNotWantedAnyMoreCountsUntilItHasGone) {
+  const NodeId led = await_leader();
+  const NodeId lost = led % 3 + 1;
+  must_propose(led, "a");
+  lose_disk(lost);
+  wanted_ = {led, lost};
+  ASSERT_TRUE(start_empty(lost));
+  EXPECT_TRUE(run_until([&] { return membership(led).voters.size() == 3 && told_.size() == 2; }));
+  EXPECT_THAT(values(lost), ElementsAre("a"));
 }
 
 // Node 3 was away when node 1 and 2 took "kept"; then node 1 dies, and node 2 comes back empty.

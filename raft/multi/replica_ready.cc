@@ -167,6 +167,8 @@ void Replica::commit_to(Index index) {
   if (index <= applied_.index) return;
   applied_ = {store_->term(index), index};
   raft_.on_applied(index);
+  // Where the log goes on behind a snapshot, nobody knows what stood at earlier places.
+  proposals_.on_restored(store_->first_index() - 1);
   proposals_.on_committed(index, [this](Index at) { return store_->term(at); });
   machine_.on_committed(applied_, commit_offsets_.advance(index));
 }
