@@ -86,7 +86,9 @@ TEST(PeerTransport, MessagesOfOneTurnLeaveTogether) {
   });
   ASSERT_TRUE(peers[2].heard.await_messages(500));
   const std::uint64_t pings_since = peers[1].metrics().pings.value() - pings;
-  EXPECT_LE(traffic.sends.value() - before, 1 + pings_since);
+  // What the new connections still had to tell may have left meanwhile.
+  constexpr std::uint64_t others_max = 4;
+  EXPECT_LE(traffic.sends.value() - before, 1 + others_max + pings_since);
 }
 
 TEST(PeerTransport, TheEndOfANodeIsNoticedByAllOthers) {
