@@ -76,7 +76,12 @@ bool ChildProcess::running() {
 }
 
 void ChildProcess::send_signal(int signal) const {
-  if (pid_ >= 0 && !status_) ::kill(pid_, signal);
+  if (pid_ < 0 || status_) return;
+  ::kill(pid_, signal);
+  if (signal != SIGSTOP) return;
+  // The first of its threads that runs stops the others: until then they work on.
+  siginfo_t stopped{};
+  waitid(P_PID, static_cast<id_t>(pid_), &stopped, WSTOPPED | WEXITED | WNOWAIT);
 }
 
 std::optional<int> ChildProcess::wait(std::chrono::milliseconds limit) {

@@ -25,6 +25,7 @@ class ChildProcess {
 
   bool running();
   pid_t id() const { return pid_; }
+  /// SIGSTOP: it stands still on return.
   void send_signal(int signal) const;
   /// Waits for the end, at most `limit`; nothing when it still runs then. The status is as in the
   /// shell: the exit status, or 128 + the signal.
