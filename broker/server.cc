@@ -18,6 +18,7 @@
 #include "broker/group/coordinator.h"
 #include "broker/group/coordinator_office.h"
 #include "broker/net/net_server.h"
+#include "broker/partition/gone_partitions.h"
 #include "broker/partition/log_cleaner.h"
 #include "broker/partition/partition_settings.h"
 #include "broker/partition/producer_ids.h"
@@ -361,16 +362,22 @@ Result<void> Server::State::open_partitions() {
       call_on(shards->first(), [&] { return store->image(); });
   std::vector<std::vector<std::pair<std::shared_ptr<const metadata::Topic>, PartitionId>>> by_shard(
       per_shard.size());
+  std::vector<std::vector<wal::FoundPartition>> kept(per_shard.size());
   for (const wal::FoundPartition& partition : found.partitions) {
     if (partition.identity.topic_id == metadata::metadata_log_identity().topic_id) continue;
     std::shared_ptr<const metadata::Topic> topic = image->shared_topic(partition.identity.topic_id);
     if (topic && topic->has_partition(partition.identity.partition)) {
       const auto index = static_cast<std::size_t>(partition.identity.partition);
       const metadata::Partition& members = topic->partitions[index];
+      const std::uint32_t shard =
+          shard_of(topic->id, partition.identity.partition, shards->count());
       const bool mine =
           std::ranges::find(members.replicas, broker.node.id) != members.replicas.end();
       // Opened with the groups, whether it has a directory or not.
-      if (members.has_group() && mine) continue;
+      if (members.has_group() && mine) {
+        kept[shard].push_back(partition);
+        continue;
+      }
       if (members.has_group()) {
         log_info("removing a partition that was reassigned to other brokers",
                  {{"directory", partition.directory}});
@@ -383,8 +390,6 @@ Result<void> Server::State::open_partitions() {
                  {{"directory", partition.directory}, {"broker", topic->partitions[index].leader}});
         continue;
       }
-      const std::uint32_t shard =
-          shard_of(topic->id, partition.identity.partition, shards->count());
       by_shard[shard].emplace_back(std::move(topic), partition.identity.partition);
       continue;
     }
@@ -404,6 +409,8 @@ Result<void> Server::State::open_partitions() {
         if (!opened || per_shard[id].partitions->find(topic->id, partition) != nullptr) continue;
         opened = per_shard[id].partitions->open_existing(*topic, partition);
       }
+      if (opened)
+        opened = set_aside_gone(kept[id], *view->image(), broker.node.id, *directory, found);
       if (opened) opened = per_shard[id].partitions->open_seats();
     });
   }
