@@ -117,6 +117,18 @@ class ReassignmentTest : public ::testing::Test {
   static ClientConfig careful() {
     return {{"enable.idempotence", "true"}, {"acks", "all"}, {"message.timeout.ms", "60000"}};
   }
+
+  /// The partition has the numbers from 0 to `acknowledged`, once each and in order.
+  static void expect_counted(const ClusterProcesses& cluster, int acknowledged) {
+    EXPECT_GT(acknowledged, 0);
+    Consumer consumer(cluster.bootstrap(), "");
+    consumer.assign({{"t", 0, 0}});
+    const std::vector<Message> got = consumer.consume(static_cast<std::size_t>(acknowledged));
+    ASSERT_EQ(got.size(), static_cast<std::size_t>(acknowledged));
+    for (int i = 0; i < acknowledged; ++i) {
+      ASSERT_EQ(got[static_cast<std::size_t>(i)].value, std::to_string(i));
+    }
+  }
 };
 
 TEST_F(ReassignmentTest, ReplicasMoveWhileClientsWriteAndNothingIsLost) {
@@ -144,14 +156,7 @@ TEST_F(ReassignmentTest, ReplicasMoveWhileClientsWriteAndNothingIsLost) {
   }
   stop = true;
   writer.join();
-  EXPECT_GT(acknowledged, 0);
-  Consumer consumer(cluster.bootstrap(), "");
-  consumer.assign({{"t", 0, 0}});
-  const std::vector<Message> got = consumer.consume(static_cast<std::size_t>(acknowledged));
-  ASSERT_EQ(got.size(), static_cast<std::size_t>(acknowledged));
-  for (int i = 0; i < acknowledged; ++i) {
-    ASSERT_EQ(got[static_cast<std::size_t>(i)].value, std::to_string(i));
-  }
+  expect_counted(cluster, acknowledged);
 }
 
 // The node that is to come is away: the move waits for it, and can be taken back.
@@ -240,14 +245,7 @@ TEST_F(ReassignmentTest, AReplicaThatWasAloneGetsOthersAndItsNodeIsLost) {
   }
   stop = true;
   writer.join();
-  EXPECT_GT(acknowledged, 0);
-  Consumer consumer(cluster.bootstrap(), "");
-  consumer.assign({{"t", 0, 0}});
-  const std::vector<Message> got = consumer.consume(static_cast<std::size_t>(acknowledged));
-  ASSERT_EQ(got.size(), static_cast<std::size_t>(acknowledged));
-  for (int i = 0; i < acknowledged; ++i) {
-    ASSERT_EQ(got[static_cast<std::size_t>(i)].value, std::to_string(i));
-  }
+  expect_counted(cluster, acknowledged);
 }
 
 // The change is applied, and the log may or may not have been taken on.
