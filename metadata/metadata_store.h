@@ -120,6 +120,10 @@ class MetadataStore {
     propose(std::move(events), ProposeOptions{}, std::move(done));
   }
 
+  /// `done`, on this shard, once image() has everything that was acknowledged on any node before
+  /// this call: without a cluster at once. Errors: timeout, closed.
+  virtual void read_barrier(std::function<void(Result<void>)> done) { done({}); }
+
   /// Without a cluster always this node, in term 0, ready.
   virtual Leadership leadership() const = 0;
 

@@ -65,9 +65,8 @@ class RaftMetaLog final : public MetadataStore, private raft::StateMachine {
   void add_observer(MetadataObserver& observer) override { state_.add_observer(observer); }
   void remove_observer(MetadataObserver& observer) override { state_.remove_observer(observer); }
 
-  /// `done` once image() has everything that was acknowledged anywhere before this call. Errors:
-  /// timeout, closed.
-  void read_barrier(std::function<void(Result<void>)> done);
+  /// A linearizable read (Raft, thesis section 6.4).
+  void read_barrier(std::function<void(Result<void>)> done) override;
 
   /// From now on proposals are refused with `closed`, and no new snapshot begins.
   void close();

@@ -133,6 +133,12 @@ Task<AlterPartitionReassignmentsResponse> alter_partition_reassignments(
   response.error_message.reset();
   response.allow_replication_factor_change = request.allow_replication_factor_change;
   Broker& broker = context.broker();
+  Task<Result<void>> catching_up = broker.metadata->catch_up();
+  if (const Result<void> current = co_await std::move(catching_up); !current) {
+    response.error_code = protocol::to_wire(to_error_code(current.error().code));
+    response.error_message = current.error().message;
+    co_return response;
+  }
   const metadata::Image& image = broker.data(context.shard()).image();
   std::vector<metadata::MetadataEvent> events;
   std::vector<std::pair<std::size_t, std::size_t>> places;

@@ -27,6 +27,16 @@ void log_change(const metadata::MetadataEvent& event) {
   }
 }
 
+/// They may be there: this node could not ask. The other verdicts hold, and what is to be proposed
+/// is refused in its turn; the log levels of this broker are its own business.
+void forget_unknown_topics(std::vector<AlterationVerdict>& verdicts, const Error& error) {
+  for (AlterationVerdict& verdict : verdicts) {
+    if (verdict.code != protocol::ErrorCode::unknown_topic_or_partition) continue;
+    verdict.code = to_error_code(error.code);
+    verdict.message = error.message;
+  }
+}
+
 }  // namespace
 
 ConfigChanges::ConfigChanges(Shard& first, MetadataView& metadata, const LiveSettings& settings,
@@ -48,10 +58,13 @@ Task<std::vector<AlterationVerdict>> ConfigChanges::alter_here(
     std::vector<ResourceAlteration> resources, AlterMode mode, bool validate_only) {
   Task<void> turn = my_turn();
   co_await std::move(turn);
+  Task<Result<void>> catching_up = metadata_.catch_up();
+  const Result<void> current = co_await std::move(catching_up);
   const std::shared_ptr<const metadata::Image> image = metadata_.image();
   const std::shared_ptr<const LiveConfig> live = settings_.current();
   std::vector<AlterationVerdict> verdicts =
       judge_alterations(*image, *live, this_broker_, resources, mode);
+  if (!current) forget_unknown_topics(verdicts, current.error());
   if (!validate_only) {
     Task<void> making = make(verdicts);
     co_await std::move(making);

@@ -130,6 +130,8 @@ Task<CreatePartitionsResponse> create_partitions(RequestContext& context,
                                                  CreatePartitionsRequest request) {
   CreatePartitionsResponse response;
   Broker& broker = context.broker();
+  Task<Result<void>> catching_up = broker.metadata->catch_up();
+  const Result<void> current = co_await std::move(catching_up);
   const metadata::Image& image = broker.data(context.shard()).image();
   const std::vector<PlacementBroker> brokers = brokers_for_placement(broker);
   Placement placement(brokers, context.shard().random());
@@ -148,6 +150,10 @@ Task<CreatePartitionsResponse> create_partitions(RequestContext& context,
     result.name = asked.name;
     if (repeated.contains(asked.name)) {
       set_error(result, ErrorCode::invalid_request, "Duplicate topic name.");
+      continue;
+    }
+    if (!current) {
+      set_error(result, to_error_code(current.error().code), current.error().message);
       continue;
     }
     const metadata::Topic* topic = image.topic(asked.name);

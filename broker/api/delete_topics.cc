@@ -56,8 +56,9 @@ class Wishes {
     }
   }
 
-  /// Resolves the wishes against an image into the answers' order.
-  void resolve(const metadata::Image& image, std::vector<metadata::MetadataEvent>& events,
+  /// Resolves the wishes against an image, where that is current, into the answers' order.
+  void resolve(const metadata::Image& image, const Result<void>& current,
+               std::vector<metadata::MetadataEvent>& events,
                std::vector<std::size_t>& answered_by) {
     for (const auto& [key, times] : wishes_) {
       const auto& [name, id] = key;
@@ -67,6 +68,10 @@ class Wishes {
       if (times > 1) {
         set_error(result, ErrorCode::invalid_request,
                   name ? "Duplicate topic name." : "Duplicate topic id.");
+        continue;
+      }
+      if (!current) {
+        set_error(result, to_error_code(current.error().code), current.error().message);
         continue;
       }
       const metadata::Topic* topic = name ? image.topic(*name) : image.topic(id);
@@ -121,7 +126,9 @@ Task<DeleteTopicsResponse> delete_topics(RequestContext& context, DeleteTopicsRe
   }
   std::vector<metadata::MetadataEvent> events;
   std::vector<std::size_t> answered_by;
-  wishes.resolve(broker.data(context.shard()).image(), events, answered_by);
+  Task<Result<void>> catching_up = broker.metadata->catch_up();
+  const Result<void> current = co_await std::move(catching_up);
+  wishes.resolve(broker.data(context.shard()).image(), current, events, answered_by);
   response.responses = std::move(wishes.results);
   if (events.empty()) co_return response;
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/api/error_map.h"
 #include "broker/api/handlers.h"
 #include "broker/api/replica_lists.h"
 #include "broker/broker.h"
@@ -135,6 +136,11 @@ Task<ElectLeadersResponse> elect_leaders(RequestContext& context, ElectLeadersRe
     co_return response;
   }
   MetadataView& view = *context.broker().metadata;
+  Task<Result<void>> catching_up = view.catch_up();
+  if (const Result<void> current = co_await std::move(catching_up); !current) {
+    response.error_code = protocol::to_wire(to_error_code(current.error().code));
+    co_return response;
+  }
   std::vector<Elected> waits;
   begin_all(view, request, response, waits);
   const SteadyTime limit = context.shard().now() + milliseconds{std::max(request.timeout_ms, 0)};

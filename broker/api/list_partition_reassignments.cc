@@ -3,10 +3,12 @@
 #include <memory>
 #include <utility>
 
+#include "broker/api/error_map.h"
 #include "broker/api/handlers.h"
 #include "broker/broker.h"
 #include "broker/partition/shard_data.h"
 #include "broker/runtime/metadata_view.h"
+#include "protocol/errors.h"
 #include "protocol/messages/list_partition_reassignments.h"
 
 namespace chronik::broker {
@@ -35,6 +37,12 @@ Task<ListPartitionReassignmentsResponse> list_partition_reassignments(
     RequestContext& context, ListPartitionReassignmentsRequest request) {
   ListPartitionReassignmentsResponse response;
   response.error_message.reset();
+  Task<Result<void>> catching_up = context.broker().metadata->catch_up();
+  if (const Result<void> current = co_await std::move(catching_up); !current) {
+    response.error_code = protocol::to_wire(to_error_code(current.error().code));
+    response.error_message = current.error().message;
+    co_return response;
+  }
   const metadata::Image& image = context.broker().data(context.shard()).image();
   const auto take = [&response](TopicMoves moves) {
     if (!moves.partitions.empty()) response.topics.push_back(std::move(moves));

@@ -203,7 +203,22 @@ Task<Result<ApplyResults>> propose_to(metadata::MetadataStore* store,
   co_return co_await results;
 }
 
+Task<Result<void>> pass_barrier(metadata::MetadataStore* store) {
+  auto promise = std::make_shared<Promise<Result<void>>>();
+  Future<Result<void>> passed = promise->future();
+  store->read_barrier([promise](Result<void> got) { promise->set(std::move(got)); });
+  promise.reset();
+  co_return co_await passed;
+}
+
 }  // namespace
+
+Task<Result<void>> MetadataView::catch_up() {
+  metadata::MetadataStore* store = &store_;
+  auto work = [store] { return pass_barrier(store); };
+  auto hop = on(shards_.first(), work);
+  co_return co_await hop;
+}
 
 Task<Result<ApplyResults>> MetadataView::propose(std::vector<MetadataEvent> events) {
   metadata::MetadataStore* store = &store_;

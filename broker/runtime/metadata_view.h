@@ -58,6 +58,11 @@ class MetadataView final : public metadata::MetadataObserver {
   /// Until something is told of a leader, on the calling shard, or `limit`.
   Task<void> leader_news(SteadyTime limit);
 
+  /// MetadataStore::read_barrier, from any shard: image() is as new here too on return. For
+  /// requests that Kafka has its controller answer: what one node has acknowledged, the next one
+  /// that is asked must know.
+  Task<Result<void>> catch_up();
+
   /// MetadataStore::propose, from any shard: durable and applied, here too, on return.
   Task<Result<metadata::ApplyResults>> propose(std::vector<metadata::MetadataEvent> events);
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
 #include <filesystem>
 #include <map>
 
@@ -10,7 +11,9 @@
 #include "integration/harness/cluster_processes.h"
 #include "integration/harness/kafka_client.h"
 #include "integration/harness/protocol_client.h"
+#include "protocol/messages/create_partitions.h"
 #include "protocol/messages/create_topics.h"
+#include "protocol/messages/delete_topics.h"
 #include "protocol/messages/metadata.h"
 
 namespace chronik::integration {
@@ -89,6 +92,34 @@ TEST_F(Cluster, ThreeNodeTopicCreate) {
   const Outcome copies =
       Admin(cluster.node(1).bootstrap()).create_topic({.name = "copies", .replication = 4});
   EXPECT_EQ(copies.error, RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR);
+}
+
+// Kafka's brokers hand such requests to their controller, so a program may ask any of them.
+TEST_F(Cluster, WhatOneNodeHasAcknowledgedTheNextOneKnows) {
+  ClusterProcesses cluster;
+  std::deque<RawConnection> nodes;
+  for (int id = 1; id <= 3; ++id) {
+    nodes.emplace_back(cluster.node(id).host(), cluster.node(id).port());
+  }
+  for (std::size_t round = 0; round < 300; ++round) {
+    ASSERT_EQ(create_through(nodes[round % 3], "t", 1), no_error) << round;
+    RawConnection& another = nodes[(round + 1 + round / 3 % 2) % 3];
+    if (round % 4 == 0) {
+      protocol::CreatePartitionsRequest more;
+      auto& topic = more.topics.emplace_back();
+      topic.name = "t";
+      topic.count = 2;
+      topic.assignments.reset();
+      const auto added = call(another, more);
+      ASSERT_TRUE(added);
+      ASSERT_EQ(added->results.at(0).error_code, 0) << round;
+    }
+    protocol::DeleteTopicsRequest request;
+    request.topics.emplace_back().name = "t";
+    const auto deleted = call(another, request);
+    ASSERT_TRUE(deleted);
+    ASSERT_EQ(deleted->responses.at(0).error_code, 0) << round;
+  }
 }
 
 TEST_F(Cluster, PartitionAssignment) {
