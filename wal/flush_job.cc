@@ -94,6 +94,18 @@ Result<void> FlushWork::set_aside(const PartitionFiles& files) {
 Result<void> FlushWork::run_truncate() {
   Disk& disk = *place.disk;
   TruncateWork& work = *truncate;
+  if (work.at_once) {
+    if (!work.checkpoint_done) {
+      // Compacted segments without one are damage.
+      TRY_ASSIGN(const bool had_one,
+                 disk.exists(place.directory + "/" + std::string(checkpoint_file)));
+      if (!had_one) TRY(replace_checkpoint(disk, place.directory, work.checkpoint));
+      TRY(take_received());
+      TRY(replace_checkpoint(disk, place.directory, work.checkpoint_after));
+      work.checkpoint_done = true;
+    }
+    return remove_segments();
+  }
   std::shared_ptr<File> cut_file;
   if (work.cut_segment.has_value()) {
     TRY_ASSIGN(cut_file,
@@ -106,19 +118,7 @@ Result<void> FlushWork::run_truncate() {
     TRY(replace_checkpoint(disk, place.directory, work.checkpoint));
     work.checkpoint_done = true;
   }
-  while (!work.removed_segments.empty()) {
-    const SegmentName segment = work.removed_segments.front();
-    for (const std::string_view suffix : {log_suffix, index_suffix}) {
-      const std::string path = place.directory + "/" + segment_file_name(segment, suffix);
-      if (const Result<void> removed = disk.remove(path);
-          !removed && removed.error().code != Errc::not_found) {
-        return removed.error();
-      }
-    }
-    // Each is gone before the next goes: never a gap.
-    TRY(disk.sync_directory(place.directory));
-    work.removed_segments.erase(work.removed_segments.begin());
-  }
+  TRY(remove_segments());
   if (cut_file != nullptr) {
     TRY(cut_file->truncate(work.cut_position));
     TRY(cut_file->sync_data());
@@ -127,6 +127,24 @@ Result<void> FlushWork::run_truncate() {
   if (!work.checkpoint_after.empty()) {
     TRY(take_received());
     TRY(replace_checkpoint(disk, place.directory, work.checkpoint_after));
+  }
+  return {};
+}
+
+Result<void> FlushWork::remove_segments() {
+  Disk& disk = *place.disk;
+  std::vector<SegmentName>& segments = truncate->removed_segments;
+  while (!segments.empty()) {
+    for (const std::string_view suffix : {log_suffix, index_suffix}) {
+      const std::string path = place.directory + "/" + segment_file_name(segments.front(), suffix);
+      if (const Result<void> removed = disk.remove(path);
+          !removed && removed.error().code != Errc::not_found) {
+        return removed.error();
+      }
+    }
+    // Each is gone before the next goes: never a gap.
+    TRY(disk.sync_directory(place.directory));
+    segments.erase(segments.begin());
   }
   return {};
 }

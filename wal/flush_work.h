@@ -75,6 +75,9 @@ struct TruncateWork {
   /// The log restarts elsewhere once everything is gone: with segments that another replica sent.
   std::vector<SegmentName> received;
   Bytes checkpoint_after;
+  /// Whatever is left of the log before is taken for older than that by a start: the log is the old
+  /// one or the new one at any time. `checkpoint` is for a log that has none yet, and cuts nothing.
+  bool at_once = false;
 };
 
 struct FlushWork {
@@ -104,6 +107,7 @@ struct FlushWork {
   Result<void> set_aside(const PartitionFiles& files);
   Result<void> run_truncate();
   Result<void> take_received();
+  Result<void> remove_segments();
   Result<void> write_segment(SegmentWrite& write);
   Result<void> write_all();
 };

@@ -251,5 +251,44 @@ TEST(LogBegin, IsInForceOrNotAfterEveryPowerCut) {
   EXPECT_TRUE(was_new && was_old);
 }
 
+// Where the old one ends before: it is never cut.
+TEST(LogBegin, TakesThePlaceOfAShorterLogAtOnce) {
+  const Giver giver;
+  const Bytes bytes = all_of(giver.reader(), 4096);
+  bool was_new = false;
+  bool was_old = false;
+  for (const CrashModel model : {CrashModel::ordered, CrashModel::reordered}) {
+    for (std::uint64_t n = 0;; ++n) {
+      ASSERT_LT(n, 1000u);
+      LogOnFakeDisk taker;
+      taker.open();
+      for (int i = 0; i < 30; ++i) taker.append(1, {.epoch = 1});
+      taker.flush();
+      taker.disk.power_off_after(n);
+      LogBeginReceiver receiver = taker.log->receive_begin();
+      bool whole = give(receiver, bytes, 700).has_value();
+      if (whole) {
+        taker.log->restart_at(receiver.begin());
+        whole = taker.log->flush().has_value();
+      }
+      taker.crash(n, model);
+      taker.open();
+      const bool is_new = taker.log->start_index() == giver.log->start_index();
+      was_new = was_new || is_new;
+      was_old = was_old || !is_new;
+      EXPECT_EQ(taker.log->last_index(), is_new ? giver.log->start_index() - 1 : 30) << n;
+      EXPECT_FALSE(taker.log->recovery().cut_under_way) << n;
+      EXPECT_TRUE(is_new || !whole) << n;
+      if (is_new) {
+        EXPECT_TRUE(read_records(*taker.log)) << n;
+      } else {
+        EXPECT_EQ(taker.read_all().size(), 30u) << n;
+      }
+      if (whole) break;
+    }
+  }
+  EXPECT_TRUE(was_new && was_old);
+}
+
 }  // namespace
 }  // namespace chronik::wal

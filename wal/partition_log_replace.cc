@@ -64,10 +64,13 @@ void PartitionLog::restart_at(Checkpoint begin) {
   }
   compaction_.first_dirty_offset = start_offset_;
   if (derived_ != nullptr) derived_->reset();
-  if (!work.removed_segments.empty() || !begin.segments.empty()) {
+  work.at_once = std::ranges::all_of(work.removed_segments, [&](const SegmentName& segment) {
+    return segment.base_offset < begin.end_offset;
+  });
+  if (work.at_once || !work.removed_segments.empty() || !begin.segments.empty()) {
     work.checkpoint_done = false;
     Checkpoint emptied = state();
-    emptied.cut_under_way = true;
+    emptied.cut_under_way = !work.at_once;
     work.checkpoint = encode_checkpoint(emptied);
   } else if (work.checkpoint.empty()) {
     work.checkpoint_done = true;

@@ -107,6 +107,42 @@ TEST(ReplacedLog, IsTheOldOneOrTheNewOneAfterEveryPowerCut) {
   EXPECT_TRUE(was_old && was_new);
 }
 
+// A replica that has acknowledged entries keeps them all until the snapshot has taken their place.
+TEST(ReplacedLog, IsWhollyTheOldOneOrTheNewOneWhereTheOldOneEndsBeforeTheSnapshot) {
+  bool was_old = false;
+  bool was_new = false;
+  for (const CrashModel model : {CrashModel::ordered, CrashModel::reordered}) {
+    for (std::uint64_t n = 0;; ++n) {
+      LogOnFakeDisk t;
+      t.open();
+      for (int i = 0; i < 60; ++i) t.append(1, {.epoch = 1});
+      t.flush();
+      t.log->restart_at(nothing_before(90, 75, 2));
+      t.append(1, {.epoch = 3, .seed = 9});
+      t.disk.power_off_after(n);
+      const bool whole = t.log->flush().has_value();
+      t.crash(n, model);
+      t.open();
+      EXPECT_FALSE(t.log->recovery().cut_under_way) << n;
+      if (t.log->log_start_offset() == 90) {
+        was_new = true;
+        EXPECT_GE(t.log->last_index(), 75) << n;
+        EXPECT_EQ(t.log->epoch_at(75), 2) << n;
+      } else {
+        was_old = true;
+        EXPECT_FALSE(whole) << n;
+        EXPECT_EQ(t.log->last_index(), 60) << n;
+        EXPECT_EQ(t.log->last_epoch(), 1) << n;
+      }
+      EXPECT_EQ(t.read_all().size(),
+                static_cast<std::size_t>(t.log->end_offset() - t.log->log_start_offset()));
+      if (whole) break;
+      ASSERT_LT(n, 1000u);
+    }
+  }
+  EXPECT_TRUE(was_old && was_new);
+}
+
 TEST(ReplacedLog, TellsRaftsOwnEntriesWithTheirIndex) {
   LogOnFakeDisk t;
   t.open();
