@@ -1,6 +1,8 @@
 // What reads and lookups of a partition log answer.
 #pragma once
 
+#include <limits>
+
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -43,6 +45,9 @@ struct SegmentInfo {
   Timestamp max_timestamp = 0;  // -1: no record with a time
   bool active = false;
 };
+
+inline constexpr Offset every_offset = std::numeric_limits<Offset>::max();
+inline constexpr EntryIndex every_entry = std::numeric_limits<EntryIndex>::max();
 
 /// Copies a chain into memory, reading its file ranges. Errors: io; corrupt when a file is shorter.
 Result<SharedBytes> gather(const ByteChain& chain);

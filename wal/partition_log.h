@@ -14,7 +14,6 @@
 
 #include <array>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -87,8 +86,7 @@ class PartitionLog {
   Offset end_offset() const { return end_offset_; }
   /// Entries below it may be acknowledged and shown (LogSettings::flush_mode says how safe).
   Offset durable_end_offset() const { return durable_end_offset_; }
-  /// Index of the first entry still in the log; last_index() + 1 when there is none. What was
-  /// compacted has no entries any more.
+  /// Of the first entry still in the log; last_index() + 1: none. What is compacted has none.
   EntryIndex start_index() const;
   /// Compaction (wal/log_compaction.h) has seen everything below.
   Offset first_dirty_offset() const;
@@ -133,23 +131,25 @@ class PartitionLog {
   void start_epoch(LeaderEpoch epoch);
 
   /// DeleteRecords: the log starts at `offset`. Durable once durable_log_start_offset() has come
-  /// there: mark dirty. An offset below the start changes nothing (but may have to become durable
-  /// too). Errors: out_of_range (> durable end).
-  Result<void> delete_before(Offset offset);
+  /// there: mark dirty. An offset below the start may have to become durable too. Entries behind
+  /// `last` may still be cut, and keep their segment: Raft's own take no offset. Errors:
+  /// out_of_range (> durable end).
+  Result<void> delete_before(Offset offset, EntryIndex last = every_entry);
   /// The active segment takes no more entries once its first record is so old (segment.ms,
   /// max.compaction.lag.ms), also when nothing is appended. `now` as for apply_retention().
   void seal_if_due(Timestamp now);
-  /// Drops segments that end at or below `below` by retention.ms and .bytes; rolls the active one
-  /// if it is due. `now`: RetentionClock's. Returns how many; their files go once marked dirty.
-  std::size_t apply_retention(Timestamp now, Offset below = std::numeric_limits<Offset>::max());
+  /// Drops segments by retention.ms and .bytes that end at or below `below` with no entry behind
+  /// `last`; rolls the active one if due. Returns how many; their files go once marked dirty.
+  /// `now`: RetentionClock's.
+  std::size_t apply_retention(Timestamp now, Offset below = every_offset,
+                              EntryIndex last = every_entry);
   /// Removes all entries behind index `last_kept`, durable or not: mark dirty. No later entry is
   /// written before that is durable. Errors: out_of_range (below the log's start too), io, corrupt.
   Result<void> truncate_after(EntryIndex last_kept);
   /// What lies before entry `first`, with the derived state there: for a replica that has nothing
   /// (wal/log_begin.h). Nothing where no segment ends right before it.
   std::optional<Checkpoint> begin_before(EntryIndex first) const;
-  /// Where the log ends with entry `last`, the next one begins a segment; so begin_before() knows
-  /// it.
+  /// Where the log ends with entry `last` a new segment follows; so begin_before() knows the place.
   void seal_behind(EntryIndex last);
   /// For what begin_before() of another replica gives (wal/log_begin.h).
   LogBeginReceiver receive_begin();

@@ -163,6 +163,27 @@ TEST(ReplacedLog, TellsRaftsOwnEntriesWithTheirIndex) {
   EXPECT_EQ(protocol::read_batch_header(bytes.view()).base_offset, 30);
 }
 
+// Entries of Raft's own take no offset: all offsets of a segment may be committed before its last
+// entry is, which may still be cut. The simulator saw a leader that had deleted one (61007503).
+TEST(ReplacedLog, WhatMayStillBeCutIsNotDeleted) {
+  LogOnFakeDisk t;
+  t.open();
+  for (int i = 0; i < 4; ++i) t.append(1, {.epoch = 1});
+  t.append_raft(1);
+  ASSERT_EQ(t.log->segments().size(), 1u);
+  while (t.log->segments().size() == 1) t.append(1, {.epoch = 1});
+  t.flush();
+  const Offset next = t.log->segments()[1].base_offset;
+  const EntryIndex last = t.log->last_index() - 1;
+  ASSERT_TRUE(t.log->delete_before(next, last - 1));
+  EXPECT_EQ(t.log->log_start_offset(), next);
+  EXPECT_EQ(t.log->start_index(), 1);
+  EXPECT_EQ(t.log->apply_retention(0, next, last - 1), 0u);
+  EXPECT_EQ(t.log->start_index(), 1);
+  EXPECT_EQ(t.log->apply_retention(0, next, last), 1u);
+  EXPECT_EQ(t.log->start_index(), last + 1);
+}
+
 /// How many entries there ever were, up to where.
 struct CountOfEntries final : DerivedState {
   void apply(const protocol::BatchHeader& header) override { ends.push_back(header.next_offset()); }

@@ -28,7 +28,7 @@ bool PartitionLog::is_durable(std::size_t number) const {
   return segment_end_index(number) <= durable_last_index_ + 1;
 }
 
-Result<void> PartitionLog::delete_before(Offset offset) {
+Result<void> PartitionLog::delete_before(Offset offset, EntryIndex last) {
   if (offset <= start_offset_) {
     // Deleted before, but perhaps by a process that died before that was durable.
     checkpoint_wanted_ = checkpoint_wanted_ || offset > durable_start_offset_;
@@ -45,6 +45,7 @@ Result<void> PartitionLog::delete_before(Offset offset) {
   // And a run of compaction reads them all: the next retention pass drops them.
   while (!compaction_.in_flight && count + 1 < segments_.size() &&
          segments_[count + 1]->facts.base_offset <= offset && is_durable(count) &&
+         segments_[count + 1]->facts.base_index - 1 <= last &&
          unsynced_segment_ != segments_[count]->facts.base_offset) {
     ++count;
   }
@@ -60,7 +61,7 @@ void PartitionLog::seal_if_due(Timestamp now) {
   active.sealed = first != no_timestamp && now - first > settings_->roll_age().count();
 }
 
-std::size_t PartitionLog::apply_retention(Timestamp now, Offset below) {
+std::size_t PartitionLog::apply_retention(Timestamp now, Offset below, EntryIndex last) {
   const LogSettings& settings = *settings_;
   if (!settings.delete_old || compaction_.in_flight) return 0;
   std::uint64_t size = size_bytes();
@@ -70,7 +71,7 @@ std::size_t PartitionLog::apply_retention(Timestamp now, Offset below) {
     const bool active = count + 1 == segments_.size();
     // A segment in which no offset was taken would give its name to its successor.
     if (active && facts.base_offset == end_offset_) break;
-    if (segment_end_offset(count) > below) break;
+    if (segment_end_offset(count) > below || segment_end_index(count) - 1 > last) break;
     const bool too_old = settings.retention_ms.has_value() && facts.max_timestamp >= 0 &&
                          now - facts.max_timestamp > settings.retention_ms->count();
     const bool too_large = settings.retention_bytes.has_value() &&

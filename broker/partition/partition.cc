@@ -407,12 +407,21 @@ ReadResult Partition::read(const ReadRequest& request) {
   return result;
 }
 
+namespace {
+
+/// Up to here no entry is cut any more.
+EntryIndex last_applied(const raft::Replica* replica) {
+  return replica == nullptr ? wal::every_entry : replica->raft().log().applied();
+}
+
+}  // namespace
+
 Result<void> Partition::delete_before(Offset offset) {
   if (replica_ != nullptr && offset > high_watermark()) {
     return Error{Errc::out_of_range, fmt::format("offset {} is beyond the high watermark {}",
                                                  offset, high_watermark())};
   }
-  TRY(log_->delete_before(offset));
+  TRY(log_->delete_before(offset, last_applied(replica_)));
   if (replica_ != nullptr) replica_->on_log_begin_moved();
   if (log_->dirty()) context_.group.mark_dirty(*log_);
   return {};
@@ -420,7 +429,8 @@ Result<void> Partition::delete_before(Offset offset) {
 
 bool Partition::apply_retention(Timestamp retention_now) {
   producers_.expire(retention_now, settings_->producer_expiration);
-  const std::size_t dropped = log_->apply_retention(retention_now, high_watermark());
+  const std::size_t dropped =
+      log_->apply_retention(retention_now, high_watermark(), last_applied(replica_));
   if (dropped != 0 && replica_ != nullptr) replica_->on_log_begin_moved();
   if (log_->dirty()) context_.group.mark_dirty(*log_);
   return dropped != 0;

@@ -393,7 +393,7 @@ void Replica::compact(Offset offset) {
   wal::PartitionLog& log = store_->log();
   if (offset <= log.log_start_offset()) return;
   // What was in force at the new begin is known from the state file, which is saved before.
-  const Result<void> cut = log.delete_before(offset);
+  const Result<void> cut = log.delete_before(offset, raft_.log().applied());
   CHECK_MSG(cut.has_value(), cut.error().message);
   on_log_begin_moved();
 }
