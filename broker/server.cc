@@ -358,8 +358,9 @@ Result<void> Server::State::open_partitions() {
     leaders->start(broker.node, settings.replica_lag_time_max_ms);
   }
   TRY_ASSIGN(wal::FoundPartitions found, directory->find_partitions());
-  const std::shared_ptr<const metadata::Image> image =
-      call_on(shards->first(), [&] { return store->image(); });
+  raft::LeftStates left(disk, directory->path());
+  const auto image = call_on(shards->first(), [&] { return store->image(); });
+  TRY(find_left_of_deleted(left, *image, found));
   std::vector<std::vector<std::pair<std::shared_ptr<const metadata::Topic>, PartitionId>>> by_shard(
       per_shard.size());
   std::vector<std::vector<wal::FoundPartition>> kept(per_shard.size());
@@ -381,8 +382,7 @@ Result<void> Server::State::open_partitions() {
       if (members.has_group()) {
         log_info("removing a partition that was reassigned to other brokers",
                  {{"directory", partition.directory}});
-        TRY_ASSIGN(std::string aside, directory->set_aside(partition));
-        found.deleted.push_back(std::move(aside));
+        TRY(set_aside_moved(partition, *directory, left, found));
         continue;
       }
       if (topic->partitions[index].leader != broker.node.id) {
@@ -410,7 +410,7 @@ Result<void> Server::State::open_partitions() {
         opened = per_shard[id].partitions->open_existing(*topic, partition);
       }
       if (opened)
-        opened = set_aside_gone(kept[id], *view->image(), broker.node.id, *directory, found);
+        opened = set_aside_gone(kept[id], *view->image(), broker.node.id, *directory, left, found);
       if (opened) opened = per_shard[id].partitions->open_seats();
     });
   }

@@ -93,22 +93,6 @@ ApplyResult append_partitions(const std::vector<Source>& source, std::vector<Par
   return accepted();
 }
 
-/// Who founded the group has its own record of that; who comes now waits until it is taken in. A
-/// lone founder may not have taken its log on yet, and has no such record before the end.
-std::vector<Uuid> directories_after(const Partition& before,
-                                    const PartitionReplicasChanged& event) {
-  std::vector<Uuid> directories(event.replicas.size());
-  const std::optional<BrokerId> founder = before.lone_founder();
-  const bool ends = before.is_reassigned() && event.adding.empty() && event.removing.empty();
-  if (!founder || ends) return directories;
-  const auto was = std::ranges::find(before.replicas, *founder) - before.replicas.begin();
-  const auto is = std::ranges::find(event.replicas, *founder) - event.replicas.begin();
-  if (is < std::ssize(directories)) {
-    directories[static_cast<std::size_t>(is)] = before.directories[static_cast<std::size_t>(was)];
-  }
-  return directories;
-}
-
 template <class Change>
 void change_configs(ConfigMap& configs, bool replace, const std::vector<Change>& changes) {
   if (replace) configs = {};
@@ -338,12 +322,7 @@ ApplyResult ImageBuilder::on(const PartitionReplicasChanged& event) {
                                index, topic->name, fmt::join(partition.replicas, ", "),
                                fmt::join(event.before, ", ")));
   }
-  std::vector<Uuid> directories = directories_after(partition, event);
-  partition.replicas = event.replicas;
-  partition.adding = event.adding;
-  partition.removing = event.removing;
-  partition.directories = std::move(directories);
-  partition.leader = event.replicas.front();
+  partition.reassign(event.replicas, event.adding, event.removing);
   put_topic(std::move(changed));
   return accepted();
 }

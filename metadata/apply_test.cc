@@ -145,14 +145,21 @@ TEST_F(ApplyEvent, TheReplicasOfAPartitionChangeFromWhatTheyAre) {
   EXPECT_TRUE(partition().is_reassigned());
   EXPECT_EQ(partition().target(), (std::vector<BrokerId>{3, 2}));
   EXPECT_EQ(partition().leader, 3);
-  EXPECT_EQ(partition().directories, std::vector<Uuid>(3)) << "nobody founds it again";
+  EXPECT_EQ(partition().directories, (std::vector<Uuid>{{}, topic_id(12), topic_id(11)}))
+      << "they may not have founded it yet";
   // Two that race: the second one was made on the same picture.
   refuse(change(1, {1, 2}, {1, 2}), ErrorCode::invalid_request, "[3, 2, 1], not [1, 2]");
   refuse(change(1, {3, 2, 1}, {3, 3}), ErrorCode::invalid_replica_assignment, "occurs once");
   refuse(change(0, {1}, {1, 2}), ErrorCode::invalid_request, "Partition 0");
   refuse(change(2, {1}, {1}), ErrorCode::unknown_topic_or_partition, "no partition 2");
+  // Taken back: nothing but this may ever say who founds the group.
+  accept(change(1, {3, 2, 1}, {1, 2, 3}, {3}, {3}));
+  accept(change(1, {1, 2, 3}, {1, 2}));
+  EXPECT_EQ(partition().directories, (std::vector<Uuid>{topic_id(11), topic_id(12)}));
+  accept(change(1, {1, 2}, {3, 2, 1}, {3}, {1}));
   accept(change(1, {3, 2, 1}, {3, 2}));
   EXPECT_FALSE(partition().is_reassigned());
+  EXPECT_EQ(partition().directories, std::vector<Uuid>(2)) << "nobody founds it again";
   EXPECT_TRUE(partition().has_group());
   accept(change(1, {3, 2}, {3}));
   EXPECT_TRUE(partition().has_group()) << "one replica of a group is still one of a group";

@@ -109,6 +109,32 @@ std::vector<BrokerId> Partition::target() const {
   return target;
 }
 
+void Partition::reassign(std::vector<BrokerId> to, std::vector<BrokerId> come,
+                         std::vector<BrokerId> go) {
+  const auto founds = [this](BrokerId id) {
+    const auto at = static_cast<std::size_t>(std::ranges::find(replicas, id) - replicas.begin());
+    return at < directories.size() && !directories[at].is_zero();
+  };
+  // A founder may not have begun to yet, and its log may never say who belongs to the group where
+  // all come back to what they were.
+  const bool ends_elsewhere =
+      come.empty() && go.empty() &&
+      !(std::ranges::all_of(to, founds) && std::ranges::all_of(replicas, [&](BrokerId id) {
+          return !founds(id) || std::ranges::find(to, id) != to.end();
+        }));
+  std::vector<Uuid> founders(to.size());
+  for (std::size_t i = 0; i < to.size() && !ends_elsewhere; ++i) {
+    if (!founds(to[i])) continue;
+    founders[i] = directories[static_cast<std::size_t>(std::ranges::find(replicas, to[i]) -
+                                                       replicas.begin())];
+  }
+  replicas = std::move(to);
+  adding = std::move(come);
+  removing = std::move(go);
+  directories = std::move(founders);
+  leader = replicas.front();
+}
+
 std::optional<BrokerId> Partition::lone_founder() const {
   std::optional<BrokerId> founder;
   for (std::size_t i = 0; i < std::min(directories.size(), replicas.size()); ++i) {

@@ -25,9 +25,10 @@ struct Partition {
   std::vector<BrokerId> replicas;  // the first is the preferred leader
   BrokerId leader = -1;            // with several: the one wanted first; who leads, the group says
   LeaderEpoch leader_epoch = 0;
-  // Of the replicas that founded the group, in their order; unknown (zero) after a reassignment.
-  // None where the partition is created with one replica, which has no group until it is to get
-  // others: then that one founds it, and is the only one that is known while they come.
+  // Of the replicas that found the group, in their order; zero of those that come later, and of all
+  // once a reassignment has ended elsewhere: then its log says who belongs to it. None where the
+  // partition is created with one replica, which has no group until it is to get others: then that
+  // one founds it.
   std::vector<Uuid> directories{};
   // While it is reassigned; both are among `replicas`.
   std::vector<BrokerId> adding{};
@@ -35,12 +36,14 @@ struct Partition {
 
   /// Whether its log is that of a Raft group, which says who leads.
   bool has_group() const { return !directories.empty(); }
-  /// Who founds the group with the log that it had before there was one; nothing once the first
-  /// reassignment is over, and where the group is as old as the partition.
+  /// Who founds the group with the log that it had before there was one; nothing once a
+  /// reassignment has ended elsewhere, and where the group is as old as the partition.
   std::optional<BrokerId> lone_founder() const;
   bool is_reassigned() const { return !adding.empty() || !removing.empty(); }
   /// Those that are wanted: what the leader makes the group's voters.
   std::vector<BrokerId> target() const;
+  /// A reassignment begins, becomes another one, or (nobody comes or goes any more) ends.
+  void reassign(std::vector<BrokerId> to, std::vector<BrokerId> come, std::vector<BrokerId> go);
   bool operator==(const Partition&) const = default;
 };
 

@@ -71,6 +71,9 @@ Result<void> Partition::open_in_group(std::string directory, wal::LogIdentity id
   raft::RaftReplicaManager& groups = *seat.groups;
   raft::ReplicaPlace place{groups.node(),  std::move(directory), std::move(identity),
                            settings_->log, &producers_,          seat.founders};
+  if (seat.left != nullptr) {
+    TRY_ASSIGN(place.left, seat.left->find(place.group()));
+  }
   TRY_ASSIGN(raft::ReplicaFiles files,
              raft::open_replica_files(context_.environment, context_.group, place));
   const raft::LogStore& store = *files.store;

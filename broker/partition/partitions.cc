@@ -60,7 +60,7 @@ Partitions::Partitions(Shard& shard, ShardStorage& storage, wal::LogDirectory& d
       retention_interval_(retention_interval),
       retention_(shard.timers(), [this] { run_retention(); }),
       tend_(shard.timers(), [this] { tend(); }),
-      place_(shard.timers(), [this] { open_waiting_seats(); }),
+      place_(shard.timers(), [this] { try_again(); }),
       wait_limit_(shard.timers(), [this] { end_waits(); }) {
   // A jump before the first pass is one too.
   retention_now();
@@ -89,13 +89,14 @@ Result<std::unique_ptr<Partition>> Partitions::open_one(const metadata::Topic& t
                                  settings_for(topic), seat_in(members));
 }
 
-ReplicaSeat Partitions::seat_in(const metadata::Partition& members) const {
+ReplicaSeat Partitions::seat_in(const metadata::Partition& members) {
   ReplicaSeat seat;
   seat.groups = seat_->groups;
   seat.founders = founders_of(members, seat_->node, seat_->directory);
   seat.takes_on = members.lone_founder() == seat_->node;
   seat.preferred = members.replicas.front() == seat_->node;
   seat.lag_max = seat_->lag_max;
+  seat.left = &*left_;
   return seat;
 }
 
@@ -149,6 +150,7 @@ void Partitions::later(std::function<void()> work) {
 
 void Partitions::join_cluster(ClusterSeat seat) {
   seat_ = std::move(seat);
+  left_.emplace(storage_.environment().disk, directory_.path());
   tend_.arm_at(shard_.now() + tend_interval);
 }
 
@@ -232,7 +234,8 @@ Result<bool> Partitions::is_place_taken(const metadata::Topic& topic, PartitionI
          std::ranges::find(files.topic_ids, topic.id) == files.topic_ids.end();
 }
 
-void Partitions::open_waiting_seats() {
+void Partitions::try_again() {
+  for (Leaver& leaver : std::exchange(waiting_leavers_, {})) let_go(std::move(leaver));
   for (const auto& [topic, index] : std::exchange(waiting_seats_, {})) {
     const std::shared_ptr<const metadata::Topic> now = seat_->image()->shared_topic(topic->id);
     if (now != nullptr && is_seat(*now, index)) open_seat(now, index);
@@ -265,7 +268,7 @@ void Partitions::follow_reassignment(const metadata::Topic& before,
     if (was == is_seat(*after, index)) continue;
     later([this, was, after, index] {
       if (was) {
-        remove_one(after->id, index);
+        leave(after->id, index);
       } else {
         open_seat(after, index);
       }
@@ -288,7 +291,20 @@ void Partitions::remove(const metadata::Topic& topic) {
       remove_one(topic.id, i);
     }
   }
-  later([this, id = topic.id] { settings_.erase(id); });
+  later([this, id = topic.id, count = topic.partition_count()] {
+    settings_.erase(id);
+    if (left_) forget_left(id, count);
+  });
+}
+
+/// What was kept of the groups of a deleted topic.
+void Partitions::forget_left(const Uuid& topic_id, PartitionId count) {
+  for (PartitionId i = 0; i < count; ++i) {
+    if (shard_of(topic_id, i, seat_->shard_count) != shard_.id()) continue;
+    std::string path = left_->directory_of({topic_id, i});
+    const Result<bool> kept = storage_.environment().disk.exists(path);
+    if (kept && *kept) remove_directory(std::move(path));
+  }
 }
 
 void Partitions::remove_one(const Uuid& topic_id, PartitionId index) {
@@ -300,10 +316,39 @@ void Partitions::remove_one(const Uuid& topic_id, PartitionId index) {
   const bool was_replica = partition->is_replicated();
   std::unique_ptr<wal::PartitionLog> log = partition->retire();
   if (was_replica) seat_->on_left(topic_id, index);
-  leaving_.insert({topic_id, index});
-  storage_.group().destroy(std::move(log), [this, alive = alive_, partition, topic_id, index] {
-    if (*alive) leaving_.erase({topic_id, index});
-  });
+  destroy({topic_id, index}, std::move(partition), std::move(log));
+}
+
+void Partitions::leave(const Uuid& topic_id, PartitionId index) {
+  const auto found = partitions_.find({topic_id, index});
+  if (found == partitions_.end()) return;
+  const raft::Replica* replica = seat_->groups->find({topic_id, index});
+  if (replica == nullptr) return remove_one(topic_id, index);
+  Leaver leaver{{topic_id, index}, replica->raft().hard_state(), std::move(found->second), nullptr};
+  partitions_.erase(found);
+  leaver.log = leaver.partition->retire();
+  seat_->on_left(topic_id, index);
+  leaving_.insert(leaver.key);
+  let_go(std::move(leaver));
+}
+
+void Partitions::let_go(Leaver leaver) {
+  const Result<void> kept = left_->keep({leaver.key.topic_id, leaver.key.partition}, leaver.last);
+  if (kept) return destroy(leaver.key, std::move(leaver.partition), std::move(leaver.log));
+  if (kept.error().code != Errc::no_space && kept.error().code != Errc::busy) {
+    return storage_.environment().on_fatal(kept.error());
+  }
+  waiting_leavers_.push_back(std::move(leaver));
+  if (!place_.armed()) place_.arm_at(shard_.now() + place_interval);
+}
+
+void Partitions::destroy(const Key& key, std::shared_ptr<Partition> partition,
+                         std::unique_ptr<wal::PartitionLog> log) {
+  leaving_.insert(key);
+  storage_.group().destroy(std::move(log),
+                           [this, alive = alive_, partition = std::move(partition), key] {
+                             if (*alive) leaving_.erase(key);
+                           });
 }
 
 void Partitions::tell_led() {

@@ -25,6 +25,7 @@
 #include "broker/runtime/timer.h"
 #include "metadata/image.h"
 #include "metadata/metadata_store.h"
+#include "raft/multi/left_states.h"
 #include "wal/log_directory.h"
 #include "wal/retention.h"
 
@@ -137,7 +138,7 @@ class Partitions {
 
   std::shared_ptr<const PartitionSettings> settings_for(const metadata::Topic& topic);
   Result<Partition*> open(const metadata::Topic& topic, PartitionId partition, bool known_new);
-  ReplicaSeat seat_in(const metadata::Partition& members) const;
+  ReplicaSeat seat_in(const metadata::Partition& members);
   void follow_replica(Partition& partition);
   Result<std::unique_ptr<Partition>> open_one(const metadata::Topic& topic, PartitionId partition,
                                               bool known_new);
@@ -148,10 +149,22 @@ class Partitions {
   void open_seat(const std::shared_ptr<const metadata::Topic>& topic, PartitionId index);
   Result<bool> found_group(const metadata::Topic& topic, PartitionId index, Partition& alone);
   Result<bool> is_place_taken(const metadata::Topic& topic, PartitionId index) const;
-  void open_waiting_seats();
+  void try_again();
   void tend();
   void remove(const metadata::Topic& topic);
   void remove_one(const Uuid& topic_id, PartitionId index);
+  void leave(const Uuid& topic_id, PartitionId index);
+  void forget_left(const Uuid& topic_id, PartitionId count);
+  /// Its group does not count this node any more, which must remember what it promised.
+  struct Leaver {
+    Key key;
+    raft::HardState last;
+    std::shared_ptr<Partition> partition;
+    std::unique_ptr<wal::PartitionLog> log;
+  };
+  void let_go(Leaver leaver);
+  void destroy(const Key& key, std::shared_ptr<Partition> partition,
+               std::unique_ptr<wal::PartitionLog> log);
   void later(std::function<void()> work);
   void run_retention();
   void end_waits();
@@ -164,14 +177,17 @@ class Partitions {
   milliseconds retention_interval_;
   wal::RetentionClock retention_clock_;
   std::optional<ClusterSeat> seat_;
+  std::optional<raft::LeftStates> left_;                        // in a cluster
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // false inside once it is gone
   std::unordered_map<Key, std::unique_ptr<Partition>, KeyHash> partitions_;
   // By topic, so that its partitions share one.
   std::unordered_map<Uuid, std::shared_ptr<const PartitionSettings>> settings_;
   Timer retention_;
   Timer tend_;  // of leaders in a cluster
-  // New partitions whose places are still taken, or that found no space, and when to try again.
+  // New partitions whose places are still taken, or that found no space, and those that found none
+  // to leave, and when to try again.
   std::vector<std::pair<std::shared_ptr<const metadata::Topic>, PartitionId>> waiting_seats_;
+  std::vector<Leaver> waiting_leavers_;
   // Whose directories have not left their place yet.
   std::unordered_set<Key, KeyHash> leaving_;
   Timer place_;

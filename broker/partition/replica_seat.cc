@@ -8,15 +8,12 @@ raft::Membership founders_of(const metadata::Partition& partition, BrokerId node
                              const Uuid& directory) {
   raft::Membership founders;
   bool own = false;
-  const std::optional<BrokerId> alone = partition.lone_founder();
   for (std::size_t i = 0; i < partition.replicas.size(); ++i) {
+    if (i >= partition.directories.size() || partition.directories[i].is_zero()) continue;
     const BrokerId replica = partition.replicas[i];
-    if (alone && replica != *alone) continue;
     founders.voters.push_back(replica);
-    if (i < partition.directories.size()) {
-      founders.directories.push_back({replica, partition.directories[i]});
-      own = own || (replica == node && partition.directories[i] == directory);
-    }
+    founders.directories.push_back({replica, partition.directories[i]});
+    own = own || (replica == node && partition.directories[i] == directory);
   }
   std::ranges::sort(founders.voters);
   std::ranges::sort(founders.directories, {}, &raft::MemberDirectory::node);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/types.h"
 #include "metadata/image.h"
+#include "raft/multi/left_states.h"
 #include "raft/multi/newcomers.h"
 #include "raft/multi/raft_replica_manager.h"
 #include "raft/multi/reassignment.h"
@@ -21,6 +22,8 @@ struct ReplicaSeat {
   /// Who founds the group; nobody where this node's directory is not among them (it waits until
   /// the leader takes it in).
   raft::Membership founders;
+  /// What this node remembers of groups that it left; outlives the partition.
+  raft::LeftStates* left = nullptr;
   /// There may be a log from a time without a group, to which clients have written.
   bool takes_on = false;
   /// The leader that is wanted first.

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "integration/harness/admin.h"
 #include "integration/harness/cluster_processes.h"
 #include "integration/harness/kafka_client.h"
 #include "integration/harness/protocol_client.h"
@@ -96,6 +97,16 @@ class ReassignmentTest : public ::testing::Test {
   static bool has_directory(ClusterProcesses& cluster, int node) {
     return std::filesystem::exists(cluster.node(node).data_directory() + "/t-0");
   }
+  /// Groups that a node has left and knows of.
+  static int remembered(ClusterProcesses& cluster, int node) {
+    const std::string place = cluster.node(node).data_directory() + "/chronik.left";
+    std::error_code none;
+    int groups = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(place, none)) {
+      ++groups;
+    }
+    return groups;
+  }
   static protocol::DeleteRecordsResponse::DeleteRecordsPartitionResult delete_before(
       const BrokerProcess& leader, std::int64_t offset) {
     RawConnection connection(leader.host(), leader.port());
@@ -157,6 +168,13 @@ TEST_F(ReassignmentTest, ReplicasMoveWhileClientsWriteAndNothingIsLost) {
   stop = true;
   writer.join();
   expect_counted(cluster, acknowledged);
+  // Node 2 remembers that it was there, as long as the topic is.
+  EXPECT_EQ(remembered(cluster, 2), 1);
+  cluster.node(3).kill();
+  EXPECT_TRUE(Admin(cluster.node(1).bootstrap()).delete_topic("t").ok());
+  EXPECT_TRUE(eventually([&] { return remembered(cluster, 2) == 0; }));
+  cluster.node(3).start();
+  EXPECT_TRUE(eventually([&] { return remembered(cluster, 3) == 0; }));
 }
 
 // The node that is to come is away: the move waits for it, and can be taken back.

@@ -15,12 +15,17 @@ constexpr milliseconds tend_interval{500};  // as broker/partition/partitions.cc
 constexpr std::uint64_t retention_every = 8;
 constexpr int slices_at_once = 4;
 
+raft::GroupId group_of(const PlacedPartition& placed) {
+  return {placed.identity.topic_id, placed.identity.partition};
+}
+
 }  // namespace
 
 Result<void> HostedPartitions::open(HostedOn on, const Uuid& directory, std::string_view root) {
   on_.emplace(on);
   directory_ = directory;
   root_ = root;
+  left_.emplace(on_->environment.disk, root_);
   seen_.clear();
   TRY(remove_leftovers());
   for (const PlacedPartition& placed : placement_.partitions) {
@@ -38,6 +43,7 @@ Result<void> HostedPartitions::remove_leftovers() {
     if (std::ranges::find(replicas, node_) != replicas.end()) continue;
     TRY_ASSIGN(const bool left, disk.exists(path_of(placed.identity.partition)));
     if (!left) continue;
+    TRY(left_->keep_of(path_of(placed.identity.partition), group_of(placed)));
     const std::string aside =
         root_ + "/" +
         wal::deleted_directory_name(placed.identity.topic_id, placed.identity.partition);
@@ -78,6 +84,7 @@ Result<void> HostedPartitions::open_seat(int index) {
   const metadata::Partition& members = seen_[at];
   broker::ReplicaSeat seat;
   seat.groups = &on_->manager;
+  seat.left = &*left_;
   seat.founders = broker::founders_of(members, node_, directory_);
   seat.preferred = members.replicas.front() == node_;
   seat.lag_max = milliseconds(3'000);
@@ -101,15 +108,20 @@ void HostedPartitions::follow(int index) {
   if (opened.error().code != Errc::no_space) on_->environment.on_fatal(opened.error());
 }
 
-/// As Partitions::remove_one() does.
+/// As Partitions::leave() does.
 void HostedPartitions::leave(int index) {
   const auto found = partitions_.find(index);
   if (found == partitions_.end()) return;
+  const raft::GroupId group = group_of(placement_.partitions[static_cast<std::size_t>(index)]);
+  const raft::HardState last = on_->manager.find(group)->raft().hard_state();
   // The log refers to the partition's producer state until it is gone.
   std::shared_ptr<broker::Partition> partition(std::move(found->second));
   partitions_.erase(found);
   compactions_.erase(index);
   leaving_.insert(index);
+  if (const Result<void> kept = left_->keep(group, last); !kept) {
+    return on_->environment.on_fatal(kept.error());
+  }
   on_->group_commit.destroy(partition->retire(),
                             [this, partition, index] { leaving_.erase(index); });
 }

@@ -68,6 +68,7 @@ class HostedPartitions {
   std::optional<HostedOn> on_;
   Uuid directory_;
   std::string root_;
+  std::optional<raft::LeftStates> left_;
   std::vector<metadata::Partition> seen_;  // as this node knows them
   std::set<int> leaving_;                  // whose directories have not left their places yet
   std::vector<std::pair<int, metadata::Partition>> reassigned_;

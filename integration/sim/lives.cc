@@ -120,6 +120,19 @@ void Simulation::begin_stop(Machine& machine) {
   after(machine);
 }
 
+namespace {
+
+void remove_directories(Disk& disk, const std::string& in) {
+  const auto entries = disk.list(in);
+  for (const DirectoryEntry& entry : *entries) {
+    remove_directories(disk, in + "/" + entry.name);
+    CHECK(disk.remove(in + "/" + entry.name));
+  }
+  CHECK(disk.sync_directory(in));
+}
+
+}  // namespace
+
 /// Its data directory is deleted. It stays down until it does not belong to the cluster any more.
 void Simulation::wipe(Machine& machine) {
   Node& node = *machine.node;
@@ -129,11 +142,7 @@ void Simulation::wipe(Machine& machine) {
   if (node.up()) end(machine, power_cut(), true);
   ++machine.life;
   for (const std::string& file : node.disk.files(Node::root)) CHECK(node.disk.remove(file));
-  const auto left = node.disk.list(Node::root);
-  for (const DirectoryEntry& entry : *left) {
-    CHECK(node.disk.remove(std::string(Node::root) + "/" + entry.name));
-  }
-  CHECK(node.disk.sync_directory(Node::root));
+  remove_directories(node.disk, std::string(Node::root));
   log_.on_wipe(node.id());
   traffic_.on_wipe(node.id());
   if (plan_.replicated > 0) node.directory = Uuid::from_random(random_.next(), 1);

@@ -63,7 +63,12 @@ void LogChecker::on_wipe(NodeId id) {
   on_damage();
 }
 
-void LogChecker::on_leave(NodeId id) { nodes_[id] = Watched{}; }
+/// It knows what it promised.
+void LogChecker::on_leave(NodeId id) {
+  const Term promised = nodes_[id].promised;
+  nodes_[id] = Watched{};
+  nodes_[id].promised = promised;
+}
 
 bool LogChecker::membership_is_settled() const {
   return std::ranges::all_of(nodes_, [&](const auto& each) {
@@ -117,9 +122,9 @@ void LogChecker::read_log(NodeId id, Watched& node) {
   if (keep < std::max(base, log.base()) || !same(keep)) {
     // A snapshot took the place of the log.
     if (base > committed()) {
-      return verdict_.fail(
-          Promise::committed_stays,
-          fmt::format("node {} installs a snapshot of {}, which nobody committed", id, base));
+      return verdict_.fail(Promise::committed_stays,
+                           fmt::format("node {} installs a snapshot of {}, and {} are committed",
+                                       id, base, committed()));
     }
     log.reset(base, committed_hash(base));
     keep = base;

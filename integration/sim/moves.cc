@@ -20,8 +20,8 @@ std::vector<BrokerId> without(std::vector<BrokerId> nodes, const std::vector<Bro
 
 }  // namespace
 
-void Moves::begin(std::function<bool(int partition)> founded) {
-  founded_ = std::move(founded);
+void Moves::begin(std::function<bool(int partition, const std::vector<BrokerId>& nodes)> may) {
+  may_rely_on_ = std::move(may);
   if (plan_.moves && !placement_.partitions.empty()) look_again();
 }
 
@@ -35,7 +35,7 @@ void Moves::look_again() {
   stage_.at(milliseconds(1 + random_.below(interval_ms_max)), [this] {
     if (finishing_) return;
     const auto partition = static_cast<int>(random_.below(placement_.partitions.size()));
-    if (founded_(partition)) look(partition);
+    look(partition);
     look_again();
   });
 }
@@ -66,19 +66,18 @@ std::vector<BrokerId> Moves::some_nodes() {
   return nodes;
 }
 
-/// As broker/api/alter_partition_reassignments.cc makes it an event, and metadata/apply.cc applies
-/// that.
+/// As broker/api/alter_partition_reassignments.cc makes it an event.
 void Moves::ask(int partition, const std::vector<BrokerId>& wanted) {
+  if (!may_rely_on_(partition, wanted)) return;
   metadata::Partition& members = placement_.partitions[static_cast<std::size_t>(partition)].members;
   const std::vector<BrokerId> original = without(members.replicas, members.adding);
-  members.removing = without(members.replicas, wanted);
-  const std::vector<BrokerId> stays_out = without(members.removing, original);
-  members.adding = without(wanted, original);
-  members.adding.insert(members.adding.end(), stays_out.begin(), stays_out.end());
-  members.replicas = wanted;
-  members.replicas.insert(members.replicas.end(), members.removing.begin(), members.removing.end());
-  members.directories.assign(members.replicas.size(), Uuid());
-  members.leader = members.replicas.front();
+  const std::vector<BrokerId> removing = without(members.replicas, wanted);
+  const std::vector<BrokerId> stays_out = without(removing, original);
+  std::vector<BrokerId> adding = without(wanted, original);
+  adding.insert(adding.end(), stays_out.begin(), stays_out.end());
+  std::vector<BrokerId> replicas = wanted;
+  replicas.insert(replicas.end(), removing.begin(), removing.end());
+  members.reassign(std::move(replicas), std::move(adding), removing);
   stage_.trace(fmt::format("partition {} is to move to {}", partition, fmt::join(wanted, " ")));
   tell(partition);
 }
@@ -87,10 +86,7 @@ void Moves::on_reassigned(int partition, const metadata::Partition& members) {
   metadata::Partition& now = placement_.partitions[static_cast<std::size_t>(partition)].members;
   if (now != members) return;
   ++counts_.moves_done;
-  now.replicas = members.target();
-  now.adding.clear();
-  now.removing.clear();
-  now.directories.assign(now.replicas.size(), Uuid());
+  now.reassign(members.target(), {}, {});
   stage_.trace(
       fmt::format("partition {} has moved to {}", partition, fmt::join(now.replicas, " ")));
   tell(partition);

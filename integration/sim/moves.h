@@ -19,9 +19,9 @@ class Moves {
   Moves(Stage& stage, const Plan& plan, Placement& placement, Counts& counts, std::uint64_t seed)
       : stage_(stage), plan_(plan), placement_(placement), counts_(counts), random_(seed) {}
 
-  /// `founded`: whether the partition's group has begun at all its first places; a move before
-  /// that takes from a node that was not up yet what it would have founded the group with.
-  void begin(std::function<bool(int partition)> founded);
+  /// `may_rely_on`: whether the partition loses nothing with which of these nodes has lost its
+  /// disk.
+  void begin(std::function<bool(int partition, const std::vector<BrokerId>& nodes)> may_rely_on);
   /// They ask for nothing more; what was begun must come to an end.
   void finish() { finishing_ = true; }
   bool at_rest() const;
@@ -41,7 +41,7 @@ class Moves {
   Placement& placement_;
   Counts& counts_;
   Random random_;
-  std::function<bool(int)> founded_;
+  std::function<bool(int, const std::vector<BrokerId>&)> may_rely_on_;
   bool finishing_ = false;
 };
 

@@ -17,8 +17,7 @@ PartitionChecker::PartitionChecker(Verdict& verdict, const PlacedPartition& plac
       placed_(placed),
       compacts_(settings.log->compact),
       min_insync_replicas_(settings.min_insync_replicas),
-      log_(raft_verdict_, [this](const raft::Entry& entry) { on_commit(entry); }),
-      founders_(founders_of(placed).voters) {
+      log_(raft_verdict_, [this](const raft::Entry& entry) { on_commit(entry); }) {
   log_.found(founders_of(placed));
 }
 
@@ -40,7 +39,6 @@ void PartitionChecker::on_start(Node& node) {
   raft::Replica* started = replica(node);
   if (started == nullptr) return on_leave(node.id());
   replicas_[node.id()] = started;
-  began_.insert(node.id());
   log_.on_start(node.id(), *started, true);
   high_watermarks_[node.id()] = 0;
   tell();

@@ -49,10 +49,6 @@ class PartitionChecker {
   const LogChecker& log() const { return log_; }
   /// The end of what is committed.
   Offset committed_end() const { return ends_.empty() ? 0 : ends_.back(); }
-  /// Whether all who found the group have begun to.
-  bool is_founded() const {
-    return log_.committed() > 0 && std::ranges::includes(began_, founders_);
-  }
   /// Whether every replica may vote with what it has on its disk now.
   bool is_whole() const;
   const PlacedPartition& placed() const { return placed_; }
@@ -100,8 +96,6 @@ class PartitionChecker {
   const int min_insync_replicas_;
   Verdict raft_verdict_;
   LogChecker log_;
-  const std::vector<NodeId> founders_;
-  std::set<NodeId> began_;
   std::map<NodeId, const raft::Replica*> replicas_;  // that are up
   std::map<BatchName, Made> made_;
   std::map<Offset, Committed> committed_;            // by base offset

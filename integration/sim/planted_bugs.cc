@@ -91,6 +91,8 @@ constexpr auto bugs = std::to_array<BugInfo>({
      "a reader is sent to a follower that has not said what it knows", Promise::readers},
     {PlantedBug::tells_beyond_its_disk, "tells_beyond_its_disk",
      "a leader tells followers of commits that its own disk is behind", Promise::readers},
+    {PlantedBug::forgets_groups_it_left, "forgets_groups_it_left",
+     "a replica that comes back knows nothing of what it promised", Promise::committed_stays},
 });
 
 ByteChain encode(const raft::GroupMessage& message) {
@@ -160,7 +162,14 @@ void suit_partitions(PlantedBug bug, Plan& plan) {
     plan.network.delay_max = milliseconds(200);
   }
   if (bug == PlantedBug::deletes_alone) plan.deletions = true;
+  if (bug == PlantedBug::sends_readers_to_who_knows_less) {
+    plan.consumers = 4;
+    plan.network.delay_min = milliseconds(5);
+    plan.network.delay_max = milliseconds(60);
+    plan.produce_interval = milliseconds(5);
+  }
   if (bug == PlantedBug::tells_beyond_its_disk) plan.stalls = true;
+  if (bug == PlantedBug::forgets_groups_it_left) plan.moves = true;
 }
 
 }  // namespace
@@ -229,6 +238,13 @@ void alter_partitions_disk(PlantedBug bug, NodeId node, MemoryDisk& disk,
   std::erase_if(files, [](const std::string& file) { return !file.ends_with(wal::log_suffix); });
   if (files.empty() || disk.content(files.front()).size() <= in_first_record) return;
   disk.flip_bit(files.front(), in_first_record, 0);
+}
+
+void forget_left(PlantedBug bug, MemoryDisk& disk, const std::string& root) {
+  if (bug != PlantedBug::forgets_groups_it_left) return;
+  for (const std::string& file : disk.files(root)) {
+    if (file.find("/chronik.left/") != std::string::npos) CHECK(disk.remove(file));
+  }
 }
 
 void alter_disk(PlantedBug bug, MemoryDisk& disk, const std::string& directory) {

@@ -54,6 +54,7 @@ enum class PlantedBug {
   deletes_alone,
   sends_readers_to_who_knows_less,
   tells_beyond_its_disk,
+  forgets_groups_it_left,
 };
 
 struct BugInfo {
@@ -84,5 +85,7 @@ void alter_disk(PlantedBug bug, MemoryDisk& disk, const std::string& directory);
 /// The same at rest, of the directory of a partition.
 void alter_partitions_disk(PlantedBug bug, NodeId node, MemoryDisk& disk,
                            const std::string& directory);
+/// The same of the data directory of a node that is up, after each event.
+void forget_left(PlantedBug bug, MemoryDisk& disk, const std::string& root);
 
 }  // namespace chronik::sim

@@ -78,20 +78,22 @@ void Producer::make() {
   batches_.push_back(std::move(batch));
 }
 
-/// Before anything was acknowledged, batches are under way to one node only: a leader that has
-/// never heard of a producer takes its sequence as it comes, as Kafka's does.
+/// Before anything was acknowledged, one batch is under way: a leader that has never heard of a
+/// producer takes its sequence as it comes, as Kafka's does, and who is asked may become the leader
+/// between two batches.
 void Producer::send_ready() {
   if (leader_.node == raft::no_node) return;
   const bool is_sent =
       std::ranges::any_of(batches_, [](const Batch& b) { return b.state == State::sent; });
   if (!connection_ || connection_->closed || connection_->to != leader_.node) {
-    if (is_sent && (!moves_at_once_ || !acknowledged_)) return;
+    if (is_sent && !moves_at_once_) return;
     connection_ = context_.network.connect(leader_.node, [this] { disconnect(); });
   }
   bool first = true;
   for (Batch& batch : batches_) {
     if (batch.state == State::waits) {
       if (batch.tries > 0 && one_by_one_ && !first) return;
+      if (!acknowledged_ && (!first || is_sent)) return;
       batch.was_first = first;
       send(batch);
     }

@@ -203,6 +203,7 @@ void Simulation::after(Machine& machine) {
   log_.after_event(node.id());
   check_seen();
   ledger_.after_event();
+  forget_left(options_.bug, node.disk, std::string(Node::root));
   traffic_.after_event(node);
   const auto& snapshots = node.store().snapshots();
   if (!snapshots.empty() && snapshots.front().offset != machine.snapshot) {

@@ -45,8 +45,13 @@ void Traffic::begin() {
   for (const auto& producer : producers_) producer->begin();
   for (const auto& consumer : consumers_) consumer->begin();
   for (const auto& deleter : deleters_) deleter->begin();
-  moves_.begin([this](int partition) {
-    return checkers_.at(static_cast<std::size_t>(partition))->is_founded();
+  moves_.begin([this](int partition, const std::vector<BrokerId>& nodes) {
+    const raft::Membership& members =
+        checkers_.at(static_cast<std::size_t>(partition))->log().membership();
+    const auto whole = std::ranges::count_if(nodes, [&](BrokerId id) {
+      return !members.contains(id) || members.directory_of(id) == stage_.node(id).directory;
+    });
+    return static_cast<std::size_t>(whole) > nodes.size() / 2;
   });
 }
 
@@ -127,7 +132,10 @@ bool Traffic::may_lose_a_disk() const {
   return std::ranges::all_of(checkers_, [&](const auto& checker) {
     const metadata::Partition& members = checker->placed().members;
     constexpr std::size_t enough = 3;
-    if (!checker->is_whole() || members.replicas.size() < enough) return false;
+    // Whoever alone makes a majority of those that a move goes to is relied on.
+    const raft::Membership& voters = checker->log().membership();
+    if (voters.is_joint() || !checker->log().membership_is_settled()) return false;
+    if (!checker->is_whole() || members.target().size() < enough) return false;
     const wal::LogIdentity& identity = checker->placed().identity;
     return std::ranges::all_of(members.replicas, [&](NodeId id) {
       Node& node = stage_.node(id);

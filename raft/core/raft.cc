@@ -115,7 +115,14 @@ bool Raft::enter_term_of(const Message& message) {
   if (const auto* answer = std::get_if<VoteAnswer>(&message.body)) {
     if (answer->pre && answer->granted) return true;
   }
+  const bool led = role_ == Role::leader;
   become_follower(message.term, is_of_leader(message) ? message.from : no_node);
+  if (led && message.is<TermNotice>() && !membership().is_voter(message.from) && may_campaign()) {
+    // From a replica that comes back and refuses the term in which it left. It elects nobody, so
+    // the others need not wait for their timeouts; this leader has given its lease up.
+    campaign(/*pre=*/false, /*transfer=*/true);
+    return false;
+  }
   return true;
 }
 

@@ -53,6 +53,8 @@
 // intact; a node that lost it as well is another member (membership.h, "directory"). Of two voters
 // none can lead without the other's vote: there, only an administrator's unclean recovery helps.
 //
+// A replica that left its group comes back the same way (raft/multi/left_states.h).
+//
 // A replica that joins (until_told) may have been a member before, whose log was deleted when it
 // left. While it gets the log again, the part it has may say that it is a voter of old, and it must
 // not help others of old to lead without what it had acknowledged. So it is withheld until it holds

@@ -95,6 +95,33 @@ TEST(RaftTest, WhoJoinsHelpsNobodyToLeadUntilItHoldsWhatWasCommittedThen) {
   EXPECT_FALSE(raft.is_withheld());
 }
 
+// A replica that left and comes back refuses the term in which it left: that must not cost the
+// group the timeouts of an election.
+TEST(RaftTest, ALeaderThatALearnerTellsOfALaterTermIsACandidateAtOnce) {
+  const auto led = [](NodeId voter_or_learner) {
+    MemoryStorage disk(Membership{{1, 2, 3}, {}, {4}, {}, false});
+    Raft raft(options_of(1), disk, Recovered{HardState{4, no_node, 0}, 0, 0, disk.memberships()});
+    raft.campaign_now();
+    const auto write = [&] {
+      while (raft.has_ready()) {
+        const Ready ready = raft.ready();
+        disk.persist(ready.install, ready.entries);
+        if (ready.number != 0) raft.on_persisted(ready.number);
+      }
+    };
+    write();
+    EXPECT_TRUE(raft.step({2, 1, 5, VoteAnswer{true, true}}));
+    write();
+    EXPECT_TRUE(raft.step({2, 1, raft.term(), VoteAnswer{false, true}}));
+    EXPECT_EQ(raft.role(), Role::leader);
+    write();
+    EXPECT_TRUE(raft.step({voter_or_learner, 1, raft.term() + 1, TermNotice{}}));
+    return raft.role();
+  };
+  EXPECT_EQ(led(4), Role::candidate);
+  EXPECT_EQ(led(3), Role::follower) << "a voter may be electing somebody";
+}
+
 /// The ticks after which a follower of 1, 2, 3, 4 campaigns when the process of its leader, 1,
 /// ends.
 int ticks_until_it_campaigns(NodeId id, Term term) {

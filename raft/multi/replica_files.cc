@@ -93,8 +93,14 @@ Result<void> begin_state(ReplicaFiles& files, const ReplicaPlace& place) {
   files.state.base = {0, place.bootstrap};
   // What one that is alone has on disk was acknowledged, and is never taken back.
   if (is_alone(place.bootstrap, place.node)) files.state.commit = files.store->last_index();
-  // It joins, and may have been there before.
-  if (place.bootstrap.voters.empty()) files.state.hard.withheld_until = until_told;
+  if (place.left) {
+    const Term taken_on = files.state.hard.term;
+    files.state.hard = *place.left;
+    files.state.hard.term = std::max(files.state.hard.term, taken_on);
+  } else if (place.bootstrap.voters.empty()) {
+    // It joins, and may have been there before.
+    files.state.hard.withheld_until = until_told;
+  }
   return files.state_file->save(files.state);
 }
 

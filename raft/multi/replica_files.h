@@ -36,6 +36,8 @@ struct ReplicaPlace {
   /// The last one that was received and did not take its final name; nothing: there is none that is
   /// whole. Errors: io. May be empty.
   std::function<Result<std::optional<ReceivedSnapshot>>()> received{};
+  /// Of a replica that was here before and left (LeftStates).
+  std::optional<HardState> left{};
 
   GroupId group() const { return {identity.topic_id, identity.partition}; }
 };
