@@ -442,7 +442,7 @@ wal::LogCompaction Partition::compaction() const {
 }
 
 wal::Cleanable Partition::cleanable(Timestamp retention_now) {
-  if (!settings_->log->compact || joins_) return {};
+  if (!settings_->log->compact || joins_ || log_->cut_pending()) return {};
   log_->seal_if_due(retention_now);
   const wal::Cleanable cleanable = compaction().cleanable(retention_now);
   if (log_->dirty()) context_.group.mark_dirty(*log_);

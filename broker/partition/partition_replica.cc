@@ -168,8 +168,10 @@ bool Partition::is_between_leaders() const {
 }
 
 bool Partition::may_be_read_as_follower() const {
+  // Segments that were received get their names with the flush that ends a cut.
   return replica_ != nullptr && leadership_.leader >= 0 &&
-         leadership_.leader != replica_->raft().id() && replica_->knows_committed();
+         leadership_.leader != replica_->raft().id() && replica_->knows_committed() &&
+         !log_->cut_pending();
 }
 
 bool Partition::is_handing_over() const {
