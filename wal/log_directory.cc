@@ -232,4 +232,16 @@ Result<std::string> LogDirectory::set_aside(const FoundPartition& partition) {
   return aside;
 }
 
+PlaceClaim::PlaceClaim(LogDirectory& directory, std::string path)
+    : directory_(directory), path_(std::move(path)) {
+  const std::lock_guard guard(directory_.claims_mutex_);
+  holds_ = directory_.claimed_.insert(path_).second;
+}
+
+PlaceClaim::~PlaceClaim() {
+  if (!holds_) return;
+  const std::lock_guard guard(directory_.claims_mutex_);
+  directory_.claimed_.erase(path_);
+}
+
 }  // namespace chronik::wal

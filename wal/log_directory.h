@@ -5,7 +5,9 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -95,6 +97,8 @@ class LogDirectory {
   SpaceGuard& space() { return *space_; }
 
  private:
+  friend class PlaceClaim;
+
   LogDirectory(Disk& disk, std::string path, std::unique_ptr<DirectoryLock> lock,
                std::unique_ptr<SpaceGuard> space);
 
@@ -103,6 +107,27 @@ class LogDirectory {
   std::unique_ptr<DirectoryLock> lock_;
   std::unique_ptr<SpaceGuard> space_;
   std::optional<DirectoryStamp> stamp_;
+  std::mutex claims_mutex_;
+  std::set<std::string> claimed_;
+};
+
+/// The directory of a partition while it is opened. Two topics of one name, of which one is
+/// deleted, may be on different shards, and the shard of the deleted one may not have heard of
+/// that: each would find the place free, and both would make their files in it. On any thread.
+class PlaceClaim {
+ public:
+  PlaceClaim(LogDirectory& directory, std::string path);
+  ~PlaceClaim();
+  PlaceClaim(const PlaceClaim&) = delete;
+  PlaceClaim& operator=(const PlaceClaim&) = delete;
+
+  /// False: another shard is about to open it.
+  bool holds() const { return holds_; }
+
+ private:
+  LogDirectory& directory_;
+  const std::string path_;
+  bool holds_ = false;
 };
 
 }  // namespace chronik::wal

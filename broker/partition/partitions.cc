@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <mutex>
-#include <set>
 #include <utility>
 
 #include "base/log.h"
@@ -15,33 +13,6 @@ namespace {
 
 constexpr milliseconds tend_interval{500};
 constexpr milliseconds place_interval{10};
-
-/// The directory of a partition while it is opened. Two topics of one name, of which one is
-/// deleted, may be on different shards, and the shard of the deleted one may not have heard of
-/// that: each would find the place free, and both would make their files in it. On any thread.
-class PlaceClaim {
- public:
-  explicit PlaceClaim(std::string path) : path_(std::move(path)) {
-    const std::lock_guard guard(mutex_);
-    holds_ = claimed_.insert(path_).second;
-  }
-  ~PlaceClaim() {
-    const std::lock_guard guard(mutex_);
-    if (holds_) claimed_.erase(path_);
-  }
-  PlaceClaim(const PlaceClaim&) = delete;
-  PlaceClaim& operator=(const PlaceClaim&) = delete;
-
-  /// False: another shard is about to open it.
-  bool holds() const { return holds_; }
-
- private:
-  inline static std::mutex mutex_;
-  inline static std::set<std::string> claimed_;
-
-  const std::string path_;
-  bool holds_ = false;
-};
 
 }  // namespace
 
@@ -161,7 +132,7 @@ Result<void> Partitions::open_seats() {
     for (PartitionId index = 0; index < topic->partition_count(); ++index) {
       if (!opened || !is_seat(*topic, index) || find(topic->id, index) != nullptr) continue;
       const std::string place = directory_.partition_path(topic->name, index);
-      const PlaceClaim claim(place);
+      const wal::PlaceClaim claim(directory_, place);
       const Result<bool> taken = claim.holds() ? is_place_taken(*topic, index) : Result<bool>(true);
       if (taken && *taken) {
         log_warn("another topic has the place of a partition, which waits until it is gone",
@@ -187,7 +158,7 @@ void Partitions::open_new_seats(const std::shared_ptr<const metadata::Topic>& to
 void Partitions::open_seat(const std::shared_ptr<const metadata::Topic>& topic, PartitionId index) {
   Partition* const known = find(topic->id, index);
   if (known != nullptr && known->is_replicated()) return;
-  const PlaceClaim claim(directory_.partition_path(topic->name, index));
+  const wal::PlaceClaim claim(directory_, directory_.partition_path(topic->name, index));
   const Result<bool> taken = known != nullptr ? found_group(*topic, index, *known)
                              : leaving_.contains({topic->id, index}) || !claim.holds()
                                  ? Result<bool>(true)
