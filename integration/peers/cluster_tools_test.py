@@ -18,9 +18,9 @@ import tools_test
 UNTIL_LIMIT = 90  # seconds, for a step that is repeated
 
 
-def assignment(**replicas):
-    """Of the partitions of "moved": p0=[1, 2] ..."""
-    partitions = [{"topic": "moved", "partition": int(name[1:]), "replicas": on} for name, on in replicas.items()]
+def assignment(topic="moved", **replicas):
+    """Of the partitions of the topic: p0=[1, 2] ..."""
+    partitions = [{"topic": topic, "partition": int(name[1:]), "replicas": on} for name, on in replicas.items()]
     return json.dumps({"version": 1, "partitions": partitions})
 
 
@@ -31,6 +31,8 @@ FILES = {
     "NOWHERE_FILE": assignment(p0=[1, 9]),
     "TWICE_FILE": assignment(p0=[1, 1]),
     "MISSING_FILE": assignment(p7=[1, 2]),
+    "GROW_FILE": assignment("alone", p0=[1, 2, 3]),
+    "SHRINK_FILE": assignment("alone", p0=[3]),
 }
 
 
