@@ -122,7 +122,10 @@ class MetadataStore {
 
   /// `done`, on this shard, once image() has everything that was acknowledged on any node before
   /// this call: without a cluster at once. Errors: timeout, closed.
-  virtual void read_barrier(std::function<void(Result<void>)> done) { done({}); }
+  virtual void read_barrier(std::function<void(Result<void>)> done) {
+    const std::function<void(Result<void>)> at_once = std::move(done);
+    at_once({});
+  }
 
   /// Without a cluster always this node, in term 0, ready.
   virtual Leadership leadership() const = 0;
