@@ -58,7 +58,8 @@ Placement::Placement(std::span<const PlacementBroker> brokers, Random& random)
 std::vector<BrokerId> Placement::next(std::size_t factor) {
   CHECK(factor <= order_.size());
   std::vector<Place> left(order_.begin(), order_.end());
-  std::ranges::rotate(left, left.begin() + static_cast<std::ptrdiff_t>(next_++ % left.size()));
+  const auto first = left.begin() + static_cast<std::ptrdiff_t>(next_++ % left.size());
+  std::rotate(left.begin(), first, left.end());
   std::vector<std::size_t> in_rack(racks_, 0);
   std::vector<BrokerId> replicas;
   while (replicas.size() < factor) {

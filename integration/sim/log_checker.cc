@@ -82,7 +82,7 @@ std::optional<raft::Entry> LogChecker::entry_on_disk(raft::LogStore& store, Inde
   if (!slice) return std::nullopt;
   Result<SharedBytes> bytes = wal::gather(slice->bytes);
   if (!bytes) return std::nullopt;
-  Result<std::vector<raft::Entry>> parsed = store.parse(std::move(*bytes), index, index + 1);
+  Result<std::vector<raft::Entry>> parsed = store.parse(*bytes, index, index + 1);
   if (!parsed || parsed->empty()) return std::nullopt;
   return std::move(parsed->front());
 }

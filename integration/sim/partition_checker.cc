@@ -6,6 +6,7 @@
 
 #include "raft/core/describe.h"
 #include "raft/core/quorum.h"
+#include "raft/multi/left_states.h"
 #include "wal/log_slice.h"
 #include "wal/segment.h"
 
@@ -38,6 +39,13 @@ raft::Replica* PartitionChecker::replica(Node& node) const {
 void PartitionChecker::on_start(Node& node) {
   raft::Replica* started = replica(node);
   if (started == nullptr) return on_leave(node.id());
+  // It was away in between, if only in a start that the power ended.
+  const raft::GroupId group{placed_.identity.topic_id, placed_.identity.partition};
+  const auto left = raft::LeftStates(node.disk, Node::root).find(group);
+  const bool knows_nothing = started->store().last_index() == 0;
+  if (knows_nothing && left && *left && (*left)->term == started->raft().term()) {
+    on_leave(node.id());
+  }
   replicas_[node.id()] = started;
   log_.on_start(node.id(), *started, true);
   high_watermarks_[node.id()] = 0;
