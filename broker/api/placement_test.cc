@@ -11,6 +11,7 @@ namespace {
 /// Brokers 1, 2, ... in these racks.
 std::vector<PlacementBroker> brokers_in(const std::vector<std::string>& racks) {
   std::vector<PlacementBroker> brokers;
+  brokers.reserve(racks.size());
   for (const std::string& rack : racks) {
     brokers.push_back({static_cast<BrokerId>(brokers.size()) + 1, {}, rack});
   }
@@ -45,6 +46,7 @@ TEST(Placement, NoRackHasTwoReplicasWhileAnotherHasNone) {
         const auto has = spread(brokers, replicas);
         const auto all = spread(brokers, [&] {
           std::vector<BrokerId> ids;
+          ids.reserve(brokers.size());
           for (const PlacementBroker& broker : brokers) ids.push_back(broker.id);
           return ids;
         }());
