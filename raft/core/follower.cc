@@ -54,7 +54,9 @@ void Raft::on_snapshot_offer(NodeId from, const SnapshotOffer& offer) {
     commit_to(meta.index);
     return send_when_durable(from, AppendAnswer{true, matched_, {}});
   }
-  if (fetching_) return;
+  // What was fetched lies under the fetch's name until the log begins behind it on the disk: the
+  // next fetch would write over it.
+  if (fetching_ || log_.installing()) return;
   fetching_ = meta;
   fetch_wanted_ = SnapshotFetch{from, meta};
 }
@@ -66,10 +68,7 @@ void Raft::on_snapshot_fetched(const SnapshotMeta& meta) {
     CHECK(role_ != Role::leader);  // it would have what was committed before its term
     if (role_ != Role::follower) become_follower(hard_.term, no_node);
     log_.restore(meta);
-    for (Batch& batch : in_flight_) {
-      batch.last = 0;
-      batch.installs = false;
-    }
+    for (Batch& batch : in_flight_) batch.last = 0;
     in_apply_.clear();
     apply_bytes_ = 0;
     read_committed_.clear();

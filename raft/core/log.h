@@ -58,6 +58,9 @@ class Log {
   /// Replaces the whole log. Behind it: commit, applying and applied are the snapshot's index.
   void restore(const SnapshotMeta& meta);
 
+  /// Until it is persisted; only one at a time.
+  bool installing() const { return install_.has_value(); }
+
   bool has_unwritten() const { return install_unwritten_ || written_ < last_; }
   /// What was not handed out for persisting yet; the caller sees to it that it is persisted.
   std::optional<SnapshotMeta> take_install();
