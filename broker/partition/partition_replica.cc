@@ -223,10 +223,11 @@ void Partition::tend(const metadata::Partition& members, SteadyTime now) {
     if (may_vote(changes)) return change(changes);
   }
   std::vector<raft::MemberChange> next = reassignment_.next(raft, wanted, present);
-  // A move that is taken back may have taken votes already, which are to be given back.
+  // A move that is taken back may have taken votes already, which are to be given back; and who
+  // learns because a leader had not heard yet of the end of a move learns for nothing.
   if (!members.is_reassigned()) {
-    std::erase_if(next, [](const raft::MemberChange& each) {
-      return each.kind == raft::MemberChange::Kind::remove;
+    std::erase_if(next, [&](const raft::MemberChange& each) {
+      return each.kind == raft::MemberChange::Kind::remove && raft.membership().is_voter(each.node);
     });
   }
   if (!next.empty() && may_vote(next)) return change(next);

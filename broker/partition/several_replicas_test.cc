@@ -289,6 +289,30 @@ TEST_F(SeveralReplicas, ARepeatedBatchIsAcknowledgedNoSoonerThanTheFirst) {
   EXPECT_TRUE(cluster.run_until([&] { return end.ready(); }));
 }
 
+// Its leader had not heard yet that the move was taken back, and nobody took the learner out again.
+TEST_F(SeveralReplicas, WhoLearnsForAMoveThatIsNoneAnyMoreIsTakenOut) {
+  cluster.start_all();
+  const NodeId leader = await_leader();
+  write(leader, 1);
+  metadata::Partition two;
+  two.replicas = {leader, next(leader)};
+  metadata::Partition fewer = two;
+  fewer.replicas.push_back(next(next(leader)));
+  fewer.removing = {next(next(leader))};
+  const auto tend_until = [&](const metadata::Partition& members, const auto& reached) {
+    return cluster.run_until([&] {
+      at(leader).tend(members, cluster.now());
+      return reached();
+    });
+  };
+  const auto is_of_two = [&] { return at(leader).is_reassigned_to(two); };
+  ASSERT_TRUE(tend_until(fewer, is_of_two));
+  metadata::Partition three = fewer;
+  three.removing.clear();
+  ASSERT_TRUE(tend_until(three, [&] { return !is_of_two(); }));
+  EXPECT_TRUE(tend_until(two, is_of_two));
+}
+
 // replica.lag.time.max.ms.
 class ReplicaLag : public SeveralReplicas, public testing::WithParamInterface<milliseconds> {};
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/check.h"
+#include "integration/harness/client_statistics.h"
 
 namespace chronik::integration {
 
@@ -114,6 +115,7 @@ std::vector<PartitionOffset> from_list(const rd_kafka_topic_partition_list_t& li
 Producer::Producer(const std::string& bootstrap, const ClientConfig& config) {
   rd_kafka_conf_t* conf = make_conf(bootstrap, config);
   rd_kafka_conf_set_dr_msg_cb(conf, &Producer::on_delivery);
+  rd_kafka_conf_set_stats_cb(conf, &Producer::on_statistics);
   rd_kafka_conf_set_opaque(conf, this);
   handle_ = make_client(RD_KAFKA_PRODUCER, conf);
 }
@@ -126,6 +128,15 @@ Producer::~Producer() {
 
 void Producer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
   static_cast<Producer*>(opaque)->deliveries_.push_back(to_message(message));
+}
+
+int Producer::on_statistics(rd_kafka_t*, char* json, std::size_t size, void* opaque) {
+  static_cast<Producer*>(opaque)->statistics_.assign(json, size);
+  return 0;
+}
+
+std::string Producer::describe_open() const {
+  return chronik::integration::describe_open(statistics_);
 }
 
 rd_kafka_resp_err_t Producer::produce(const Message& message) {

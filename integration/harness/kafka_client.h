@@ -78,6 +78,8 @@ class Producer {
   void poll(std::chrono::milliseconds limit) { rd_kafka_poll(handle_.get(), int(limit.count())); }
   /// Waits for all delivery reports; true when none is missing.
   bool flush(std::chrono::milliseconds limit = client_patience);
+  /// What keeps flush() waiting, as the client sees it; needs statistics.interval.ms.
+  std::string describe_open() const;
   /// produce, flush, and the delivery report of this one record.
   Message send(const Message& message);
 
@@ -89,8 +91,10 @@ class Producer {
 
  private:
   static void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque);
+  static int on_statistics(rd_kafka_t*, char* json, std::size_t size, void* opaque);
 
   std::vector<Message> deliveries_;
+  std::string statistics_;  // the last ones, JSON
   ClientHandle handle_{nullptr, &rd_kafka_destroy};
 };
 

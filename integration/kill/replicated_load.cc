@@ -27,6 +27,7 @@ ClientConfig impatient(Random& random) {
           {"compression.type", codecs[random.below(std::size(codecs))]},
           {"queue.buffering.max.messages", "100000"},
           {"message.timeout.ms", "600000"},
+          {"statistics.interval.ms", "5000"},
           {"request.timeout.ms", "1000"},
           {"socket.timeout.ms", "1500"},
           {"topic.metadata.refresh.interval.ms", "200"},
@@ -113,7 +114,9 @@ void ReplicatedLoad::finish() {
   former_.push_back(std::move(producer_));
   for (const auto& producer : former_) {
     if (!producer->flush(std::chrono::minutes(2))) {
-      failures_.push_back("records are neither acknowledged nor refused after two minutes");
+      failures_.push_back(
+          fmt::format("records are neither acknowledged nor refused after two minutes: {}",
+                      producer->describe_open()));
     }
     take_deliveries(*producer);
   }
