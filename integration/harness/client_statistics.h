@@ -1,5 +1,6 @@
-// What librdkafka says of itself (STATISTICS.md there), in a sentence for whoever has to explain why
-// a producer does not come to an end: is it the client that waits, or an answer that is missing?
+// What librdkafka says of itself (STATISTICS.md there), in a sentence for whoever has to explain
+// why a producer does not come to an end: is it the client that waits, or an answer that is
+// missing?
 #pragma once
 
 #include <string>

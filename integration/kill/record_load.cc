@@ -51,7 +51,7 @@ void RecordLoad::new_producer() {
                                {"compression.type", codecs[random_.below(std::size(codecs))]},
                                {"queue.buffering.max.messages", "2000"},
                                {"message.timeout.ms", "600000"},
-          {"statistics.interval.ms", "5000"},
+                               {"statistics.interval.ms", "5000"},
                                {"retry.backoff.ms", "20"}});
 }
 
@@ -95,8 +95,8 @@ void RecordLoad::take_deliveries() {
 void RecordLoad::finish() {
   if (!producer_->flush(std::chrono::minutes(2))) {
     failures_.push_back(
-          fmt::format("records are neither acknowledged nor refused after two minutes: {}",
-                      producer_->describe_open()));
+        fmt::format("records are neither acknowledged nor refused after two minutes: {}",
+                    producer_->describe_open()));
   }
   take_deliveries();
 }
