@@ -31,8 +31,8 @@ struct BodyText {
     return fmt::format("heartbeat {}, commit {}", heartbeat.round, heartbeat.commit);
   }
   std::string operator()(const HeartbeatAnswer& answer) const {
-    return fmt::format("heard {}, received {}, durable {}", answer.round, answer.received,
-                       answer.durable);
+    return fmt::format("heard {}, received {}, durable {}{}", answer.round, answer.received,
+                       answer.durable, answer.withheld ? ", withheld" : "");
   }
   std::string operator()(const SnapshotOffer& offer) const {
     return fmt::format("offers snapshot {}",

@@ -39,10 +39,12 @@ void Raft::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
   hear_leader(from);
   be_told(heartbeat.commit);
   follow_commit(heartbeat.commit);
+  release_if_complete();
   // Of a term that a crash would take back nothing is promised.
   const bool promises = durable_hard_.term == hard_.term;
   const Index durable = promises ? std::min(matched_, log_.durable()) : 0;
-  send(from, HeartbeatAnswer{heartbeat.round, matched_, durable});
+  const bool withheld = is_withheld() || durable_hard_.withheld_until > 0;
+  send(from, HeartbeatAnswer{heartbeat.round, matched_, durable, withheld});
 }
 
 void Raft::on_snapshot_offer(NodeId from, const SnapshotOffer& offer) {

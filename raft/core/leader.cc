@@ -168,6 +168,7 @@ void Raft::on_append_answer(Progress& peer, const AppendAnswer& answer) {
 }
 
 void Raft::on_heartbeat_answer(Progress& peer, const HeartbeatAnswer& answer) {
+  peer.withheld = answer.withheld;
   peer.round = std::max(peer.round, answer.round);
   peer.on_heartbeat_answer(answer.received);
   if (peer.state == ProgressState::snapshot && ticks_ - peer.offered >= options_.election_ticks) {
@@ -268,6 +269,8 @@ bool Raft::can_quiesce() const {
   if (log_.applied() != log_.last_index() || has_ready()) return false;
   if (!read_queue_.empty() || !own_reads_.empty()) return false;
   return std::all_of(progress_.begin(), progress_.end(), [&](const Progress& peer) {
+    // Whether a learner would vote, only heartbeats tell.
+    if (peer.withheld && !membership().is_voter(peer.id)) return false;
     return peer.state == ProgressState::replicate && peer.match == log_.last_index() &&
            peer.sent_commit == shown_commit();
   });

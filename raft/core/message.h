@@ -51,11 +51,13 @@ struct Heartbeat {
 
 /// `received`: up to where the sender's log is known to be the leader's, durable or not. A hint
 /// from which the leader sees that an Append was lost; it never counts for a commit. `durable`:
-/// what of that is durable, so that a lost AppendAnswer does not matter.
+/// what of that is durable, so that a lost AppendAnswer does not matter. `withheld`: the sender
+/// would not vote, or a crash would make it so.
 struct HeartbeatAnswer {
   Round round = 0;
   Index received = 0;
   Index durable = 0;
+  bool withheld = false;
 };
 
 /// The log no longer reaches back to what the receiver needs: fetch this snapshot from the sender.

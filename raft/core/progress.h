@@ -60,6 +60,7 @@ struct Progress {
   std::int64_t offered = 0;  // the leader's tick of the last SnapshotOffer
   Index received = 0;        // of its last HeartbeatAnswer
   int stalled = 0;           // answers in a row that show the same hole
+  bool withheld = true;      // it would not vote; until its last HeartbeatAnswer says that it would
 
   void become_probe(Index from);
   void become_replicate();

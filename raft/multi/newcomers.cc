@@ -6,7 +6,8 @@
 namespace chronik::raft {
 
 bool has_caught_up(const Progress& follower, Index commit) {
-  return follower.state == ProgressState::replicate && follower.match >= commit;
+  return !follower.withheld && follower.state == ProgressState::replicate &&
+         follower.match >= commit;
 }
 
 bool could_decide(const Raft& raft, std::span<const NodeId> voters,

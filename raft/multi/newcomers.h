@@ -17,8 +17,9 @@
 
 namespace chronik::raft {
 
-/// Whether this follower holds what the leader had committed at `commit`, and gets the rest as it
-/// comes.
+/// Whether this follower holds what the leader had committed at `commit`, gets the rest as it
+/// comes, and would vote. A learner is withheld until it has been told what was committed: given a
+/// vote before, it could keep the others from ever electing, since only a leader can tell it.
 bool has_caught_up(const Progress& follower, Index commit);
 
 /// Whether those of `voters` who are there, with the directories they vote by, are a majority of

@@ -128,5 +128,17 @@ TEST_F(NewcomersTest, ANodeThatIsNewLearnsAndGetsNoVoteByItself) {
   EXPECT_THAT(told_, Not(Contains(::testing::HasSubstr("voters 1 2 3 4"))));
 }
 
+// A learner that had all entries, and had not been told yet what was committed, got a vote. Then
+// its leader died, and it voted for nobody until a leader would speak to it.
+TEST(CaughtUp, WhoWouldNotVoteHasNotCaughtUp) {
+  Progress learner;
+  learner.state = ProgressState::replicate;
+  learner.match = 7;
+  EXPECT_FALSE(has_caught_up(learner, 7)) << "it has not said yet that it would";
+  learner.withheld = false;
+  EXPECT_TRUE(has_caught_up(learner, 7));
+  EXPECT_FALSE(has_caught_up(learner, 8));
+}
+
 }  // namespace
 }  // namespace chronik::raft

@@ -230,9 +230,10 @@ Result<Frame> frame_from(const Ends& ends, HeartbeatAnswersFrame& record) {
   for (const auto& answer : record.answers) {
     if (negative({answer.round, answer.received, answer.durable}))
       return wrong("an answer to a heartbeat");
-    messages.push_back({group_of(answer),
-                        {ends.from, ends.to, answer.term,
-                         HeartbeatAnswer{answer.round, answer.received, answer.durable}}});
+    messages.push_back(
+        {group_of(answer),
+         {ends.from, ends.to, answer.term,
+          HeartbeatAnswer{answer.round, answer.received, answer.durable, answer.withheld}}});
   }
   return Frame(std::move(messages));
 }
@@ -347,6 +348,7 @@ ByteChain encode_beats(std::span<const GroupMessage> beats) {
     to.round = body.round;
     to.received = body.received;
     to.durable = body.durable;
+    to.withheld = body.withheld;
   }
   return frame_of(record);
 }

@@ -75,7 +75,7 @@ TEST(Wire, HeartbeatsOfManyGroupsAreOneFrame) {
   std::vector<GroupMessage> answers;
   for (int i = 0; i < 1000; ++i) {
     beats.push_back({{group.topic_id, i}, {1, 2, 5, Heartbeat{i, i + 1}}});
-    answers.push_back({{group.topic_id, i}, {1, 2, 5, HeartbeatAnswer{i, i + 2, i + 1}}});
+    answers.push_back({{group.topic_id, i}, {1, 2, 5, HeartbeatAnswer{i, i + 2, i + 1, i == 998}}});
   }
   const SharedBytes bytes = bytes_of(encode_beats(beats));
   EXPECT_LT(bytes.size(), 45'000u);
@@ -90,6 +90,8 @@ TEST(Wire, HeartbeatsOfManyGroupsAreOneFrame) {
   const auto& got_answers = std::get<std::vector<GroupMessage>>(*answer_frame);
   EXPECT_EQ(std::get<HeartbeatAnswer>(got_answers[998].message.body).received, 1000);
   EXPECT_EQ(std::get<HeartbeatAnswer>(got_answers[998].message.body).durable, 999);
+  EXPECT_TRUE(std::get<HeartbeatAnswer>(got_answers[998].message.body).withheld);
+  EXPECT_FALSE(std::get<HeartbeatAnswer>(got_answers[997].message.body).withheld);
 }
 
 TEST(Wire, WhatNodesAskOfEachOtherComesOutAsItWentIn) {
