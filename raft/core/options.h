@@ -26,6 +26,9 @@ struct Options {
   std::uint64_t uncommitted_bytes_max = 64 << 20;  // of the leader's term; then propose() refuses
   std::uint64_t apply_bytes_max = 16 << 20;        // handed out and not applied yet
   std::function<std::uint64_t()> random;           // 64 random bits
+  /// Whether entries for this member are to be asked for by Ready::log_reads, wherever they are: so
+  /// the driver decides when they go. Only what is durable is asked for. Not set: nobody.
+  std::function<bool(NodeId)> is_held_back;
 };
 
 /// What the node had when it stopped (all zero: a new one).

@@ -68,6 +68,58 @@ TEST(RaftTest, TheReportOfAnOldWritingSaysNothingOfTheSameEntryWrittenAgain) {
   EXPECT_EQ(to_string(third.messages_when_durable[0]), "3>1 t4 appended up to 3");
 }
 
+// The driver decides when entries go to a member that is held back, wherever they are.
+TEST(RaftTest, WhoIsHeldBackGetsEntriesAsAnswersToLogReadsOnly) {
+  MemoryStorage disk(Membership{{1}, {}, {2}, {}, false});
+  Options options = options_of(1);
+  bool held = true;
+  options.is_held_back = [&held](NodeId node) { return held && node == 2; };
+  Raft raft(options, disk, Recovered{{}, 0, 0, disk.memberships()});
+  std::vector<LogRead> reads;
+  std::size_t sent = 0;
+  const auto work = [&] {
+    while (raft.has_ready()) {
+      const Ready ready = raft.ready();
+      disk.persist(ready.install, ready.entries);
+      for (const LogRead& read : ready.log_reads) {
+        EXPECT_LE(read.end, disk.last_index() + 1);
+        reads.push_back(read);
+      }
+      for (const Message& message : ready.messages) {
+        if (const auto* append = std::get_if<Append>(&message.body)) sent += append->entries.size();
+      }
+      if (ready.number != 0) raft.on_persisted(ready.number);
+      if (!ready.committed.empty()) raft.on_applied(ready.committed.back().index);
+    }
+  };
+  const auto answer = [&] {
+    ASSERT_EQ(reads.size(), 1u);
+    const LogRead read = reads[0];
+    reads.clear();
+    raft.on_entries_read(read, disk.read(read.begin, read.begin + 1, 1));
+    work();
+    EXPECT_TRUE(raft.step({2, 1, raft.term(), AppendAnswer{true, read.begin, {}}}));
+    work();
+  };
+  raft.campaign_now();
+  work();
+  ASSERT_EQ(raft.role(), Role::leader);
+  ASSERT_TRUE(
+      raft.propose({SharedBytes::copy_of(as_bytes("a")), SharedBytes::copy_of(as_bytes("b"))}));
+  work();
+  EXPECT_EQ(sent, 0u);
+  answer();
+  EXPECT_EQ(sent, 1u);
+  answer();
+  EXPECT_EQ(sent, 2u);
+  // The last one was asked for already. Whoever is not held back any more gets what comes as ever.
+  held = false;
+  ASSERT_TRUE(raft.propose({SharedBytes::copy_of(as_bytes("c"))}));
+  answer();
+  EXPECT_EQ(sent, 4u);
+  EXPECT_EQ(reads.size(), 0u);
+}
+
 // Nodes 2 and 3 were voters once, left, and joined again with empty logs. With half of the log it
 // says of both that they are: they elected one of them, in a term of their own, without what had
 // been committed since (partition_rounds, seed 3).

@@ -33,7 +33,13 @@ void Raft::replicate_to(Progress& peer) {
       return;
     }
     if (peer.next < log_.first_index() || !log_.term(peer.next - 1)) return offer_snapshot(peer);
-    auto entries = log_.entries(peer.next, log_.last_index() + 1, options_.append_bytes_max);
+    const bool held = options_.is_held_back && options_.is_held_back(peer.id);
+    // What is not durable yet is asked for with the next answer.
+    if (held && peer.next > log_.durable()) return;
+    std::optional<std::vector<Entry>> entries;
+    if (!held) {
+      entries = log_.entries(peer.next, log_.last_index() + 1, options_.append_bytes_max);
+    }
     if (!entries) {
       peer.reading = true;
       log_reads_.push_back(

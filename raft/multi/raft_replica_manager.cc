@@ -23,6 +23,7 @@ RaftReplicaManager::RaftReplicaManager(RaftOptions options, wal::LogEnvironment&
       executor_(executor),
       transport_(transport),
       state_writer_(environment, executor),
+      catch_up_(options_.catch_up),
       life_(options_.random()),
       self_(std::make_shared<RaftReplicaManager*>(this)) {
   CHECK(options_.node >= 0 && options_.tick.count() > 0);
@@ -77,6 +78,7 @@ std::unique_ptr<wal::PartitionLog> RaftReplicaManager::remove(const GroupId& gro
   const auto found = replicas_.find(group);
   if (found == replicas_.end()) return nullptr;
   found->second->close();
+  catch_up_.forget(group);
   std::unique_ptr<wal::PartitionLog> log = found->second->take_log();
   std::erase(ticked_, found->second.get());
   std::erase(touched_, found->second.get());
@@ -189,6 +191,7 @@ void RaftReplicaManager::tick(SteadyTime now) {
     settle();
     check_hand_over();
   }
+  catch_up_.tick(now);
 }
 
 std::optional<SteadyTime> RaftReplicaManager::next_tick() const {

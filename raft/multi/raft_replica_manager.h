@@ -29,6 +29,7 @@ struct RaftOptions {
   std::uint64_t waiting_bytes_max = 64u << 20;       // of proposals of this node, a group
   std::uint64_t uncommitted_bytes_max = 128u << 20;  // of a leader's term, a group
   std::function<std::uint64_t()> random;             // 64 random bits
+  CatchUpBudgets* catch_up = nullptr;                // outlives the manager; null: no limits
   /// Time is wanted where it was not: next_tick() says when.
   std::function<void()> on_awake = [] {};
 };
@@ -100,6 +101,7 @@ class RaftReplicaManager final : private ReplicaHost {
   wal::IoExecutor& executor() override { return executor_; }
   void send(NodeId to, ByteChain frame) override;
   void send_beat(GroupMessage beat) override;
+  CatchUpQueue& catch_up() override { return catch_up_; }
   void touch(Replica& replica) override;
   void settle() override;
 
@@ -115,6 +117,7 @@ class RaftReplicaManager final : private ReplicaHost {
   wal::IoExecutor& executor_;
   Transport& transport_;
   StateWriter state_writer_;
+  CatchUpQueue catch_up_;
   const std::uint64_t life_;
   std::shared_ptr<RaftReplicaManager*> self_;
   std::unordered_map<GroupId, std::unique_ptr<Replica>> replicas_;

@@ -42,7 +42,7 @@ Replica::Replica(ReplicaHost& host, ReplicaPlace place, ReplicaFiles files, Stat
       state_file_(std::move(files.state_file)),
       state_(files.state),
       store_(std::move(files.store)),
-      raft_(options.raft, *store_, recovered_of(files, applied)),
+      raft_(raft_options(options.raft), *store_, recovered_of(files, applied)),
       delivers_(machine.reads_entries()),
       commit_offsets_(store_->log().log_start_offset(), store_->last_index(),
                       store_->log().end_offset()),
@@ -67,9 +67,39 @@ Replica::~Replica() {
   close();
 }
 
+Options Replica::raft_options(Options options) {
+  options.is_held_back = [this](NodeId node) {
+    return host_.catch_up().is_limited(node, limits_of(node));
+  };
+  return options;
+}
+
 TransferDoor Replica::door() {
-  return {group_, &host_.environment(), &host_.executor(),
-          [this](NodeId to, ByteChain frame) { host_.send(to, std::move(frame)); }};
+  TransferDoor door{group_, &host_.environment(), &host_.executor(), {}, {}, {}};
+  door.send = [this](NodeId to, ByteChain frame) { host_.send(to, std::move(frame)); };
+  door.ask = [this](NodeId to, std::uint64_t wanted, std::function<void(CatchUpGrant)> go) {
+    host_.catch_up().ask({group_, to, CatchUpAsk::Kind::snapshot, wanted,
+                          [this, to] { return limits_of(to); }, std::move(go)});
+  };
+  door.sent = [this](NodeId to, const CatchUpGrant& grant, std::uint64_t bytes) {
+    host_.catch_up().sent(to, grant, bytes);
+  };
+  return door;
+}
+
+/// Who is not known in this term: a voter that may be needed for what clients wait for, or a
+/// learner that has just come.
+CatchUpLimits Replica::limits_of(NodeId node) const {
+  const CatchUpTerms& terms = catch_up_terms_;
+  const auto contains = [node](const std::vector<NodeId>& nodes) {
+    return std::ranges::find(nodes, node) != nodes.end();
+  };
+  const bool follower = terms.every_follower || contains(terms.followers);
+  if (!terms.leader && !follower) return {};
+  const bool seen = terms.term == raft_.term();
+  const bool behind = raft_.membership().is_voter(node) ? seen && contains(terms.behind)
+                                                        : !seen || !contains(terms.there);
+  return behind ? CatchUpLimits{terms.leader, follower} : CatchUpLimits();
 }
 
 std::unique_ptr<wal::PartitionLog> Replica::take_log() {

@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "raft/core/raft.h"
+#include "raft/multi/catch_up_queue.h"
 #include "raft/multi/commit_offsets.h"
 #include "raft/multi/proposals.h"
 #include "raft/multi/replica_files.h"
@@ -52,6 +53,7 @@ class ReplicaHost {
   virtual wal::IoExecutor& executor() = 0;
   virtual void send(NodeId to, ByteChain frame) = 0;
   virtual void send_beat(GroupMessage beat) = 0;
+  virtual CatchUpQueue& catch_up() = 0;
   /// The replica may have something to do: the next settle() comes round to it.
   virtual void touch(Replica& replica) = 0;
   /// Does what all touched replicas have to do; nothing when that is under way already.
@@ -61,6 +63,19 @@ class ReplicaHost {
 struct ReplicaOptions {
   Options raft;                                 // id and random are the host's
   std::uint64_t waiting_bytes_max = 64u << 20;  // of proposals of this node
+};
+
+/// What the leader of a group sends within limits (raft/multi/catch_up_budgets.h): entries and
+/// parts of snapshots for those who are behind. Heartbeats, votes, and what goes to all others wait
+/// for nothing.
+struct CatchUpTerms {
+  bool leader = false;            // the limit of this node's rate counts
+  bool every_follower = false;    // those of the others' rates count,
+  std::vector<NodeId> followers;  // or of these
+  // Who is behind, as seen in this term: of the voters these, of the learners all but those.
+  Term term = 0;
+  std::vector<NodeId> behind;
+  std::vector<NodeId> there;
 };
 
 struct ProposeOptions {
@@ -101,6 +116,9 @@ class Replica final : private wal::DurableListener {
   /// As transfer_leadership(), to the voter whose log is the longest. False: nobody can take over,
   /// or this node does not lead.
   bool hand_over();
+
+  /// From here on; none at first.
+  void set_catch_up_terms(CatchUpTerms terms) { catch_up_terms_ = std::move(terms); }
 
   Leadership leadership() const;
   const Raft& raft() const { return raft_; }
@@ -183,7 +201,9 @@ class Replica final : private wal::DurableListener {
   void send(const Message& message);
   void apply(const std::vector<Entry>& entries);
   void commit_to(Index index);
+  CatchUpLimits limits_of(NodeId node) const;
   void read_log(const LogRead& read);
+  void read_log_now(const LogRead& read, const CatchUpGrant& grant);
   void drive();
   bool drive_one(const Proposals::Proposal& proposal);
   void drive_reads();
@@ -192,6 +212,7 @@ class Replica final : private wal::DurableListener {
   void tell_leadership();
   void meet_damage(const Error& error);
   void fail_to_cut(Error error);
+  Options raft_options(Options options);
   TransferDoor door();
 
   ReplicaHost& host_;
@@ -202,6 +223,7 @@ class Replica final : private wal::DurableListener {
   ReplicaState state_;
   std::unique_ptr<LogStore> store_;
   Raft raft_;
+  CatchUpTerms catch_up_terms_;
   Position applied_;
   const bool delivers_;  // entries, to the machine
   CommitOffsets commit_offsets_;

@@ -189,20 +189,33 @@ void Replica::answer_reads(const Ready& ready) {
   for (auto& [done, index] : answers) done(index);
 }
 
-/// Entries that are not in memory: read from their files on the I/O thread.
+/// For another node, which may be one that is behind: then only so many as may go.
 void Replica::read_log(const LogRead& read) {
+  if (read.reader == host_.node()) return read_log_now(read, {{}, read.bytes_max});
+  host_.catch_up().ask({group_, read.reader, CatchUpAsk::Kind::entries, read.bytes_max,
+                        [this, node = read.reader] { return limits_of(node); },
+                        [this, read](const CatchUpGrant& grant) {
+                          // It may have waited for long.
+                          const bool leads = raft_.role() == Role::leader;
+                          if (leads && raft_.term() == read.term) return read_log_now(read, grant);
+                          host_.catch_up().sent(read.reader, grant, 0);
+                        }});
+}
+
+/// Entries that are not in memory: read from their files on the I/O thread.
+void Replica::read_log_now(const LogRead& read, const CatchUpGrant& grant) {
   struct Work {
     ByteChain chain;
     std::uint64_t cuts = 0;
     Result<SharedBytes> bytes{SharedBytes{}};
   };
-  Result<wal::EntrySlice> slice = store_->slice(read.begin, read.bytes_max);
+  Result<wal::EntrySlice> slice = store_->slice(read.begin, grant.bytes);
   if (!slice && slice.error().code != Errc::out_of_range) meet_damage(slice.error());
   auto work = std::make_shared<Work>();
   work->cuts = store_->cuts();
   if (slice) work->chain = std::move(slice->bytes);
   host_.executor().run([work] { work->bytes = wal::gather(work->chain); },
-                       [work, read, self = self_] {
+                       [work, read, grant, self = self_] {
                          if (*self == nullptr) return;
                          Replica& replica = **self;
                          std::vector<Entry> entries;
@@ -217,6 +230,9 @@ void Replica::read_log(const LogRead& read) {
                              replica.meet_damage(parsed.error());
                            }
                          }
+                         std::uint64_t bytes = 0;
+                         for (const Entry& entry : entries) bytes += entry.bytes();
+                         replica.host_.catch_up().sent(read.reader, grant, bytes);
                          replica.raft_.on_entries_read(read, std::move(entries));
                          replica.touch();
                          replica.host_.settle();

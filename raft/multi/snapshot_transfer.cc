@@ -145,7 +145,13 @@ SnapshotSender::SnapshotSender(TransferDoor door, StateMachine& machine)
 SnapshotSender::~SnapshotSender() { *self_ = nullptr; }
 
 void SnapshotSender::on_request(NodeId from, const SnapshotRequest& request) {
-  if (busy_.contains(from)) return;
+  if (!busy_.insert(from).second) return;
+  door_.ask(from, snapshot_part_bytes,
+            [this, from, request](const CatchUpGrant& grant) { send_part(from, request, grant); });
+}
+
+void SnapshotSender::send_part(NodeId to, const SnapshotRequest& request,
+                               const CatchUpGrant& grant) {
   auto found = open_.find(request.index);
   if (found == open_.end()) {
     std::shared_ptr<SnapshotReader> reader = machine_.open_snapshot(request.index);
@@ -153,12 +159,13 @@ void SnapshotSender::on_request(NodeId from, const SnapshotRequest& request) {
       SnapshotChunk gone;
       gone.group = door_.group;
       gone.index = request.index;
-      return door_.send(from, encode(gone));
+      busy_.erase(to);
+      door_.sent(to, grant, 0);
+      return door_.send(to, encode(gone));
     }
     found = open_.emplace(request.index, Open{std::move(reader), 0}).first;
   }
   found->second.idle = 0;
-  busy_.insert(from);
   struct Part {
     SnapshotChunk chunk;
     Result<void> outcome;
@@ -167,7 +174,7 @@ void SnapshotSender::on_request(NodeId from, const SnapshotRequest& request) {
   part->chunk.group = door_.group;
   part->chunk.index = request.index;
   part->chunk.position = request.position;
-  const auto read = [part, reader = found->second.reader]() -> Result<void> {
+  const auto read = [part, reader = found->second.reader, limit = grant.bytes]() -> Result<void> {
     SnapshotChunk& chunk = part->chunk;
     TRY_ASSIGN(chunk.total, reader->size());
     if (chunk.position > chunk.total) chunk.position = chunk.total;
@@ -175,16 +182,16 @@ void SnapshotSender::on_request(NodeId from, const SnapshotRequest& request) {
     TRY_ASSIGN(const std::size_t known, reader->read(0, head));
     chunk.identity = chunk_checksum(ByteView(head).first(known)) ^ chunk.total;
     const std::uint64_t left = chunk.total - chunk.position;
-    SharedBytes bytes = SharedBytes::allocate(std::min<std::uint64_t>(left, snapshot_part_bytes));
+    SharedBytes bytes = SharedBytes::allocate(std::min(left, limit));
     TRY_ASSIGN(const std::size_t n, reader->read(chunk.position, bytes.mutable_view()));
     chunk.bytes = bytes.slice(0, n);
     return {};
   };
   door_.executor->run([part, read] { part->outcome = read(); },
-                      [part, from, self = self_] {
+                      [part, to, grant, self = self_] {
                         if (*self == nullptr) return;
                         SnapshotSender& sender = **self;
-                        sender.busy_.erase(from);
+                        sender.busy_.erase(to);
                         if (!part->outcome) {
                           log_warn("a snapshot could not be read for another node",
                                    {{"why", part->outcome.error().message}});
@@ -192,7 +199,8 @@ void SnapshotSender::on_request(NodeId from, const SnapshotRequest& request) {
                           part->chunk.total = part->chunk.position = 0;
                           part->chunk.bytes = {};
                         }
-                        sender.door_.send(from, encode(part->chunk));
+                        sender.door_.sent(to, grant, part->chunk.bytes.size());
+                        sender.door_.send(to, encode(part->chunk));
                       });
 }
 

@@ -13,6 +13,7 @@
 #include <set>
 
 #include "raft/core/ready.h"
+#include "raft/multi/catch_up_queue.h"
 #include "raft/multi/state_machine.h"
 #include "raft/multi/wire.h"
 #include "wal/io_executor.h"
@@ -28,6 +29,9 @@ struct TransferDoor {
   wal::LogEnvironment* environment = nullptr;
   wal::IoExecutor* executor = nullptr;
   std::function<void(NodeId to, ByteChain frame)> send;
+  /// Calls `go` once so many bytes may go to that node; what went is told by sent().
+  std::function<void(NodeId to, std::uint64_t wanted, std::function<void(CatchUpGrant)> go)> ask;
+  std::function<void(NodeId to, const CatchUpGrant& grant, std::uint64_t bytes)> sent;
 };
 
 class SnapshotFetcher {
@@ -83,7 +87,7 @@ class SnapshotSender {
   SnapshotSender(const SnapshotSender&) = delete;
   SnapshotSender& operator=(const SnapshotSender&) = delete;
 
-  /// One part at a time for each node; more than that is dropped.
+  /// One part at a time for each node; more than that is dropped. It leaves when it may.
   void on_request(NodeId from, const SnapshotRequest& request);
   /// Closes what nobody asked for since `idle_ticks` calls.
   void on_tick(int idle_ticks);
@@ -93,6 +97,8 @@ class SnapshotSender {
     std::shared_ptr<SnapshotReader> reader;
     int idle = 0;
   };
+  void send_part(NodeId to, const SnapshotRequest& request, const CatchUpGrant& grant);
+
   TransferDoor door_;
   StateMachine& machine_;
   std::shared_ptr<SnapshotSender*> self_;
