@@ -1,7 +1,10 @@
 // Reassignment: what the leader of a group does so that other nodes vote in it than now. Those that
 // come are learners first (Newcomers takes them in), and get their votes when all of them hold the
 // log; in the same change, joint where it must be (thesis 4.3), those that go lose theirs. So at no
-// moment fewer disks count than before. Pure; owned by who drives the leader.
+// moment fewer disks count than before. A node that has just died may look connected for a while:
+// so the votes change only when those who get one, and a majority of those who will vote, have
+// answered since the last look and within the last heartbeats. The leader of a group must be ticked
+// for that. Pure; owned by who drives the leader.
 #pragma once
 
 #include <span>
@@ -24,6 +27,9 @@ class Reassignment {
  private:
   Term term_ = 0;
   Index commit_ = 0;  // as of the last call
+  // Of the leader: at the last call, and at the last one that was another tick's.
+  std::int64_t tick_ = 0;
+  std::int64_t looked_ = 0;
 };
 
 }  // namespace chronik::raft

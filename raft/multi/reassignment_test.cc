@@ -24,12 +24,16 @@ class ReassignmentTest : public ::testing::Test, protected testing::MembershipSt
   /// It arranges that `wanted_` vote.
   void drive(NodeId led) override {
     std::vector<MemberDirectory> present = others(led);
+    for (const NodeId id : seem_connected_) {
+      if (id != led) present.push_back({id, cluster_.node(id).directory_id()});
+    }
     std::erase_if(present, [&](const MemberDirectory& node) {
       return std::ranges::find(wanted_, node.node) == wanted_.end();
     });
     if (const auto newcomer = newcomers_[led].next(replica(led).raft(), present)) {
       return change(led, {*newcomer});
     }
+    if (!moves_) return;
     const std::vector<MemberChange> changes =
         reassignments_[led].next(replica(led).raft(), wanted_, present);
     if (changes.empty()) return;
@@ -45,6 +49,8 @@ class ReassignmentTest : public ::testing::Test, protected testing::MembershipSt
   }
 
   std::vector<NodeId> wanted_{1, 2, 3};
+  std::vector<NodeId> seem_connected_;  // though they are down
+  bool moves_ = true;                   // else nobody gets or loses a vote
   std::map<NodeId, Reassignment> reassignments_;
   std::vector<std::size_t> voted_;  // changes in each change of the votes
 };
@@ -104,6 +110,36 @@ TEST_F(ReassignmentTest, AnotherLeaderGoesOn) {
   ASSERT_TRUE(cluster_.start(former));
   EXPECT_TRUE(run_until([&] { return is_done(); }));
   must_propose("b");
+}
+
+// With their votes in force nobody could lead before they are known to be gone and are back.
+TEST_F(ReassignmentTest, NobodyGetsAVoteWhoHasJustDiedAndStillLooksConnected) {
+  must_propose("a");
+  moves_ = false;
+  wanted_ = {3, 4, 5};
+  EXPECT_TRUE(run_until([&] {
+    const NodeId led = leader();
+    if (led == no_node) return false;
+    const auto& followers = replica(led).raft().progress();
+    return followers.size() == 4 && std::ranges::all_of(followers, [&](const Progress& follower) {
+             return has_caught_up(follower, replica(led).raft().log().commit());
+           });
+  }));
+  cluster_.run(cluster_.options.tick * 2);
+  seem_connected_ = {4, 5};
+  cluster_.crash(4, CrashModel::kill, /*connections_close=*/false);
+  cluster_.crash(5, CrashModel::kill, /*connections_close=*/false);
+  cluster_.run(cluster_.options.tick * 5);
+  moves_ = true;
+  EXPECT_FALSE(run_until([&] { return is_done(); }, milliseconds(5'000)));
+  EXPECT_THAT(voted_, IsEmpty());
+  cluster_.crash(leader());
+  must_propose("b");
+  seem_connected_ = {};
+  EXPECT_TRUE(cluster_.start(4).has_value());
+  EXPECT_TRUE(cluster_.start(5).has_value());
+  EXPECT_TRUE(run_until([&] { return is_done(); }));
+  must_propose("c");
 }
 
 }  // namespace
