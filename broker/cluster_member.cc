@@ -224,6 +224,7 @@ raft::RaftOptions ClusterMember::raft_options() const {
   options.tick = settings.heartbeat_interval;
   options.election_ticks =
       std::max(static_cast<int>(settings.election_timeout / settings.heartbeat_interval), 3);
+  options.catch_up = &rates_->budgets();
   return options;
 }
 
@@ -290,6 +291,7 @@ Result<void> ClusterMember::open_store() {
   options.log.now = [&clock = place_.clock] { return clock.now_ms(); };
   options.propose_timeout_ms = place_.settings.propose_timeout.count();
   options.voters = founding_members();
+  rates_ = std::make_unique<ReplicationRates>(place_.directory.stamp()->node_id);
   std::vector<std::unique_ptr<RaftShard>> rafts = make_rafts();
   return call_on(place_.shard, [&]() -> Result<void> {
     ShardStorage& storage = *place_.storages[0];
@@ -298,6 +300,8 @@ Result<void> ClusterMember::open_store() {
     TRY_ASSIGN(store_,
                metadata::RaftMetaLog::open(storage.environment(), storage.group(), storage.io(),
                                            rafts_[0]->groups(), std::move(options)));
+    rates_->load(*store_->image());
+    store_->add_observer(*rates_);
     TRY(note_votes());
     quorum_ = std::make_unique<ClusterQuorum>(ClusterQuorum::Place{
         place_.shard, place_.clock, place_.settings, *transport_, *store_, *requests_});
@@ -469,6 +473,7 @@ void ClusterMember::destroy() {
     quorum_.reset();
     requests_.reset();
     rafts_.clear();
+    if (store_) store_->remove_observer(*rates_);
     store_.reset();
   });
   transport_.reset();

@@ -22,6 +22,7 @@
 #include "broker/node_requests.h"
 #include "broker/partition/shard_storage.h"
 #include "broker/raft_shard.h"
+#include "broker/replication_rates.h"
 #include "broker/runtime/shard.h"
 #include "broker/settings/cluster.h"
 #include "metadata/raft_meta_log.h"
@@ -121,6 +122,7 @@ class ClusterMember final : public OtherNodes {
   Random random_;  // of the groups
   std::unique_ptr<PeerTransport> transport_;
   std::unique_ptr<ClusterJoin> join_;
+  std::unique_ptr<ReplicationRates> rates_;
   std::vector<std::unique_ptr<RaftShard>> rafts_;  // by shard; empty until open_store()
   std::unique_ptr<metadata::RaftMetaLog> store_;
   std::unique_ptr<NodeRequests> requests_;

@@ -75,6 +75,7 @@ void Partition::set_settings(std::shared_ptr<const PartitionSettings> settings) 
   settings_ = std::move(settings);
   if (log_) log_->set_settings(settings_->log);
   end_acknowledged();
+  renew_catch_up_terms();
 }
 
 protocol::ErrorCode Partition::check_leader_epoch(LeaderEpoch of_client) const {

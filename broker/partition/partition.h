@@ -23,6 +23,7 @@
 #include "base/types.h"
 #include "base/uuid.h"
 #include "broker/partition/fetch_wait.h"
+#include "broker/partition/partition_settings.h"
 #include "broker/partition/producer_state.h"
 #include "broker/partition/replica_seat.h"
 #include "broker/runtime/future.h"
@@ -33,14 +34,6 @@
 #include "wal/partition_log.h"
 
 namespace chronik::broker {
-
-/// What a topic's settings mean for its partitions; shared by them, replaced as a whole.
-struct PartitionSettings {
-  wal::SharedLogSettings log;
-  protocol::ProduceRules produce;
-  milliseconds producer_expiration{86'400'000};  // producer.id.expiration.ms
-  std::int32_t min_insync_replicas = 1;
-};
 
 /// What the partitions of a shard share; outlives them.
 struct PartitionContext {
@@ -235,6 +228,7 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   bool is_between_leaders() const;
   bool is_handing_over() const;
   void give_back(BrokerId preferred);
+  void renew_catch_up_terms();
   void change(std::span<const raft::MemberChange> changes);
   Offset safe_log_start();
   Offset begin_at(BrokerId replica) const;

@@ -85,6 +85,7 @@ Result<void> Partition::open_in_group(std::string directory, wal::LogIdentity id
   seat_ = std::move(seat);
   raft::Replica& replica = groups.add(std::move(place), std::move(files), *this, applied);
   replica_ = &replica;
+  renew_catch_up_terms();
   committed_ = std::max(committed_, replica.committed_offset());
   announced_high_watermark_ = committed_;
   on_leadership(replica.leadership());
@@ -188,6 +189,22 @@ std::vector<BrokerId> Partition::in_sync_replicas() const {
   return in_sync_.in_sync(replica_->raft(), seat_->groups->present(), seat_->lag_max);
 }
 
+/// Who is behind is known from the last look; who has come since is.
+void Partition::renew_catch_up_terms() {
+  if (replica_ == nullptr) return;
+  const raft::Raft& raft = replica_->raft();
+  const PartitionId partition = identity().partition;
+  raft::CatchUpTerms terms;
+  terms.leader = settings_->throttled_leaders.contains(partition, raft.id());
+  terms.every_follower = settings_->throttled_followers.all;
+  for (const auto& [index, broker] : settings_->throttled_followers.some) {
+    if (index == partition) terms.followers.push_back(broker);
+  }
+  const bool limited = terms.leader || terms.every_follower || !terms.followers.empty();
+  if (limited && leadership_.ready) in_sync_.sort_out(raft, in_sync_replicas(), terms);
+  replica_->set_catch_up_terms(std::move(terms));
+}
+
 /// The last entry that `count` of those in sync, this leader among them, have on disk.
 raft::Index Partition::held_by(std::size_t count, const std::vector<BrokerId>& in_sync) const {
   const raft::Raft& raft = replica_->raft();
@@ -205,6 +222,7 @@ void Partition::tend(const metadata::Partition& members, SteadyTime now) {
   if (replica_ == nullptr || !leadership_.ready) return;
   const raft::Raft& raft = replica_->raft();
   in_sync_.look(raft, now);
+  renew_catch_up_terms();
   if (in_sync_replicas() != told_in_sync_) {
     tell_led();
     // Who comes back may have begun where it was.

@@ -37,6 +37,8 @@ std::shared_ptr<const PartitionSettings> partition_settings(const TopicSettings&
   settings->produce.compacted = topic.compact;
   settings->producer_expiration = producer_expiration;
   settings->min_insync_replicas = topic.min_insync_replicas;
+  settings->throttled_leaders = topic.throttled_leaders;
+  settings->throttled_followers = topic.throttled_followers;
   return settings;
 }
 

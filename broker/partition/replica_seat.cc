@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "raft/core/quorum.h"
+
 namespace chronik::broker {
 
 raft::Membership founders_of(const metadata::Partition& partition, BrokerId node,
@@ -21,11 +23,14 @@ raft::Membership founders_of(const metadata::Partition& partition, BrokerId node
 }
 
 void InSyncTracker::look(const raft::Raft& raft, SteadyTime now) {
+  const raft::Index end = raft.log().last().index;
+  there_.clear();
   for (const raft::Progress& follower : raft.progress()) {
+    if (follower.match >= (looked_at_ ? end_before_ : end)) there_.push_back(follower.id);
     if (!looked_at_ || follower.match >= end_before_) caught_up_[follower.id] = now;
   }
   looked_at_ = now;
-  end_before_ = raft.log().last().index;
+  end_before_ = end;
 }
 
 std::vector<BrokerId> InSyncTracker::in_sync(const raft::Raft& raft,
@@ -41,6 +46,23 @@ std::vector<BrokerId> InSyncTracker::in_sync(const raft::Raft& raft,
   }
   std::ranges::sort(in_sync);
   return in_sync;
+}
+
+void InSyncTracker::sort_out(const raft::Raft& raft, const std::vector<BrokerId>& in_sync,
+                             raft::CatchUpTerms& terms) const {
+  const raft::Membership& members = raft.membership();
+  const auto keeps_up = [&](raft::NodeId node) {
+    return std::ranges::binary_search(in_sync, node);
+  };
+  const bool enough = raft::quorum_vote(members, [&](raft::NodeId node) {
+                        return keeps_up(node) ? raft::Ballot::granted : raft::Ballot::refused;
+                      }) == raft::VoteResult::won;
+  terms.term = raft.term();
+  terms.there = there_;
+  for (const raft::Progress& follower : raft.progress()) {
+    const bool votes = members.is_voter(follower.id);
+    if (votes && enough && !keeps_up(follower.id)) terms.behind.push_back(follower.id);
+  }
 }
 
 bool InSyncTracker::was_there(BrokerId follower, milliseconds limit) const {

@@ -49,6 +49,10 @@ class InSyncTracker {
   std::vector<BrokerId> in_sync(const raft::Raft& raft,
                                 const std::vector<raft::MemberDirectory>& present,
                                 milliseconds lag_max) const;
+  /// Fills in who is behind, as of the last look: learners that have not got there yet, and voters
+  /// out of sync, as long as those in sync are a majority without them: else clients wait for them.
+  void sort_out(const raft::Raft& raft, const std::vector<BrokerId>& in_sync,
+                raft::CatchUpTerms& terms) const;
   /// Whether it had all that was there within the last `limit`, as of the last look.
   bool was_there(BrokerId follower, milliseconds limit) const;
 
@@ -56,6 +60,7 @@ class InSyncTracker {
   std::optional<SteadyTime> looked_at_;
   raft::Index end_before_ = 0;
   std::map<BrokerId, SteadyTime> caught_up_;
+  std::vector<BrokerId> there_;  // had, at the last look, all that there was at the one before
 };
 
 }  // namespace chronik::broker

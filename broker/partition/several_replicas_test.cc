@@ -313,6 +313,37 @@ TEST_F(SeveralReplicas, WhoLearnsForAMoveThatIsNoneAnyMoreIsTakenOut) {
   EXPECT_TRUE(tend_until(two, is_of_two));
 }
 
+// KIP-73: of the voters, those out of sync are held to the rate, as long as clients need none of
+// them.
+TEST_F(SeveralReplicas, WhoIsBehindIsThrottledUntilClientsWaitForIt) {
+  raft::CatchUpBudgets budgets;
+  cluster.options.catch_up = &budgets;
+  replicas.lag_max = milliseconds(2'000);
+  replicas.settings->throttled_followers.all = true;
+  cluster.start_all();
+  const NodeId leader = await_leader();
+  const NodeId late = next(leader);
+  const NodeId other = next(late);
+  write(leader, 1);
+  budgets.set_rates({std::nullopt, {{1, 100}, {2, 100}, {3, 100}}});
+  cluster.crash(late);
+  for (int i = 0; i < 300; ++i) append(leader);
+  pass(leader, milliseconds(4'000));
+  EXPECT_EQ(at(leader).high_watermark(), 301) << "nobody in sync is throttled";
+  ASSERT_EQ(at(leader).in_sync_replicas().size(), 2u);
+  ASSERT_TRUE(cluster.start(late).has_value());
+  pass(leader, milliseconds(10'000));
+  EXPECT_LT(at(late).log().end_offset(), 200);
+  EXPECT_GT(at(late).log().end_offset(), 1);
+  append(leader);
+  pass(leader, milliseconds(500));
+  EXPECT_EQ(at(leader).high_watermark(), 302);
+  cluster.crash(other);
+  append(leader);
+  pass(leader, milliseconds(4'000));
+  EXPECT_EQ(at(leader).high_watermark(), 303);
+}
+
 // replica.lag.time.max.ms.
 class ReplicaLag : public SeveralReplicas, public testing::WithParamInterface<milliseconds> {};
 

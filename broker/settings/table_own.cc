@@ -46,10 +46,10 @@ constexpr SettingDefinition all[] = {
 // Accepted in IncrementalAlterConfigs and shown once set, as Kafka does: tools that move partitions
 // set them. They are in no file.
 constexpr SettingDefinition throttles[] = {
-    {"follower.replication.throttled.rate", int64, int64_max, at_least(0), listed, cluster_wide,
-     "Most bytes per second copied by throttled followers."},
-    {"leader.replication.throttled.rate", int64, int64_max, at_least(0), listed, cluster_wide,
-     "Most bytes per second copied from throttled leaders."},
+    {"follower.replication.throttled.rate", int64, int64_max, at_least(0), applies, cluster_wide,
+     "Most bytes per second copied to throttled followers that are behind, from each leader."},
+    {"leader.replication.throttled.rate", int64, int64_max, at_least(0), applies, cluster_wide,
+     "Most bytes per second that throttled leaders copy to followers that are behind."},
     {"replica.alter.log.dirs.io.max.bytes.per.second", int64, int64_max, at_least(0), listed,
      cluster_wide, "Most bytes per second moved between data directories."},
 };

@@ -30,12 +30,14 @@ constexpr SettingDefinition all[] = {
      "9223372036854775807 acknowledges from the page cache."},
     {"flush.ms", int64, int64_max, at_least(0), applies, cluster_wide,
      "Longest time until acknowledged records of a page-cache topic are on disk."},
-    {"follower.replication.throttled.replicas", list, "", replicas, listed, cluster_wide,
-     "Replicas whose copying is slowed down on the follower, as partition:broker, or * for all."},
+    {"follower.replication.throttled.replicas", list, "", replicas, applies, cluster_wide,
+     "Replicas that are copied to, while they are behind, at the follower's throttled rate: "
+     "partition:broker, or * for all."},
     {"index.interval.bytes", int32, "4096", at_least(0), applies, cluster_wide,
      "Bytes of log between two entries of its offset index."},
-    {"leader.replication.throttled.replicas", list, "", replicas, listed, cluster_wide,
-     "Replicas whose copying is slowed down on the leader, as partition:broker, or * for all."},
+    {"leader.replication.throttled.replicas", list, "", replicas, applies, cluster_wide,
+     "Replicas that copy to followers which are behind at the leader's throttled rate: "
+     "partition:broker, or * for all."},
     {"local.retention.bytes", int64, "-2", at_least(-2), listed, cluster_wide,
      "Bytes of a tiered partition that stay on local disks; -2 means retention.bytes."},
     {"local.retention.ms", int64, "-2", at_least(-2), listed, cluster_wide,

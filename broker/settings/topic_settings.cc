@@ -2,6 +2,9 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
+#include <charconv>
+
 #include "base/check.h"
 #include "broker/settings/table.h"
 #include "broker/settings/value.h"
@@ -33,6 +36,22 @@ void set_cleanup_policy(TopicSettings& settings, std::string_view value) {
   }
 }
 
+ThrottledReplicas as_throttled_replicas(std::string_view value) {
+  ThrottledReplicas replicas;
+  for (const std::string& each : as_list(value)) {
+    if (each == "*") return {.all = true, .some = {}};
+    const char* const end = each.data() + each.size();
+    PartitionId partition = 0;
+    BrokerId broker = 0;
+    const auto [colon, bad] = std::from_chars(each.data(), end, partition);
+    // A number that is too large names nobody.
+    if (bad != std::errc() || colon == end) continue;
+    if (std::from_chars(colon + 1, end, broker).ec != std::errc()) continue;
+    replicas.some.emplace_back(partition, broker);
+  }
+  return replicas;
+}
+
 struct Field {
   std::string_view name;
   void (*take)(TopicSettings& to, std::string_view value);
@@ -51,8 +70,12 @@ constexpr Field fields[] = {
      [](auto& to, auto value) {
        to.flush_ms = as_int64(value) == never ? std::nullopt : std::optional(as_ms(value));
      }},
+    {"follower.replication.throttled.replicas",
+     [](auto& to, auto value) { to.throttled_followers = as_throttled_replicas(value); }},
     {"index.interval.bytes",
      [](auto& to, auto value) { to.index_interval_bytes = as_int32(value); }},
+    {"leader.replication.throttled.replicas",
+     [](auto& to, auto value) { to.throttled_leaders = as_throttled_replicas(value); }},
     {"max.compaction.lag.ms",
      [](auto& to, auto value) { to.max_compaction_lag_ms = as_ms(value); }},
     {"max.decompressed.message.bytes",
@@ -97,6 +120,10 @@ const Field* find_field(std::string_view name) {
 }
 
 }  // namespace
+
+bool ThrottledReplicas::contains(PartitionId partition, BrokerId broker) const {
+  return all || std::ranges::find(some, std::pair(partition, broker)) != some.end();
+}
 
 std::int32_t TopicSettings::compression_level(protocol::Codec codec) const {
   switch (codec) {

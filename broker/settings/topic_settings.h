@@ -9,13 +9,25 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/types.h"
 #include "metadata/config_map.h"
 #include "protocol/record_batch.h"
 
 namespace chronik::broker {
+
+/// Which replicas of a topic a throttle is for (KIP-73).
+struct ThrottledReplicas {
+  bool all = false;
+  std::vector<std::pair<PartitionId, BrokerId>> some;
+
+  bool contains(PartitionId partition, BrokerId broker) const;
+  bool operator==(const ThrottledReplicas&) const = default;
+};
 
 struct TopicSettings {
   // The log.
@@ -54,6 +66,10 @@ struct TopicSettings {
   milliseconds min_compaction_lag_ms{0};
   milliseconds max_compaction_lag_ms{std::numeric_limits<std::int64_t>::max()};
   double min_cleanable_dirty_ratio = 0.5;
+
+  // Replication. The rates belong to the brokers.
+  ThrottledReplicas throttled_leaders;
+  ThrottledReplicas throttled_followers;
 
   bool operator==(const TopicSettings&) const = default;
 

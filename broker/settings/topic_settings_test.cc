@@ -67,6 +67,24 @@ TEST(TopicSettings, WhatThisBuildDoesNotUnderstandLeavesTheDefault) {
   EXPECT_EQ(settings, TopicSettings{});
 }
 
+TEST(TopicSettings, NamesTheReplicasThatAreThrottled) {
+  const auto with = [](const char* value) {
+    return resolve_topic_settings(TopicSettings{},
+                                  map({{"leader.replication.throttled.replicas", value}}))
+        .throttled_leaders;
+  };
+  EXPECT_EQ(with(""), ThrottledReplicas());
+  EXPECT_TRUE(with("*").contains(7, 3));
+  EXPECT_TRUE(with("0:1, 12:34").contains(12, 34));
+  EXPECT_FALSE(with("0:1,12:34").contains(0, 34));
+  EXPECT_FALSE(with("99999999999:1").contains(0, 1));
+  EXPECT_FALSE(with("x").contains(0, 0)) << "which no version takes";
+  const auto followers = resolve_topic_settings(
+      TopicSettings{}, map({{"follower.replication.throttled.replicas", "0:1"}}));
+  EXPECT_TRUE(followers.throttled_followers.contains(0, 1));
+  EXPECT_FALSE(followers.throttled_leaders.contains(0, 1));
+}
+
 TEST(TopicSettings, CompactionLagsMustNotCross) {
   const auto crossed = resolve_topic_settings(
       TopicSettings{}, map({{"min.compaction.lag.ms", "9999"}, {"max.compaction.lag.ms", "5"}}));

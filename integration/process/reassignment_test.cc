@@ -18,6 +18,7 @@
 #include "protocol/messages/create_topics.h"
 #include "protocol/messages/delete_records.h"
 #include "protocol/messages/elect_leaders.h"
+#include "protocol/messages/incremental_alter_configs.h"
 #include "protocol/messages/list_partition_reassignments.h"
 #include "protocol/messages/metadata.h"
 
@@ -118,6 +119,29 @@ class ReassignmentTest : public ::testing::Test {
     const auto response = call(connection, request);
     return response ? response->topics.at(0).partitions.at(0)
                     : protocol::DeleteRecordsResponse::DeleteRecordsPartitionResult();
+  }
+  static void set_config(const BrokerProcess& node, std::int8_t type, const std::string& resource,
+                         const std::string& name, const std::string& value) {
+    RawConnection connection(node.host(), node.port());
+    protocol::IncrementalAlterConfigsRequest request;
+    auto& changed = request.resources.emplace_back();
+    changed.resource_type = type;
+    changed.resource_name = resource;
+    auto& config = changed.configs.emplace_back();
+    config.name = name;
+    config.value = value;
+    const auto response = call(connection, request);
+    ASSERT_TRUE(response);
+    ASSERT_EQ(response->responses.at(0).error_code, 0) << *response->responses[0].error_message;
+  }
+  /// The throttle of leaders, or of followers (`side`), for all replicas of "t" on all nodes.
+  static void throttle(ClusterProcesses& cluster, const std::string& side, std::int64_t rate) {
+    const std::string prefix = side + ".replication.throttled.";
+    set_config(cluster.node(1), /*topic*/ 2, "t", prefix + "replicas", "*");
+    for (int id = 1; id <= nodes; ++id) {
+      set_config(cluster.node(id), /*broker*/ 4, std::to_string(id), prefix + "rate",
+                 std::to_string(rate));
+    }
   }
   static void produce(ClusterProcesses& cluster, int count) {
     Producer producer(cluster.bootstrap(), careful());
@@ -285,6 +309,38 @@ TEST_F(ReassignmentTest, AReplicaThatWasAloneMovesAlthoughAllNodesAreKilled) {
   for (int i = 0; i < 900; ++i) {
     ASSERT_EQ(got[static_cast<std::size_t>(i)].value, std::to_string(i + 100));
   }
+}
+
+TEST_F(ReassignmentTest, AMoveIsHeldToItsThrottleWhichCanBeRaisedWhileClientsWrite) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::size_t records = 8'000;
+  ClusterProcesses cluster;
+  create(cluster, {1, 2});
+  Producer producer(cluster.bootstrap(), careful());
+  const std::string value(1'000, 'x');
+  for (std::size_t i = 0; i < records; ++i) producer.produce("t", 0, value);
+  ASSERT_TRUE(producer.flush());
+  throttle(cluster, "leader", 2'000'000);
+  const Clock::time_point begin = Clock::now();
+  EXPECT_EQ(reassign(cluster.node(1), Replicas{2, 3}), ErrorCode::none);
+  EXPECT_TRUE(is_on(cluster, {2, 3}));
+  // Four seconds' worth, of which one may have been saved up.
+  EXPECT_GT(Clock::now() - begin, std::chrono::milliseconds(2'800));
+
+  throttle(cluster, "leader", 100'000'000);
+  throttle(cluster, "follower", 20'000);
+  EXPECT_EQ(reassign(cluster.node(1), Replicas{2, 1}), ErrorCode::none);
+  constexpr std::size_t meanwhile = 300;
+  for (std::size_t i = 0; i < meanwhile; ++i) {
+    ASSERT_EQ(producer.send({.topic = "t", .value = value}).error, no_error);
+  }
+  EXPECT_EQ(under_way(cluster.node(1)), 1u);
+  EXPECT_EQ(partition(cluster.node(2))->isr_nodes.size(), 2u);
+  throttle(cluster, "follower", 50'000'000);
+  EXPECT_TRUE(is_on(cluster, {2, 1}));
+  Consumer consumer(cluster.bootstrap(), "");
+  consumer.assign({{"t", 0, 0}});
+  EXPECT_EQ(consumer.consume(records + meanwhile).size(), records + meanwhile);
 }
 
 TEST_F(ReassignmentTest, ThePreferredLeaderIsElected) {
