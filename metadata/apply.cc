@@ -88,6 +88,7 @@ ApplyResult append_partitions(const std::vector<Source>& source, std::vector<Par
     if constexpr (requires { from.adding; }) {
       added.adding = from.adding;
       added.removing = from.removing;
+      added.recovery = {from.recovery, from.survivor, from.survivor_directory, from.recovery_term};
     }
   }
   return accepted();
@@ -323,6 +324,30 @@ ApplyResult ImageBuilder::on(const PartitionReplicasChanged& event) {
                                fmt::join(event.before, ", ")));
   }
   partition.reassign(event.replicas, event.adding, event.removing);
+  put_topic(std::move(changed));
+  return accepted();
+}
+
+ApplyResult ImageBuilder::on(const PartitionRecovered& event) {
+  const std::shared_ptr<const Topic> topic = next_->shared_topic(event.topic_id);
+  if (topic == nullptr) return refused_topic_id(event.topic_id, event.name);
+  const PartitionId index = event.partition_index;
+  if (!topic->has_partition(index)) return refused_partition(*topic, index);
+  auto changed = std::make_shared<Topic>(*topic);
+  Partition& partition = changed->partitions[static_cast<std::size_t>(index)];
+  const Recovery& before = partition.recovery;
+  const bool is_next = before.number < std::numeric_limits<std::int32_t>::max() &&
+                       event.recovery == before.number + 1 && event.term > before.term;
+  if (!partition.has_group() || !is_next || event.directory.is_zero() ||
+      !contains(partition.replicas, event.survivor)) {
+    return refused(
+        ErrorCode::invalid_request,
+        fmt::format("Partition {} of {} (replicas [{}], recovery {}) cannot go on with broker {} "
+                    "as recovery {}: it was changed meanwhile.",
+                    index, topic->name, fmt::join(partition.replicas, ", "), before.number,
+                    event.survivor, event.recovery));
+  }
+  partition.recovery = {event.recovery, event.survivor, event.directory, event.term};
   put_topic(std::move(changed));
   return accepted();
 }

@@ -53,6 +53,7 @@ class ImageBuilder {
   ApplyResult on(const PartitionsAdded& event);
   ApplyResult on(const PartitionGroupFounded& event);
   ApplyResult on(const PartitionReplicasChanged& event);
+  ApplyResult on(const PartitionRecovered& event);
   ApplyResult on(const TopicConfigChanged& event);
   ApplyResult on(const ConfigChanged& event);
   ApplyResult on(const GroupUpdated& event);

@@ -165,6 +165,21 @@ TEST_F(ApplyEvent, TheReplicasOfAPartitionChangeFromWhatTheyAre) {
   EXPECT_TRUE(partition().has_group()) << "one replica of a group is still one of a group";
 }
 
+TEST_F(ApplyEvent, ARecoveryNamesTheSurvivorAndStaysInThePicture) {
+  TopicCreated created = topic_created(1, "t", 1);
+  created.partitions[0].replicas = {1, 2};
+  created.partitions[0].directories = {topic_id(11), topic_id(12)};
+  accept(created);
+  accept(PartitionRecovered{topic_id(1), "t", 0, 1, 2, topic_id(12), 1'007, 40, {1}, 5});
+  const auto recovery = [this] { return image_->topic("t")->partitions[0].recovery; };
+  EXPECT_EQ(recovery(), (Recovery{1, 2, topic_id(12), 1'007}));
+  // Who survived may go; the others must know for ever that they begin anew.
+  accept(PartitionReplicasChanged{topic_id(1), "t", 0, {1, 2}, {1}, {}, {}});
+  EXPECT_EQ(recovery().number, 1);
+  const auto without = PartitionRecovered{topic_id(1), "t", 0, 2, 1, {}, 3'000, 40, {}, 5};
+  refuse(without, ErrorCode::invalid_request, "changed meanwhile");
+}
+
 TEST_F(ApplyEvent, APartitionOfOneReplicaGetsAGroupWithItsLog) {
   accept(topic_created(1, "t", 2));
   const auto partition = [this] { return image_->topic("t")->partitions[0]; };

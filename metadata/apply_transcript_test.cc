@@ -69,14 +69,20 @@ struct Position {
   Offset offset = 0;
 };
 
+Uuid directory_of(BrokerId broker) { return topic_id(100 + static_cast<std::uint64_t>(broker)); }
+
 MetadataEvent create(Words words) {
   const int partitions = number(take(words, "partitions", "1"));
   const Words replicas = split(take(words, "replicas", "1"), '+');
+  const bool founded = take(words, "founded", "no") == "yes";
   TopicCreated event =
       topic_created(static_cast<std::uint64_t>(number(words[0])), words[1], partitions);
   for (auto& partition : event.partitions) {
     partition.replicas.clear();
-    for (const std::string& replica : replicas) partition.replicas.push_back(number(replica));
+    for (const std::string& replica : replicas) {
+      partition.replicas.push_back(number(replica));
+      if (founded) partition.directories.push_back(directory_of(number(replica)));
+    }
     partition.leader = partition.replicas.front();
   }
   for (std::size_t i = 2; i < words.size(); ++i) {
@@ -91,6 +97,19 @@ MetadataEvent add(const Words& words) {
   for (int i = 0; i < number(words[2]); ++i) {
     event.partitions.push_back({number(words[1]) + i, {1}, 1, 0});
   }
+  return event;
+}
+
+MetadataEvent recover(Words words) {
+  const Position at(words[0]);
+  PartitionRecovered event;
+  event.topic_id = topic_id(at.topic);
+  event.partition_index = at.partition;
+  event.recovery = number(words[1]);
+  event.survivor = number(words[2]);
+  event.directory = directory_of(event.survivor);
+  event.term = number(take(words, "term", "1"));
+  event.recovered_ms = 1;
   return event;
 }
 
@@ -148,6 +167,7 @@ MetadataEvent event_of(const std::string& command, Words words) {
   if (command == "create") return create(words);
   if (command == "delete") return topic_deleted(id(), "");
   if (command == "add") return add(words);
+  if (command == "recover") return recover(words);
   if (command == "config") return configure_topic(words);
   if (command == "configure") return configure(words);
   if (command == "group") {

@@ -54,6 +54,7 @@ TEST(ProposeEvent, KindsKeepTheirNumbers) {
       {ConfigChanged{}, 14},
       {PartitionReplicasChanged{}, 15},
       {PartitionGroupFounded{}, 16},
+      {PartitionRecovered{}, 17},
       {GroupUpdated{}, 20},
       {GroupDeleted{}, 21},
       {OffsetsCommitted{}, 22},

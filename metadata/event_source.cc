@@ -129,7 +129,7 @@ std::uint64_t EventSource::some_topic() {
 
 MetadataEvent EventSource::topic_event() {
   const std::uint64_t number = some_topic();
-  switch (below(8)) {
+  switch (below(9)) {
     case 0:
     case 1: {
       TopicCreated event = topic_created(++last_topic_, topic_name(), 0);
@@ -152,6 +152,13 @@ MetadataEvent EventSource::topic_event() {
     case 5: {
       PartitionGroupFounded event{topic_id(number), "", 0, 1, topic_id(7)};
       event.partition_index = static_cast<PartitionId>(below(8));
+      return event;
+    }
+    case 6: {
+      PartitionRecovered event{topic_id(number), "", 0, 0, 1, topic_id(7), 0, 0, {}, now_};
+      event.partition_index = static_cast<PartitionId>(below(8));
+      event.recovery = 1 + static_cast<std::int32_t>(below(2));
+      event.term = static_cast<LeaderEpoch>(below(10));
       return event;
     }
     case 4: {

@@ -19,6 +19,7 @@
 #include "metadata/records/offsets_committed.h"
 #include "metadata/records/offsets_deleted.h"
 #include "metadata/records/partition_group_founded.h"
+#include "metadata/records/partition_recovered.h"
 #include "metadata/records/partition_replicas_changed.h"
 #include "metadata/records/partitions_added.h"
 #include "metadata/records/producer_ids_allocated.h"
@@ -32,8 +33,9 @@ namespace chronik::metadata {
 using MetadataEvent =
     std::variant<ClusterCreated, FeatureLevelChanged, BrokerRegistered, BrokerRemoved, BrokerFenced,
                  TopicCreated, TopicDeleted, PartitionsAdded, PartitionGroupFounded,
-                 PartitionReplicasChanged, TopicConfigChanged, ConfigChanged, GroupUpdated,
-                 GroupDeleted, OffsetsCommitted, OffsetsDeleted, ProducerIdsAllocated>;
+                 PartitionReplicasChanged, PartitionRecovered, TopicConfigChanged, ConfigChanged,
+                 GroupUpdated, GroupDeleted, OffsetsCommitted, OffsetsDeleted,
+                 ProducerIdsAllocated>;
 
 /// Kafka's ConfigResource.Type as ConfigChanged carries it; others may occur.
 enum class ConfigResourceType : std::int8_t { broker = 4, client_metrics = 16, group = 32 };

@@ -21,6 +21,15 @@
 
 namespace chronik::metadata {
 
+/// The last time that a partition went on with what one replica had (PartitionRecovered).
+struct Recovery {
+  std::int32_t number = 0;  // 0: never
+  BrokerId survivor = -1;
+  Uuid directory{};      // of the survivor's data
+  LeaderEpoch term = 0;  // the survivor leads in later ones
+  bool operator==(const Recovery&) const = default;
+};
+
 struct Partition {
   std::vector<BrokerId> replicas;  // the first is the preferred leader
   BrokerId leader = -1;            // with several: the one wanted first; who leads, the group says
@@ -33,6 +42,7 @@ struct Partition {
   // While it is reassigned; both are among `replicas`.
   std::vector<BrokerId> adding{};
   std::vector<BrokerId> removing{};
+  Recovery recovery{};
 
   /// Whether its log is that of a Raft group, which says who leads.
   bool has_group() const { return !directories.empty(); }

@@ -107,8 +107,11 @@ std::optional<MetadataEvent> ImageEvents::topic() {
   event.partitions.reserve(topic.partitions.size());
   for (PartitionId index = 0; index < topic.partition_count(); ++index) {
     const Partition& partition = topic.partitions[static_cast<std::size_t>(index)];
+    const Recovery& recovery = partition.recovery;
     event.partitions.push_back({index, partition.replicas, partition.leader, partition.leader_epoch,
-                                partition.directories, partition.adding, partition.removing});
+                                partition.directories, partition.adding, partition.removing,
+                                recovery.number, recovery.survivor, recovery.directory,
+                                recovery.term});
   }
   for (const ConfigMap::Entry& entry : topic.configs) {
     event.configs.push_back({entry.name, entry.value});
