@@ -43,7 +43,7 @@ void PartitionChecker::on_start(Node& node) {
   const raft::GroupId group{placed_.identity.topic_id, placed_.identity.partition};
   const auto left = raft::LeftStates(node.disk, Node::root).find(group);
   const bool knows_nothing = started->store().last_index() == 0;
-  if (knows_nothing && left && *left && (*left)->term == started->raft().term()) {
+  if (knows_nothing && left && *left && (*left)->hard.term == started->raft().term()) {
     on_leave(node.id());
   }
   replicas_[node.id()] = started;

@@ -1,9 +1,11 @@
-// GroupId: names a Raft group: one partition of one topic. The metadata log is a partition like any
-// other. A value.
+// GroupId: names a Raft group: one partition of one topic, as often as that had to begin anew with
+// what one replica had (raft/multi/recovery.h). The metadata log is a partition like any other. A
+// value.
 #pragma once
 
 #include <compare>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -12,13 +14,22 @@
 
 namespace chronik::raft {
 
+/// Counts the recoveries of a partition; 0: there was none.
+using RecoveryNumber = std::int32_t;
+
 struct GroupId {
   Uuid topic_id;
   PartitionId partition = 0;
+  /// Replicas of another number are of another history, and never hear each other.
+  RecoveryNumber recovery = 0;
 
   auto operator<=>(const GroupId&) const = default;
-  /// "<topic id>-<partition>", for log lines.
-  std::string to_string() const { return topic_id.to_string() + "-" + std::to_string(partition); }
+  /// "<topic id>-<partition>", for log lines; with the recovery, where there was one.
+  std::string to_string() const {
+    std::string text = topic_id.to_string() + "-" + std::to_string(partition);
+    if (recovery != 0) text += " (recovery " + std::to_string(recovery) + ")";
+    return text;
+  }
 };
 
 }  // namespace chronik::raft

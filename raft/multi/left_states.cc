@@ -26,7 +26,10 @@ Result<void> LeftStates::keep(const GroupId& group, const HardState& last) {
   TRY_ASSIGN(const std::optional<ReplicaState> before, file.load());
   ReplicaState state;
   state.hard = withhold(last);
-  if (before && before->hard.term > state.hard.term) state.hard = before->hard;
+  state.recovery = group.recovery;
+  const bool same = before && before->recovery == state.recovery;
+  if (same && before->hard.term > state.hard.term) state.hard = before->hard;
+  if (before && before->recovery > state.recovery) return {};
   TRY(file.save(state));
   TRY(disk_.sync_directory(directory_of(group)));
   return disk_.sync_directory(root_);
@@ -35,14 +38,16 @@ Result<void> LeftStates::keep(const GroupId& group, const HardState& last) {
 Result<void> LeftStates::keep_of(const std::string& directory, const GroupId& group) {
   TRY_ASSIGN(const std::optional<ReplicaState> state, StateFile(disk_, directory, group).look());
   if (!state) return {};
-  return keep(group, state->hard);
+  GroupId of_state = group;
+  of_state.recovery = state->recovery;
+  return keep(of_state, state->hard);
 }
 
-Result<std::optional<HardState>> LeftStates::find(const GroupId& group) const {
+Result<std::optional<LeftState>> LeftStates::find(const GroupId& group) const {
   TRY_ASSIGN(const std::optional<ReplicaState> state,
              StateFile(disk_, directory_of(group), group).look());
-  if (!state) return std::optional<HardState>();
-  return std::optional(state->hard);
+  if (!state) return std::optional<LeftState>();
+  return std::optional(LeftState{state->hard, state->recovery});
 }
 
 Result<std::vector<LeftStates::Kept>> LeftStates::list() const {

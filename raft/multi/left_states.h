@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "raft/core/types.h"
 #include "raft/multi/group_id.h"
+#include "raft/multi/replica_files.h"
 
 namespace chronik::raft {
 
@@ -31,9 +32,9 @@ class LeftStates {
   /// The same for a replica whose directory is left from before a restart. Nothing where it has no
   /// state. Errors: those of StateFile::load(), too.
   Result<void> keep_of(const std::string& directory, const GroupId& group);
-  /// How a replica of the group begins that comes to this node; nothing: it was never here. Errors:
-  /// io, corrupt.
-  Result<std::optional<HardState>> find(const GroupId& group) const;
+  /// How a replica of the group begins that comes to this node, and of which recovery that is;
+  /// nothing: it was never here. Errors: io, corrupt.
+  Result<std::optional<LeftState>> find(const GroupId& group) const;
 
   struct Kept {
     GroupId group;

@@ -27,7 +27,7 @@ TEST_F(LeftStatesTest, TheReplicaComesBackInALaterTermAndWithheld) {
   const HardState last{.term = 5, .vote = 2};
   ASSERT_TRUE(left.keep(group, last));
   cut_power();
-  EXPECT_EQ(left.find(group).value(), withhold(last));
+  EXPECT_EQ(left.find(group).value(), (LeftState{withhold(last)}));
   EXPECT_EQ(left.find({group.topic_id, 4}).value(), std::nullopt);
   const auto kept = left.list().value();
   ASSERT_EQ(kept.size(), 1u);
@@ -38,9 +38,20 @@ TEST_F(LeftStatesTest, TheReplicaComesBackInALaterTermAndWithheld) {
 TEST_F(LeftStatesTest, NothingOlderTakesItsPlace) {
   ASSERT_TRUE(left.keep(group, {.term = 5, .vote = 2}));
   ASSERT_TRUE(left.keep(group, {.term = 4}));
-  EXPECT_EQ(left.find(group).value()->term, 6);
+  EXPECT_EQ(left.find(group).value()->hard.term, 6);
   ASSERT_TRUE(left.keep(group, {.term = 8, .withheld_until = until_told}));
-  EXPECT_EQ(left.find(group).value(), (HardState{9, no_node, until_told}));
+  EXPECT_EQ(left.find(group).value(), (LeftState{{9, no_node, until_told}}));
+}
+
+// The partition went on with what another replica had: what was promised before is of no worth.
+TEST_F(LeftStatesTest, OnlyTheLastRecoveryCounts) {
+  ASSERT_TRUE(left.keep(group, {.term = 50}));
+  GroupId later = group;
+  later.recovery = 2;
+  ASSERT_TRUE(left.keep(later, {.term = 7}));
+  EXPECT_EQ(left.find(group).value(), (LeftState{withhold({.term = 7}), 2}));
+  ASSERT_TRUE(left.keep(group, {.term = 60}));
+  EXPECT_EQ(left.find(group).value()->recovery, 2);
 }
 
 // A start that finds the directory of a replica that was to go.
@@ -52,7 +63,7 @@ TEST_F(LeftStatesTest, KeepsWhatAnEarlierRunLeft) {
   ASSERT_TRUE(StateFile(disk, "data/t-3", group).save(state));
   ASSERT_TRUE(left.keep_of("data/t-3", group));
   cut_power();
-  EXPECT_EQ(left.find(group).value(), withhold(state.hard));
+  EXPECT_EQ(left.find(group).value(), (LeftState{withhold(state.hard)}));
 }
 
 TEST_F(LeftStatesTest, IsWholeOrOldAfterEveryPowerCut) {
@@ -68,7 +79,7 @@ TEST_F(LeftStatesTest, IsWholeOrOldAfterEveryPowerCut) {
     other.crash(random, CrashModel::reordered);
     const auto found = states.find(group);
     ASSERT_TRUE(found && *found) << n;
-    EXPECT_TRUE((*found)->term == 9 || (!whole && (*found)->term == 6)) << n;
+    EXPECT_TRUE((*found)->hard.term == 9 || (!whole && (*found)->hard.term == 6)) << n;
     if (whole) break;
   }
 }

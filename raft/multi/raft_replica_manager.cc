@@ -45,6 +45,7 @@ Replica& RaftReplicaManager::add(ReplicaPlace place, ReplicaFiles files, StateMa
   options.raft.uncommitted_bytes_max = options_.uncommitted_bytes_max;
   options.raft.random = options_.random;
   options.waiting_bytes_max = options_.waiting_bytes_max;
+  place.recovery.number = files.state.recovery;
   const GroupId group = place.group();
   CHECK(!replicas_.contains(group));
   ReplicaHost& host = *this;

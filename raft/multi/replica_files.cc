@@ -90,14 +90,25 @@ Result<void> begin_state(ReplicaFiles& files, const ReplicaPlace& place) {
             files.state_file->path())};
   }
   files.state.hard.term = std::max<Term>(log.last_epoch(), 0);
-  files.state.base = {0, place.bootstrap};
+  const RecoveryNumber recovery =
+      std::max(place.recovery.number, place.left ? place.left->recovery : 0);
+  if (recovery > 0) {
+    files.state.recovery = recovery;
+    files.state.hard.term = std::max(files.state.hard.term, place.recovery.term);
+    // One that never became a group's is not of the history that goes on.
+    files.state.log_damaged = log.last_index() > 0;
+  } else {
+    files.state.base = {0, place.bootstrap};
+  }
   // What one that is alone has on disk was acknowledged, and is never taken back.
-  if (is_alone(place.bootstrap, place.node)) files.state.commit = files.store->last_index();
-  if (place.left) {
+  if (is_alone(files.state.base.membership, place.node)) {
+    files.state.commit = files.store->last_index();
+  }
+  if (place.left && place.left->recovery == recovery) {
     const Term taken_on = files.state.hard.term;
-    files.state.hard = *place.left;
+    files.state.hard = place.left->hard;
     files.state.hard.term = std::max(files.state.hard.term, taken_on);
-  } else if (place.bootstrap.voters.empty()) {
+  } else if (files.state.base.membership.voters.empty()) {
     // It joins, and may have been there before.
     files.state.hard.withheld_until = until_told;
   }
@@ -154,6 +165,7 @@ Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
   files.state_file = std::make_unique<StateFile>(environment.disk, place.directory, place.group());
   TRY_ASSIGN(std::optional<ReplicaState> state, files.state_file->load());
   if (state) files.state = std::move(*state);
+  if (state && begins_anew(files.state, place)) TRY(begin_anew(files, place));
   if (!state || !files.state.log_damaged) {
     Result<std::unique_ptr<LogStore>> store =
         open_store(environment, group_commit, place, files.state);
@@ -166,6 +178,7 @@ Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
     } else {
       log_error("a log is damaged: it is set aside and copied from the other nodes again",
                 {{"why", store.error().message}});
+      if (files.state.recovery < place.recovery.number) TRY(begin_anew(files, place));
       TRY(begin_repair(files));
     }
   }
@@ -174,13 +187,19 @@ Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
     TRY(begin_state(files, place));
     // Its directory is there now, and known to be its own.
     files.store.reset();
-    TRY_ASSIGN(files.store, open_store(environment, group_commit, place, files.state));
+    if (files.state.log_damaged) {
+      TRY(give_up_log(files, environment, group_commit, place));
+    } else {
+      TRY_ASSIGN(files.store, open_store(environment, group_commit, place, files.state));
+    }
   }
   TRY(check_state(files));
   TRY(settle_memberships(files));
   // The power went before a begin that was saved had moved: of entries before it nobody knows who
   // belonged to the group. A machine that reads entries may need them still.
   if (place.derived != nullptr) files.store->hide_up_to(files.state.base.index);
+  TRY_ASSIGN(const bool survived, survive(files, place));
+  if (survived) TRY(settle_memberships(files));
   return files;
 }
 
@@ -190,6 +209,7 @@ Result<void> give_up_log(ReplicaFiles& files, wal::LogEnvironment& environment,
   files.store.reset();
   TRY(set_aside(environment.disk, place.directory));
   files.state.commit = 0;
+  files.state.recovered_at = 0;
   files.state.install.reset();
   TRY_ASSIGN(files.store, open_store(environment, group_commit, place, files.state));
   TRY(settle_memberships(files));

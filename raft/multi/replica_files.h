@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "raft/multi/log_store.h"
+#include "raft/multi/recovery.h"
 #include "raft/multi/state_file.h"
 #include "wal/group_commit.h"
 #include "wal/log_environment.h"
@@ -25,6 +26,13 @@ struct ReceivedSnapshot {
   Offset end_offset = 0;  // where the log goes on
 };
 
+/// What is kept of a replica that left its group (raft/multi/left_states.h).
+struct LeftState {
+  HardState hard;
+  RecoveryNumber recovery = 0;
+  bool operator==(const LeftState&) const = default;
+};
+
 struct ReplicaPlace {
   NodeId node = no_node;
   std::string directory;
@@ -37,9 +45,11 @@ struct ReplicaPlace {
   /// whole. Errors: io. May be empty.
   std::function<Result<std::optional<ReceivedSnapshot>>()> received{};
   /// Of a replica that was here before and left (LeftStates).
-  std::optional<HardState> left{};
+  std::optional<LeftState> left{};
+  /// As the metadata say; the state on disk may know of a later one.
+  Recovery recovery{};
 
-  GroupId group() const { return {identity.topic_id, identity.partition}; }
+  GroupId group() const { return {identity.topic_id, identity.partition, recovery.number}; }
 };
 
 struct ReplicaFiles {
@@ -60,9 +70,9 @@ bool is_alone(const Membership& membership, NodeId node);
 /// at all, or that of a node without a cluster) is taken over, and terms go on from its last epoch.
 /// The installation of a received snapshot that was interrupted is completed: the log before it may
 /// be gone in part. A damaged log is set aside (files that end in .damaged) where other voters have
-/// its entries. Errors: corrupt (a state file that is damaged, or older than the log, or missing
-/// beside a log of a cluster; a damaged log of a group with one voter), and those of
-/// PartitionLog::open().
+/// its entries, and so is one of before a recovery, but the survivor's (raft/multi/recovery.h).
+/// Errors: corrupt (a state file that is damaged, or older than the log, or missing beside a log of
+/// a cluster; a damaged log of a group with one voter), and those of PartitionLog::open().
 Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
                                         wal::GroupCommit& group_commit, const ReplicaPlace& place);
 

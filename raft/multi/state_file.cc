@@ -14,7 +14,9 @@ namespace chronik::raft {
 namespace {
 
 constexpr std::uint64_t magic = 0x6368726e6b726674;  // "chrnkrft"
-constexpr std::uint16_t version = 1;
+// The first version knows no recoveries; it is still written where there was none.
+constexpr std::uint16_t plain_version = 1;
+constexpr std::uint16_t version = 2;
 constexpr std::uint16_t flag_damaged = 1;
 constexpr std::uint16_t flag_install = 2;
 // Each slot in a block of its own, each copy in sectors of its own; mostly in one, which a disk
@@ -53,7 +55,7 @@ Result<MembershipAt> read_membership(Reader& reader) {
 Bytes encode_copy(const GroupId& group, std::uint64_t sequence, const ReplicaState& state) {
   Writer writer;
   writer.u64(magic);
-  writer.u16(version);
+  writer.u16(state.recovery == 0 ? plain_version : version);
   writer.u16(static_cast<std::uint16_t>((state.log_damaged ? flag_damaged : 0) |
                                         (state.install ? flag_install : 0)));
   writer.u32(0);  // the length, below
@@ -64,6 +66,10 @@ Bytes encode_copy(const GroupId& group, std::uint64_t sequence, const ReplicaSta
   writer.i32(state.hard.vote);
   writer.i32(state.hard.withheld_until);
   writer.i64(state.commit);
+  if (state.recovery != 0) {
+    writer.i32(state.recovery);
+    writer.i64(state.recovered_at);
+  }
   write_membership(writer, state.base);
   if (state.install) write_membership(writer, *state.install);
   Bytes bytes = writer.take_bytes();
@@ -90,7 +96,8 @@ Result<ReadCopy> decode_copy(ByteView bytes) {
   }
   Reader reader(bytes.first(length));
   if (reader.u64() != magic) return Error{Errc::corrupt, "it is no state of a replica"};
-  if (const std::uint16_t found = reader.u16(); found != version) {
+  const std::uint16_t found = reader.u16();
+  if (found != plain_version && found != version) {
     return Error{Errc::unsupported, fmt::format("format {} was written by a newer chronik", found)};
   }
   const std::uint16_t flags = reader.u16();
@@ -104,6 +111,10 @@ Result<ReadCopy> decode_copy(ByteView bytes) {
   copy.state.hard.vote = reader.i32();
   copy.state.hard.withheld_until = reader.i32();
   copy.state.commit = reader.i64();
+  if (found == version) {
+    copy.state.recovery = reader.i32();
+    copy.state.recovered_at = reader.i64();
+  }
   copy.state.log_damaged = (flags & flag_damaged) != 0;
   TRY_ASSIGN(copy.state.base, read_membership(reader));
   if ((flags & flag_install) != 0) {
@@ -163,6 +174,7 @@ Result<StateFile::Found> StateFile::read(File& file) const {
                       path_, slot + 1, problem)};
     }
   }
+  newest->group.recovery = group_.recovery;
   if (newest->group != group_) {
     return Error{
         Errc::invalid_argument,

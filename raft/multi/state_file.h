@@ -26,6 +26,10 @@ inline constexpr const char* state_file_name = "raft-state";
 
 struct ReplicaState {
   HardState hard;
+  /// Of the partition: all of this is of no worth in a later one.
+  RecoveryNumber recovery = 0;
+  /// The entry that begins this recovery is to be appended there by the survivor; 0: it is done.
+  Index recovered_at = 0;
   /// At least these entries are committed and durable here.
   Index commit = 0;
   /// The log lost entries or is damaged: it is set aside at the next start, whatever it looks like.

@@ -38,6 +38,8 @@ TEST_F(StateFileTest, SurvivesAPowerCutAsItWasSavedLast) {
     last.hard.withheld_until = term % 2;
     last.commit = 10 * term;
     last.log_damaged = term % 2 == 0;
+    last.recovery = term / 2;
+    last.recovered_at = term == 4 ? 41 : 0;
     if (term % 2 == 1) last.install = MembershipAt{7, {{4}, {}, {5}, {}, false}};
     StateFile file = fresh();
     ASSERT_TRUE(file.load());

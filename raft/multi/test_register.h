@@ -196,6 +196,7 @@ class RegisterSetup final : public NodeSetup {
   std::uint64_t segment_bytes = 16u << 20;
   std::map<NodeId, std::unique_ptr<TestRegister>> machines;
   std::map<NodeId, Replica*> replicas;
+  std::map<NodeId, Recovery> recoveries;  // as nodes that start know them
 
   static std::string directory() { return "data/r-0"; }
   static wal::LogIdentity identity() { return {"r", 0, Uuid::from_random(1, 2)}; }
@@ -209,6 +210,9 @@ class RegisterSetup final : public NodeSetup {
         node.id(), directory(), identity(), settings, nullptr, bootstrap, [&machine] {
           return machine->received();
         }};
+    if (const auto known = recoveries.find(node.id()); known != recoveries.end()) {
+      place.recovery = known->second;
+    }
     TRY_ASSIGN(ReplicaFiles files,
                open_replica_files(*node.environment, *node.group_commit, place));
     const wal::PartitionLog& log = files.store->log();

@@ -46,6 +46,7 @@ Record record_for(const GroupId& group) {
   Record record;
   record.topic_id = group.topic_id;
   record.partition = group.partition;
+  record.recovery = group.recovery;
   return record;
 }
 
@@ -58,7 +59,7 @@ Record record_for(const GroupId& group, Term term) {
 
 template <class Record>
 GroupId group_of(const Record& record) {
-  return {record.topic_id, record.partition};
+  return {record.topic_id, record.partition, record.recovery};
 }
 
 Error wrong(std::string what) {
@@ -330,6 +331,7 @@ ByteChain encode_beats(std::span<const GroupMessage> beats) {
       auto& to = record.beats.emplace_back();
       to.topic_id = beat.group.topic_id;
       to.partition = beat.group.partition;
+      to.recovery = beat.group.recovery;
       to.term = beat.message.term;
       to.round = body.round;
       to.commit = body.commit;
@@ -344,6 +346,7 @@ ByteChain encode_beats(std::span<const GroupMessage> beats) {
     auto& to = record.answers.emplace_back();
     to.topic_id = beat.group.topic_id;
     to.partition = beat.group.partition;
+    to.recovery = beat.group.recovery;
     to.term = beat.message.term;
     to.round = body.round;
     to.received = body.received;
