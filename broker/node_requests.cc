@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "broker/api/api_table.h"
+#include "broker/api/describe_replicas.h"
 #include "broker/broker.h"
 #include "protocol/messages/add_raft_voter.h"
 #include "protocol/messages/delete_records.h"
@@ -26,6 +27,13 @@ constexpr std::array answered_apis = {
     protocol::DescribeQuorumRequest::api_key, protocol::AddRaftVoterRequest::api_key,
     protocol::DeleteRecordsRequest::api_key, protocol::FetchRequest::api_key,
     protocol::RemoveRaftVoterRequest::api_key};
+
+/// Null: there is no such API.
+const ApiEntry* entry_of(const Broker& broker, std::int16_t api_key) {
+  if (api_key == DescribeReplicasRequest::api_key) return &describe_replicas_entry();
+  const bool answered = std::ranges::find(answered_apis, api_key) != answered_apis.end();
+  return answered ? broker.apis->find(api_key) : nullptr;
+}
 
 Error closing() { return {Errc::closed, "the broker is stopping"}; }
 
@@ -98,10 +106,9 @@ void NodeRequests::receive(NodeId from, const SharedBytes& frame) {
 }
 
 void NodeRequests::on_request(NodeId from, NodeRequest request) {
-  const ApiEntry* entry = broker_ == nullptr ? nullptr : broker_->apis->find(request.api_key);
+  const ApiEntry* entry = broker_ == nullptr ? nullptr : entry_of(*broker_, request.api_key);
   const std::uint64_t id = request.id;
-  const bool known = entry != nullptr && entry->serves(request.version) &&
-                     std::ranges::find(answered_apis, request.api_key) != answered_apis.end();
+  const bool known = entry != nullptr && entry->serves(request.version);
   if (known && !closed_ && gate_.held() < answering_max) {
     request.body = SharedBytes::copy_of(request.body.view());
     spawn(answer(from, std::move(request)), gate_);
@@ -120,7 +127,7 @@ Task<void> NodeRequests::answer(NodeId from, NodeRequest request) {
   header.api_version = request.version;
   context.start(std::move(header), shard_.now());
   answering_.insert(&context);
-  const Dispatch dispatch = broker_->apis->find(request.api_key)->dispatch;
+  const Dispatch dispatch = entry_of(*broker_, request.api_key)->dispatch;
   Task<Reply> task = dispatch(context, std::move(request.body));
   Reply reply = co_await std::move(task);
   answering_.erase(&context);

@@ -1,7 +1,6 @@
 // ElectLeaders (key 43, KIP-183, KIP-460). Preferred replicas take their partitions back by
-// themselves as soon as they have caught up; so a preferred election is a wait for that. There is
-// no unclean one: a group of replicas has a leader as long as a majority of them is there, and what
-// a minority has is never taken for all.
+// themselves as soon as they have caught up; so a preferred election is a wait for that. An unclean
+// one is an act (unclean_election.h), and may first be rehearsed, which Kafka does not know.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include "broker/api/error_map.h"
 #include "broker/api/handlers.h"
 #include "broker/api/replica_lists.h"
+#include "broker/api/unclean_election.h"
 #include "broker/broker.h"
 #include "broker/partition/shard_data.h"
 #include "broker/runtime/metadata_view.h"
@@ -30,6 +30,8 @@ using Answer = ElectLeadersResponse::PartitionResult;
 
 constexpr std::int8_t preferred_election = 0;
 constexpr std::int8_t unclean_election = 1;
+/// Our own: what an unclean one would do is the message of each partition.
+constexpr std::int8_t rehearsed_unclean_election = -1;
 
 struct Elected {
   Uuid topic_id;
@@ -50,16 +52,15 @@ bool begins(const MetadataView& view, const metadata::Topic& topic, PartitionId 
             std::int8_t type, Answer& answer) {
   const PartitionLeader now = view.leader_of(topic, index);
   const metadata::Partition& partition = topic.partitions[static_cast<std::size_t>(index)];
-  if (type == unclean_election) {
-    if (now.leader >= 0) {
-      set_error(answer, ErrorCode::election_not_needed);
-    } else {
-      set_error(answer, ErrorCode::eligible_leaders_not_available,
-                "A majority of the partition's replicas must be there to elect a leader: start "
-                "their brokers, or put their data back. What a minority has may lack acknowledged "
-                "records, and is not taken.");
+  if (type != preferred_election) {
+    if (!partition.has_group() && is_gone(view, now.leader)) {
+      set_error(
+          answer, ErrorCode::eligible_leaders_not_available,
+          fmt::format("Its only replica is on broker {}, which cannot be reached.", now.leader));
+      return false;
     }
-    return false;
+    if (now.leader >= 0) set_error(answer, ErrorCode::election_not_needed);
+    return now.leader < 0;
   }
   const BrokerId preferred = partition.target().front();
   if (now.leader == preferred) {
@@ -129,9 +130,46 @@ void begin_all(const MetadataView& view, const ElectLeadersRequest& request,
 
 }  // namespace
 
+namespace {
+
+Task<void> elect_preferred(RequestContext& context, std::vector<Elected> waits, SteadyTime limit,
+                           ElectLeadersResponse& response) {
+  MetadataView& view = *context.broker().metadata;
+  const auto over = [&view](const Elected& one) { return is_elected(view, one); };
+  while (std::erase_if(waits, over), !waits.empty() && context.shard().now() < limit) {
+    Task<void> news = view.leader_news(limit);
+    co_await std::move(news);
+  }
+  for (const Elected& one : waits) {
+    auto& answers = response.replica_election_results[one.topic_place].partition_result;
+    set_error(
+        answers[one.place], ErrorCode::preferred_leader_not_available,
+        fmt::format("Broker {}, the preferred leader, has not caught up in time.", one.preferred));
+  }
+}
+
+Task<void> elect_unclean(RequestContext& context, const std::vector<Elected>& those,
+                         SteadyTime limit, bool rehearsed, ElectLeadersResponse& response) {
+  std::vector<UncleanElection> elections;
+  for (const Elected& one : those) {
+    UncleanElection& election = elections.emplace_back();
+    election.topic_id = one.topic_id;
+    election.partition = one.partition;
+  }
+  Task<void> electing = elect_uncleanly(context, elections, limit, rehearsed);
+  co_await std::move(electing);
+  for (std::size_t i = 0; i < those.size(); ++i) {
+    auto& answers = response.replica_election_results[those[i].topic_place].partition_result;
+    set_error(answers[those[i].place], elections[i].error, std::move(elections[i].message));
+  }
+}
+
+}  // namespace
+
 Task<ElectLeadersResponse> elect_leaders(RequestContext& context, ElectLeadersRequest request) {
   ElectLeadersResponse response;
-  if (request.election_type != preferred_election && request.election_type != unclean_election) {
+  const std::int8_t type = request.election_type;
+  if (type < rehearsed_unclean_election || type > unclean_election) {
     response.error_code = protocol::to_wire(ErrorCode::invalid_request);
     co_return response;
   }
@@ -144,17 +182,11 @@ Task<ElectLeadersResponse> elect_leaders(RequestContext& context, ElectLeadersRe
   std::vector<Elected> waits;
   begin_all(view, request, response, waits);
   const SteadyTime limit = context.shard().now() + milliseconds{std::max(request.timeout_ms, 0)};
-  const auto over = [&view](const Elected& one) { return is_elected(view, one); };
-  while (std::erase_if(waits, over), !waits.empty() && context.shard().now() < limit) {
-    Task<void> news = view.leader_news(limit);
-    co_await std::move(news);
-  }
-  for (const Elected& one : waits) {
-    auto& answers = response.replica_election_results[one.topic_place].partition_result;
-    set_error(
-        answers[one.place], ErrorCode::preferred_leader_not_available,
-        fmt::format("Broker {}, the preferred leader, has not caught up in time.", one.preferred));
-  }
+  Task<void> electing =
+      type == preferred_election
+          ? elect_preferred(context, std::move(waits), limit, response)
+          : elect_unclean(context, waits, limit, type == rehearsed_unclean_election, response);
+  co_await std::move(electing);
   co_return response;
 }
 

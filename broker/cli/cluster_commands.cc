@@ -13,6 +13,7 @@
 #include "protocol/messages/add_raft_voter.h"
 #include "protocol/messages/describe_cluster.h"
 #include "protocol/messages/describe_quorum.h"
+#include "protocol/messages/elect_leaders.h"
 #include "protocol/messages/remove_raft_voter.h"
 #include "protocol/messages/unregister_broker.h"
 
@@ -28,6 +29,7 @@ using protocol::ErrorCode;
 
 constexpr std::chrono::milliseconds wait_max{45'000};
 constexpr std::int32_t add_timeout_ms = 30'000;
+constexpr std::int32_t recover_timeout_ms = 30'000;
 
 Result<void> outcome_of(std::int16_t code, const std::optional<std::string>& message) {
   if (code == 0) return {};
@@ -113,6 +115,33 @@ Result<void> print_status(BrokerClient& broker, std::ostream& out) {
   return {};
 }
 
+/// As broker/api/elect_leaders.cc has them.
+constexpr std::int8_t unclean_election = 1;
+constexpr std::int8_t rehearsed_unclean_election = -1;
+
+Result<void> recover(BrokerClient& broker, const ClusterCommand& command, std::ostream& out) {
+  protocol::ElectLeadersRequest request;
+  request.election_type = command.accept_loss ? unclean_election : rehearsed_unclean_election;
+  request.timeout_ms = recover_timeout_ms;
+  auto& asked = request.topic_partitions.emplace().emplace_back();
+  asked.topic = command.topic;
+  asked.partitions.push_back(command.partition);
+  TRY_ASSIGN(const protocol::ElectLeadersResponse answer, broker.call(request));
+  TRY(outcome_of(answer.error_code, std::nullopt));
+  const auto& results = answer.replica_election_results;
+  if (results.size() != 1 || results[0].partition_result.size() != 1) {
+    return Error{Errc::unsupported, "the broker says nothing of the partition"};
+  }
+  const auto& partition = results[0].partition_result[0];
+  TRY(outcome_of(partition.error_code, partition.error_message));
+  out << fmt::format("{}-{}: {}\n", command.topic, command.partition,
+                     partition.error_message.value_or(""));
+  out << (command.accept_loss ? "It has a leader again.\n"
+                              : "Nothing was done. Start the brokers that were not heard if that "
+                                "is possible; --accept-loss gives up what only they have.\n");
+  return {};
+}
+
 Result<void> carry_out(const ClusterCommand& command, std::ostream& out) {
   TRY_ASSIGN(BrokerClient broker, BrokerClient::connect(command.address, wait_max));
   switch (command.what) {
@@ -142,6 +171,8 @@ Result<void> carry_out(const ClusterCommand& command, std::ostream& out) {
       out << fmt::format("broker {} is forgotten\n", command.node);
       return {};
     }
+    case ClusterCommand::What::recover:
+      return recover(broker, command, out);
   }
   return {};
 }

@@ -38,6 +38,11 @@ constexpr OptionSpec metadata_options[] = {
     {"--hash", "", "Only the line with the position and the hash"}};
 constexpr OptionSpec cluster_options[] = {
     {"--bootstrap-server", "HOST:PORT", "Any broker of the cluster (localhost:9092)"}};
+constexpr OptionSpec recover_options[] = {
+    {"--topic", "NAME", "The topic (required)"},
+    {"--partition", "NUMBER", "The partition (required)"},
+    {"--accept-loss", "", "Do it; else it is only said who is there and what may be lost"},
+    {"--bootstrap-server", "HOST:PORT", "Any broker of the cluster (localhost:9092)"}};
 constexpr OperandSpec node_operands[] = {{"NODE", "The node.id of the node", true}};
 
 constexpr Verb verbs[] = {
@@ -71,6 +76,10 @@ constexpr Verb verbs[] = {
      node_operands, cluster_options},
     {"cluster forget", "Forget a stopped broker that will not come back", node_operands,
      cluster_options},
+    {"cluster recover",
+     "Let a partition that lost most of its replicas for good go on with what one of them has",
+     {},
+     recover_options},
 };
 
 PrintCommand print(std::string text, int code) {
@@ -121,17 +130,35 @@ Command metadata_command_of(const VerbArguments& arguments) {
                exit_misused);
 }
 
+Command recover_command_of(const VerbArguments& arguments, ClusterCommand command) {
+  const auto wrong = [](std::string_view what) {
+    return print(fmt::format("chronik: {}; see `chronik cluster recover --help`", what),
+                 exit_misused);
+  };
+  const auto topic = arguments.options.find("--topic");
+  if (topic == arguments.options.end()) return wrong("--topic is missing");
+  if (!arguments.options.contains("--partition")) return wrong("--partition is missing");
+  if (!read_number(arguments, "--partition", command.partition)) {
+    return wrong("--partition: NUMBER is a number from 0 on");
+  }
+  command.topic = topic->second;
+  command.accept_loss = arguments.options.contains("--accept-loss");
+  return command;
+}
+
 Command cluster_command_of(const VerbArguments& arguments) {
   using What = ClusterCommand::What;
   const std::string_view name = arguments.verb->name;
   ClusterCommand command;
-  command.what = name == "cluster add"      ? What::add
-                 : name == "cluster remove" ? What::remove
-                 : name == "cluster forget" ? What::forget
-                                            : What::status;
+  command.what = name == "cluster add"       ? What::add
+                 : name == "cluster remove"  ? What::remove
+                 : name == "cluster forget"  ? What::forget
+                 : name == "cluster recover" ? What::recover
+                                             : What::status;
   const auto address = arguments.options.find("--bootstrap-server");
   command.address = address == arguments.options.end() ? default_bootstrap : address->second;
   if (command.what == What::status) return command;
+  if (command.what == What::recover) return recover_command_of(arguments, std::move(command));
   const std::string& node = arguments.operands[0];
   const auto [end, error] = std::from_chars(node.data(), node.data() + node.size(), command.node);
   if (error == std::errc() && end == node.data() + node.size() && command.node >= 0) return command;

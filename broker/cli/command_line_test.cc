@@ -87,6 +87,17 @@ TEST(CommandLine, ClusterCommandsTakeANodeAndABroker) {
   EXPECT_EQ(parsed({"cluster", "add", "4"}).what, What::add);
   EXPECT_EQ(parsed({"cluster", "remove", "0"}).what, What::remove);
   EXPECT_EQ(parsed({"cluster", "forget", "7"}).what, What::forget);
+  const ClusterCommand recover =
+      parsed({"cluster", "recover", "--topic", "t", "--partition=7", "--accept-loss"});
+  EXPECT_EQ(recover.what, What::recover);
+  EXPECT_EQ(recover.topic, "t");
+  EXPECT_EQ(recover.partition, 7);
+  EXPECT_TRUE(recover.accept_loss);
+  EXPECT_FALSE(parsed({"cluster", "recover", "--topic=t", "--partition=0"}).accept_loss);
+  EXPECT_EQ(printed({"cluster", "recover", "--topic", "t"}).text,
+            "chronik: --partition is missing; see `chronik cluster recover --help`");
+  EXPECT_EQ(printed({"cluster", "recover", "--topic", "t", "--partition", "-1"}).code,
+            exit_misused);
   EXPECT_EQ(printed({"cluster", "add", "x"}).text,
             "chronik: x: NODE is a number from 0 on; see `chronik cluster add --help`");
   EXPECT_EQ(printed({"cluster", "add"}).code, exit_misused);
@@ -106,6 +117,7 @@ TEST(CommandLine, HelpIsEverywhere) {
                                                     {"metadata", "dump", "--help"},
                                                     {"cluster", "--help"},
                                                     {"cluster", "status", "--help"},
+                                                    {"cluster", "recover", "--help"},
                                                     {"config", "list", "--help"}}) {
     const PrintCommand help = printed(arguments);
     EXPECT_EQ(help.code, exit_fine);

@@ -464,8 +464,8 @@ Result<wal::CompactionReport> Partition::end_compaction(wal::CompactionJob job) 
   return report;
 }
 
-std::unique_ptr<wal::PartitionLog> Partition::retire() {
-  end_all(WaitEnd::deleted);
+std::unique_ptr<wal::PartitionLog> Partition::retire(WaitEnd how) {
+  end_all(how);
   waiters_.wake_all();
   log_->set_listener(nullptr);
   if (replica_ == nullptr) return std::move(own_log_);

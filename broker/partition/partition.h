@@ -118,11 +118,11 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   void set_settings(std::shared_ptr<const PartitionSettings> settings);
 
   bool is_replicated() const { return replica_ != nullptr; }
+  raft::Replica* replica() const { return replica_; }
   const raft::Leadership& leadership() const { return leadership_; }
   /// Whether this node serves it: a leader that has everything that was ever committed.
   bool leads() const { return replica_ == nullptr ? !joins_ : leadership_.ready; }
-  /// Whether consumers may read here although it does not lead: it has a leader, and its high
-  /// watermark is not behind one that it has told before.
+  /// Whether consumers may read here: it has a leader, and has told no later high watermark before.
   bool may_be_read_as_follower() const;
   Offset high_watermark() const {
     return replica_ == nullptr ? log_->durable_end_offset() : committed_;
@@ -179,8 +179,8 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
                                       std::uint64_t seed);
   Result<wal::CompactionReport> end_compaction(wal::CompactionJob job);
 
-  /// Ends the partition of a deleted topic: waiters are told, the log is given away for removal.
-  std::unique_ptr<wal::PartitionLog> retire();
+  /// Ends the partition: waiters are told `how`, the log is given away.
+  std::unique_ptr<wal::PartitionLog> retire(WaitEnd how = WaitEnd::deleted);
 
   /// Called after each flush of this log, for the owner's bookkeeping.
   std::function<void()> on_flushed;

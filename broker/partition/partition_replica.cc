@@ -71,6 +71,7 @@ Result<void> Partition::open_in_group(std::string directory, wal::LogIdentity id
   raft::RaftReplicaManager& groups = *seat.groups;
   raft::ReplicaPlace place{groups.node(),  std::move(directory), std::move(identity),
                            settings_->log, &producers_,          seat.founders};
+  place.recovery = seat.recovery;
   if (seat.left != nullptr) {
     TRY_ASSIGN(place.left, seat.left->find(place.group()));
   }

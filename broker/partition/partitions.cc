@@ -64,6 +64,7 @@ ReplicaSeat Partitions::seat_in(const metadata::Partition& members) {
   ReplicaSeat seat;
   seat.groups = seat_->groups;
   seat.founders = founders_of(members, seat_->node, seat_->directory);
+  seat.recovery = recovery_of(members, seat_->node, seat_->directory);
   seat.takes_on = members.lone_founder() == seat_->node;
   seat.preferred = members.replicas.front() == seat_->node;
   seat.lag_max = seat_->lag_max;
@@ -207,6 +208,7 @@ Result<bool> Partitions::is_place_taken(const metadata::Topic& topic, PartitionI
 
 void Partitions::try_again() {
   for (Leaver& leaver : std::exchange(waiting_leavers_, {})) let_go(std::move(leaver));
+  const std::vector<std::unique_ptr<Partition>> closed_ones = close_to_reopen();
   for (const auto& [topic, index] : std::exchange(waiting_seats_, {})) {
     const std::shared_ptr<const metadata::Topic> now = seat_->image()->shared_topic(topic->id);
     if (now != nullptr && is_seat(*now, index)) open_seat(now, index);
@@ -220,6 +222,7 @@ void Partitions::on_topic_change(const metadata::TopicChange& change) {
   }
   if (seat_) open_new_seats(change.after, change.before ? change.before->partition_count() : 0);
   if (change.before) follow_reassignment(*change.before, change.after);
+  if (change.before) follow_recoveries(*change.before, *change.after);
   if (!change.before || change.before->configs == change.after->configs) return;
   const auto known = settings_.find(change.after->id);
   if (known == settings_.end()) return;
@@ -245,6 +248,59 @@ void Partitions::follow_reassignment(const metadata::Topic& before,
       }
     });
   }
+}
+
+/// What the replica has is of a history that the partition has left, or begins the next one: it is
+/// closed, and opened as the image says now (raft/multi/recovery.h).
+void Partitions::follow_recoveries(const metadata::Topic& before, const metadata::Topic& after) {
+  for (PartitionId index = 0; index < before.partition_count(); ++index) {
+    const auto at = static_cast<std::size_t>(index);
+    if (before.partitions[at].recovery == after.partitions[at].recovery) continue;
+    if (is_seat(after, index)) later([this, id = after.id, index] { recover(id, index); });
+  }
+}
+
+void Partitions::recover(const Uuid& topic_id, PartitionId index) {
+  const auto found = partitions_.find({topic_id, index});
+  const metadata::Topic* topic = seat_->image()->topic(topic_id);
+  if (found == partitions_.end() || topic == nullptr || !topic->has_partition(index)) return;
+  const raft::Replica* replica = found->second->replica();
+  const metadata::Partition& members = topic->partitions[static_cast<std::size_t>(index)];
+  if (replica == nullptr || replica->group().recovery >= members.recovery.number) return;
+  Reopening reopening{{topic_id, index}, std::move(found->second), nullptr, {}};
+  partitions_.erase(found);
+  reopening.log = reopening.partition->retire(WaitEnd::not_leader);
+  seat_->on_left(topic_id, index);
+  leaving_.insert(reopening.key);
+  // What is on its way to the disk, states above all, comes before what is read from there.
+  reopening.is_written = std::make_shared<bool>(false);
+  storage_.io().run([] {}, [written = reopening.is_written] { *written = true; });
+  reopening_.push_back(std::move(reopening));
+  if (!place_.armed()) place_.arm_at(shard_.now() + place_interval);
+}
+
+/// The partitions that were, which live until the new ones are open: so that nobody who has waited
+/// takes a new one for the one it knew (LogCleaner).
+std::vector<std::unique_ptr<Partition>> Partitions::close_to_reopen() {
+  std::vector<std::unique_ptr<Partition>> closed_ones;
+  for (Reopening& each : std::exchange(reopening_, {})) {
+    if (!*each.is_written || storage_.group().works_on(*each.log)) {
+      reopening_.push_back(std::move(each));
+      continue;
+    }
+    storage_.group().remove(*each.log);
+    if (const Result<void> closed = each.log->close(); !closed) {
+      storage_.environment().on_fatal(closed.error());
+      continue;
+    }
+    each.log.reset();
+    closed_ones.push_back(std::move(each.partition));
+    leaving_.erase(each.key);
+    const auto topic = seat_->image()->shared_topic(each.key.topic_id);
+    if (topic != nullptr) waiting_seats_.emplace_back(topic, each.key.partition);
+  }
+  if (!reopening_.empty() && !place_.armed()) place_.arm_at(shard_.now() + place_interval);
+  return closed_ones;
 }
 
 void Partitions::refresh_settings(const metadata::Image& image) {
@@ -293,9 +349,13 @@ void Partitions::remove_one(const Uuid& topic_id, PartitionId index) {
 void Partitions::leave(const Uuid& topic_id, PartitionId index) {
   const auto found = partitions_.find({topic_id, index});
   if (found == partitions_.end()) return;
-  const raft::Replica* replica = seat_->groups->find({topic_id, index});
+  const raft::Replica* replica = found->second->replica();
   if (replica == nullptr) return remove_one(topic_id, index);
-  Leaver leaver{{topic_id, index}, replica->raft().hard_state(), std::move(found->second), nullptr};
+  Leaver leaver{{topic_id, index},
+                replica->group(),
+                replica->raft().hard_state(),
+                std::move(found->second),
+                nullptr};
   partitions_.erase(found);
   leaver.log = leaver.partition->retire();
   seat_->on_left(topic_id, index);
@@ -304,7 +364,7 @@ void Partitions::leave(const Uuid& topic_id, PartitionId index) {
 }
 
 void Partitions::let_go(Leaver leaver) {
-  const Result<void> kept = left_->keep({leaver.key.topic_id, leaver.key.partition}, leaver.last);
+  const Result<void> kept = left_->keep(leaver.group, leaver.last);
   if (kept) return destroy(leaver.key, std::move(leaver.partition), std::move(leaver.log));
   if (kept.error().code != Errc::no_space && kept.error().code != Errc::busy) {
     return storage_.environment().on_fatal(kept.error());

@@ -158,11 +158,22 @@ class Partitions {
   /// Its group does not count this node any more, which must remember what it promised.
   struct Leaver {
     Key key;
+    raft::GroupId group;
     raft::HardState last;
     std::shared_ptr<Partition> partition;
     std::unique_ptr<wal::PartitionLog> log;
   };
   void let_go(Leaver leaver);
+  /// To be opened anew, once nothing of it is on its way to the disk.
+  struct Reopening {
+    Key key;
+    std::unique_ptr<Partition> partition;
+    std::unique_ptr<wal::PartitionLog> log;
+    std::shared_ptr<bool> is_written;
+  };
+  void follow_recoveries(const metadata::Topic& before, const metadata::Topic& after);
+  void recover(const Uuid& topic_id, PartitionId index);
+  std::vector<std::unique_ptr<Partition>> close_to_reopen();
   void destroy(const Key& key, std::shared_ptr<Partition> partition,
                std::unique_ptr<wal::PartitionLog> log);
   void later(std::function<void()> work);
@@ -188,6 +199,7 @@ class Partitions {
   // to leave, and when to try again.
   std::vector<std::pair<std::shared_ptr<const metadata::Topic>, PartitionId>> waiting_seats_;
   std::vector<Leaver> waiting_leavers_;
+  std::vector<Reopening> reopening_;
   // Whose directories have not left their place yet.
   std::unordered_set<Key, KeyHash> leaving_;
   Timer place_;

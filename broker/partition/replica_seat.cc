@@ -6,9 +6,18 @@
 
 namespace chronik::broker {
 
+raft::Recovery recovery_of(const metadata::Partition& partition, BrokerId node,
+                           const Uuid& directory) {
+  const metadata::Recovery& last = partition.recovery;
+  const bool survives = last.survivor == node && last.directory == directory;
+  return {last.number, last.term, survives, directory};
+}
+
 raft::Membership founders_of(const metadata::Partition& partition, BrokerId node,
                              const Uuid& directory) {
   raft::Membership founders;
+  // Nobody founds it again: it has a log, the survivor's.
+  if (partition.recovery.number > 0) return founders;
   bool own = false;
   for (std::size_t i = 0; i < partition.replicas.size(); ++i) {
     if (i >= partition.directories.size() || partition.directories[i].is_zero()) continue;

@@ -22,6 +22,7 @@ struct ReplicaSeat {
   /// Who founds the group; nobody where this node's directory is not among them (it waits until
   /// the leader takes it in).
   raft::Membership founders;
+  raft::Recovery recovery{};
   /// What this node remembers of groups that it left; outlives the partition.
   raft::LeftStates* left = nullptr;
   /// There may be a log from a time without a group, to which clients have written.
@@ -33,6 +34,10 @@ struct ReplicaSeat {
   /// back to entries, and not to all of the log's files.
   milliseconds away_max{600'000};
 };
+
+/// The last recovery of a partition, as `node` with `directory` takes part in it.
+raft::Recovery recovery_of(const metadata::Partition& partition, BrokerId node,
+                           const Uuid& directory);
 
 /// The founders of a partition's group, as `node` with `directory` takes part: see ReplicaSeat.
 raft::Membership founders_of(const metadata::Partition& partition, BrokerId node,

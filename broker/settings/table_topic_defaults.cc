@@ -129,7 +129,8 @@ constexpr SettingDefinition all[] = {
     {"producer.id.expiration.ms", int32, "86400000", at_least(1), applies, cluster_wide,
      "How long a partition remembers an idle producer's sequence numbers."},
     {"unclean.leader.election.enable", boolean, "false", any, listed, cluster_wide,
-     "Whether a replica that lacks acknowledged records may become leader."},
+     "Whether a replica that lacks acknowledged records may lead by itself; here only on request "
+     "(chronik cluster recover)."},
 };
 
 }  // namespace

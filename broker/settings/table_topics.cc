@@ -87,7 +87,8 @@ constexpr SettingDefinition all[] = {
     {"segment.ms", int64, "604800000", at_least(1), applies, cluster_wide,
      "Age at which a segment is closed even when it is not full."},
     {"unclean.leader.election.enable", boolean, "false", any, listed, cluster_wide,
-     "Whether a replica that lacks acknowledged records may become leader."},
+     "Whether a replica that lacks acknowledged records may lead by itself; here only on request "
+     "(chronik cluster recover)."},
 };
 
 }  // namespace

@@ -18,6 +18,7 @@ ORDER = [
     ["wal"],
     ["raft"],
     ["metadata"],
+    ["broker/messages"],
     ["broker/runtime", "broker/settings"],
     ["broker/partition"],
     ["broker/group", "broker/txn", "broker/quota"],
