@@ -191,7 +191,8 @@ class Emitter:
         out += [f"      &catalog_{n},\n" for n in names] + ["  };\n  return types;\n}\n\n"]
         requests = sorted((m for f in files for m in f.messages if m.kind == "request"), key=lambda m: m.key)
         if requests:
-            out += ["std::span<const protocol::ApiInfo> api_table() {\n  static constexpr protocol::ApiInfo apis[] = {\n"]
+            out += ["std::span<const protocol::ApiInfo> api_table() {\n"]
+            out += ["  static constexpr protocol::ApiInfo apis[] = {\n"]
             out += [f"      {self.api_row(m)},\n" for m in requests] + ["  };\n  return apis;\n}\n\n"]
         out.append(f"}}  // namespace chronik::{self.namespace}\n")
         return "".join(out)
