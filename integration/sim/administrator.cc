@@ -67,10 +67,18 @@ void Simulation::readmit(Machine& leads) {
     wiped_ = raft::no_node;
     return;
   }
-  if (back.node->serves() &&
-      back.node->store().image()->applied_index() + caught_up_within >= log_.committed()) {
+  if (has_caught_up(leads, wiped_)) {
     change(leads, {{MemberChange::Kind::add_voter, wiped_}});
   }
+}
+
+/// As ClusterQuorum asks before it gives a vote.
+bool Simulation::has_caught_up(Machine& leads, NodeId learner) {
+  Node& node = *machine(learner).node;
+  const std::vector<raft::Progress>& progress = leads.node->replica().raft().progress();
+  const auto follower = std::ranges::find(progress, learner, &raft::Progress::id);
+  return node.serves() && follower != progress.end() && !follower->withheld &&
+         node.store().image()->applied_index() + caught_up_within >= log_.committed();
 }
 
 void Simulation::change_at_will(Machine& leads) {
@@ -81,15 +89,12 @@ void Simulation::change_at_will(Machine& leads) {
   if (!membership.contains(id)) {
     changes.push_back({MemberChange::Kind::add_learner, id});
   } else if (!membership.is_voter(id)) {
-    const bool caught_up =
-        other.node->serves() &&
-        other.node->store().image()->applied_index() + caught_up_within >= log_.committed();
-    if (!caught_up) return;
+    if (!has_caught_up(leads, id)) return;
     changes.push_back({MemberChange::Kind::add_voter, id});
   } else if (membership.voters.size() > 3) {
     changes.push_back(
         {percent(70) ? MemberChange::Kind::remove : MemberChange::Kind::add_learner, id});
-  } else if (!membership.learners.empty()) {
+  } else if (!membership.learners.empty() && has_caught_up(leads, membership.learners.front())) {
     // One for another, in a joint change.
     changes.push_back({MemberChange::Kind::remove, id});
     changes.push_back({MemberChange::Kind::add_voter, membership.learners.front()});

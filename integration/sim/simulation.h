@@ -152,6 +152,7 @@ class Simulation final : private World, private Stage {
   void plan_administrator();
   void administrate();
   void readmit(Machine& leader);
+  bool has_caught_up(Machine& leader, NodeId learner);
   void change_at_will(Machine& leader);
   void change(Machine& leader, std::vector<raft::MemberChange> changes);
   bool settle();
