@@ -208,7 +208,7 @@ Result<bool> Partitions::is_place_taken(const metadata::Topic& topic, PartitionI
 
 void Partitions::try_again() {
   for (Leaver& leaver : std::exchange(waiting_leavers_, {})) let_go(std::move(leaver));
-  const std::vector<std::unique_ptr<Partition>> closed_ones = close_to_reopen();
+  const std::vector<std::shared_ptr<Partition>> closed_ones = close_to_reopen();
   for (const auto& [topic, index] : std::exchange(waiting_seats_, {})) {
     const std::shared_ptr<const metadata::Topic> now = seat_->image()->shared_topic(topic->id);
     if (now != nullptr && is_seat(*now, index)) open_seat(now, index);
@@ -267,37 +267,46 @@ void Partitions::recover(const Uuid& topic_id, PartitionId index) {
   const raft::Replica* replica = found->second->replica();
   const metadata::Partition& members = topic->partitions[static_cast<std::size_t>(index)];
   if (replica == nullptr || replica->group().recovery >= members.recovery.number) return;
-  Reopening reopening{{topic_id, index}, std::move(found->second), nullptr, {}};
+  Leaver was{{topic_id, index},
+             replica->group(),
+             replica->raft().hard_state(),
+             std::move(found->second),
+             nullptr};
   partitions_.erase(found);
-  reopening.log = reopening.partition->retire(WaitEnd::not_leader);
+  was.log = was.partition->retire(WaitEnd::not_leader);
   seat_->on_left(topic_id, index);
-  leaving_.insert(reopening.key);
+  leaving_.insert(was.key);
   // What is on its way to the disk, states above all, comes before what is read from there.
-  reopening.is_written = std::make_shared<bool>(false);
-  storage_.io().run([] {}, [written = reopening.is_written] { *written = true; });
-  reopening_.push_back(std::move(reopening));
+  auto is_written = std::make_shared<bool>(false);
+  storage_.io().run([] {}, [is_written] { *is_written = true; });
+  reopening_.push_back({std::move(was), std::move(is_written)});
   if (!place_.armed()) place_.arm_at(shard_.now() + place_interval);
 }
 
 /// The partitions that were, which live until the new ones are open: so that nobody who has waited
 /// takes a new one for the one it knew (LogCleaner).
-std::vector<std::unique_ptr<Partition>> Partitions::close_to_reopen() {
-  std::vector<std::unique_ptr<Partition>> closed_ones;
+std::vector<std::shared_ptr<Partition>> Partitions::close_to_reopen() {
+  std::vector<std::shared_ptr<Partition>> closed_ones;
   for (Reopening& each : std::exchange(reopening_, {})) {
-    if (!*each.is_written || storage_.group().works_on(*each.log)) {
+    Leaver& was = each.was;
+    const auto topic = seat_->image()->shared_topic(was.key.topic_id);
+    if (topic == nullptr) {
+      destroy(was.key, std::move(was.partition), std::move(was.log));
+    } else if (!is_seat(*topic, was.key.partition)) {
+      let_go(std::move(was));
+    } else if (!*each.is_written || storage_.group().works_on(*was.log)) {
       reopening_.push_back(std::move(each));
-      continue;
+    } else {
+      storage_.group().remove(*was.log);
+      if (const Result<void> closed = was.log->close(); !closed) {
+        storage_.environment().on_fatal(closed.error());
+        continue;
+      }
+      was.log.reset();
+      closed_ones.push_back(std::move(was.partition));
+      leaving_.erase(was.key);
+      waiting_seats_.emplace_back(topic, was.key.partition);
     }
-    storage_.group().remove(*each.log);
-    if (const Result<void> closed = each.log->close(); !closed) {
-      storage_.environment().on_fatal(closed.error());
-      continue;
-    }
-    each.log.reset();
-    closed_ones.push_back(std::move(each.partition));
-    leaving_.erase(each.key);
-    const auto topic = seat_->image()->shared_topic(each.key.topic_id);
-    if (topic != nullptr) waiting_seats_.emplace_back(topic, each.key.partition);
   }
   if (!reopening_.empty() && !place_.armed()) place_.arm_at(shard_.now() + place_interval);
   return closed_ones;

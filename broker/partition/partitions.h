@@ -166,14 +166,12 @@ class Partitions {
   void let_go(Leaver leaver);
   /// To be opened anew, once nothing of it is on its way to the disk.
   struct Reopening {
-    Key key;
-    std::unique_ptr<Partition> partition;
-    std::unique_ptr<wal::PartitionLog> log;
+    Leaver was;
     std::shared_ptr<bool> is_written;
   };
   void follow_recoveries(const metadata::Topic& before, const metadata::Topic& after);
   void recover(const Uuid& topic_id, PartitionId index);
-  std::vector<std::unique_ptr<Partition>> close_to_reopen();
+  std::vector<std::shared_ptr<Partition>> close_to_reopen();
   void destroy(const Key& key, std::shared_ptr<Partition> partition,
                std::unique_ptr<wal::PartitionLog> log);
   void later(std::function<void()> work);

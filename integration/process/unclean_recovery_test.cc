@@ -195,6 +195,30 @@ TEST_F(UncleanRecovery, APartitionGoesOnWithWhatTheOnlyReplicaLeftHas) {
   expect_the_same_everywhere({1, 2, 3}, 210);
 }
 
+// Both nodes come back with empty disks: all are there, and nobody can be elected.
+TEST_F(UncleanRecovery, TwoOfThreeDisksAreLost) {
+  produce("old", 0, 100);
+  ASSERT_TRUE(eventually([&] { return in_sync(4) == 3; }));
+  cluster_.node(1).kill();
+  cluster_.node(2).kill();
+  for (const int id : {1, 2}) {
+    std::filesystem::remove_all(cluster_.node(id).data_directory());
+    cluster_.node(id).start();
+  }
+  ASSERT_TRUE(eventually([&] {
+    const auto found = partition(4);
+    return found && found->leader_id < 0;
+  }));
+  const Elected elected = elect_uncleanly(1);
+  ASSERT_EQ(elected.error, ErrorCode::none) << elected.message;
+  EXPECT_THAT(elected.message, HasSubstr("broker 3 goes on alone"));
+  EXPECT_THAT(elected.message, HasSubstr("not heard: none"));
+  ASSERT_TRUE(eventually([&] { return in_sync(4) == 3; }));
+  produce("new", 100, 130);
+  expect_survivors_history(130);
+  expect_the_same_everywhere({1, 2, 3}, 130);
+}
+
 TEST_F(UncleanRecovery, WhatMayBeLostIsSaidBeforeItIsDone) {
   ASSERT_NO_FATAL_FAILURE(lose_a_majority());
   std::pair<int, std::string> said;
