@@ -59,8 +59,9 @@ bool begins(const MetadataView& view, const metadata::Topic& topic, PartitionId 
           fmt::format("Its only replica is on broker {}, which cannot be reached.", now.leader));
       return false;
     }
-    if (now.leader >= 0) set_error(answer, ErrorCode::election_not_needed);
-    return now.leader < 0;
+    if (!partition.has_group()) set_error(answer, ErrorCode::election_not_needed);
+    // Its replicas know: who led last may have come back without what it had.
+    return partition.has_group();
   }
   const BrokerId preferred = partition.target().front();
   if (now.leader == preferred) {
@@ -164,6 +165,17 @@ Task<void> elect_unclean(RequestContext& context, const std::vector<Elected>& th
   }
 }
 
+/// Of all partitions those are named that needed something.
+void leave_out_unneeded(ElectLeadersResponse& response) {
+  for (auto& topic : response.replica_election_results) {
+    std::erase_if(topic.partition_result, [](const Answer& answer) {
+      return answer.error_code == protocol::to_wire(ErrorCode::election_not_needed);
+    });
+  }
+  std::erase_if(response.replica_election_results,
+                [](const auto& topic) { return topic.partition_result.empty(); });
+}
+
 }  // namespace
 
 Task<ElectLeadersResponse> elect_leaders(RequestContext& context, ElectLeadersRequest request) {
@@ -187,6 +199,7 @@ Task<ElectLeadersResponse> elect_leaders(RequestContext& context, ElectLeadersRe
           ? elect_preferred(context, std::move(waits), limit, response)
           : elect_unclean(context, waits, limit, type == rehearsed_unclean_election, response);
   co_await std::move(electing);
+  if (!request.topic_partitions) leave_out_unneeded(response);
   co_return response;
 }
 

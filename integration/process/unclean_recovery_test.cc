@@ -205,14 +205,9 @@ TEST_F(UncleanRecovery, TwoOfThreeDisksAreLost) {
     std::filesystem::remove_all(cluster_.node(id).data_directory());
     cluster_.node(id).start();
   }
-  ASSERT_TRUE(eventually([&] {
-    const auto found = partition(4);
-    return found && found->leader_id < 0;
-  }));
   const Elected elected = elect_uncleanly(1);
   ASSERT_EQ(elected.error, ErrorCode::none) << elected.message;
   EXPECT_THAT(elected.message, HasSubstr("broker 3 goes on alone"));
-  EXPECT_THAT(elected.message, HasSubstr("not heard: none"));
   ASSERT_TRUE(eventually([&] { return in_sync(4) == 3; }));
   produce("new", 100, 130);
   expect_survivors_history(130);
