@@ -107,6 +107,27 @@ TEST(ReplacedLog, IsTheOldOneOrTheNewOneAfterEveryPowerCut) {
   EXPECT_TRUE(was_old && was_new);
 }
 
+TEST(ReplacedLog, GoesOnBehindTheSnapshotWhenWhatCameBehindItIsCutBeforeItIsWritten) {
+  LogOnFakeDisk t;
+  t.open();
+  t.append();
+  t.flush();
+  t.log->restart_at(nothing_before(30, 25, 2));
+  t.flush();
+  // Nothing is left that could be removed.
+  t.log->restart_at(nothing_before(50, 45, 2));
+  t.append(1, {.epoch = 3});
+  ASSERT_TRUE(t.log->truncate_after(45));
+  t.flush();
+  t.append(1, {.epoch = 4});
+  t.flush();
+  t.crash(1, CrashModel::reordered);
+  t.open();
+  EXPECT_EQ(t.log->log_start_offset(), 50);
+  EXPECT_EQ(t.log->last_index(), 46);
+  EXPECT_EQ(t.log->last_epoch(), 4);
+}
+
 // A replica that has acknowledged entries keeps them all until the snapshot has taken their place.
 TEST(ReplacedLog, IsWhollyTheOldOneOrTheNewOneWhereTheOldOneEndsBeforeTheSnapshot) {
   bool was_old = false;

@@ -239,7 +239,8 @@ Result<void> PartitionLog::truncate_after(EntryIndex last_kept) {
     end_offset_ = segments_[keep]->facts.base_offset;
   }
   cut_tail(last_kept);
-  TruncateWork work = truncate_.has_value() ? std::move(*truncate_) : TruncateWork{};
+  const bool pending = truncate_.has_value();
+  TruncateWork work = pending ? std::move(*truncate_) : TruncateWork{};
   if (on_disk) work.cut_segment.reset();
   while (segments_.size() > keep) {
     const Offset base = segments_.back()->facts.base_offset;
@@ -280,9 +281,7 @@ Result<void> PartitionLog::truncate_after(EntryIndex last_kept) {
     // Or a log that was never written would get a checkpoint, and with it a directory without name.
     unsaved_bytes_ -= std::min(unsaved_bytes_, old_size - size_bytes());
   }
-  if (on_disk || work.cut_segment.has_value() || !work.removed_segments.empty()) {
-    truncate_ = std::move(work);
-  }
+  if (on_disk || pending) truncate_ = std::move(work);
   return {};
 }
 
