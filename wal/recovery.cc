@@ -86,7 +86,10 @@ Result<RecoveredLog> Recovery::run() {
     // The process may have died before this checkpoint's own name was durable: with the one before
     // it, the left-overs would be missing. And files that a truncation removed may come back with
     // the next power cut, behind new entries.
-    if (checkpoint_.cut_under_way || !superfluous_.empty()) TRY(sync_names());
+    // And where no entry follows, a snapshot's place is known from the checkpoint alone.
+    const bool has_entries = !log_.segments.empty() && !log_.segments.back()->facts.compacted();
+    const bool follows_snapshot = !has_entries && log_.last_index > 0;
+    if (checkpoint_.cut_under_way || !superfluous_.empty() || follows_snapshot) TRY(sync_names());
   } else if (files_.exists) {
     TRY(check_no_checkpoint_lost());
     // A young log: the process may have died between the sync of a file and that of its name.
