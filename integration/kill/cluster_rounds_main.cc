@@ -183,10 +183,12 @@ class ClusterRounds {
       gaps.healing = std::max(gaps.healing, probe(id).longest_gap(undone, settled));
     }
     figures_.add(fault, leads == victim, gaps);
-    fmt::print("round {}: {} node {}{}: {} ms; back: {} ms, all within {} ms\n", round_, fault,
+    std::string slow;
+    for (const auto& probe : probes_) slow += probe->take_slow();
+    fmt::print("round {}: {} node {}{}: {} ms; back: {} ms, all within {} ms{}\n", round_, fault,
                victim, leads == victim ? ", the leader" : "", gaps.fault.count() / 1000,
                gaps.healing.count() / 1000,
-               std::chrono::duration_cast<milliseconds>(settled - returned).count());
+               std::chrono::duration_cast<milliseconds>(settled - returned).count(), slow);
     std::fflush(stdout);
   }
 

@@ -1,7 +1,8 @@
 #include "integration/kill/metadata_probe.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "integration/harness/protocol_client.h"
@@ -15,6 +16,7 @@ namespace {
 constexpr std::int64_t first_value = 1'000'000'000'000;
 // Between two changes: the load is there to be watched, not to fill the disk.
 constexpr std::chrono::milliseconds pace{5};
+constexpr std::chrono::milliseconds slow{1'000};
 constexpr std::int8_t topic_resource = 2;
 
 }  // namespace
@@ -30,7 +32,9 @@ MetadataProbe::~MetadataProbe() {
   thread_.join();
 }
 
-bool MetadataProbe::change(RawConnection& connection, std::int64_t value) const {
+std::optional<std::string> MetadataProbe::change(RawConnection& connection,
+                                                 std::int64_t value) const {
+  if (!connection.connected()) return "no connection";
   protocol::IncrementalAlterConfigsRequest request;
   auto& resource = request.resources.emplace_back();
   resource.resource_type = topic_resource;
@@ -39,7 +43,15 @@ bool MetadataProbe::change(RawConnection& connection, std::int64_t value) const 
   config.name = setting;
   config.value = std::to_string(value);
   const auto response = call(connection, request);
-  return response && response->responses.size() == 1 && response->responses[0].error_code == 0;
+  if (!response || response->responses.size() != 1) return "no answer";
+  const auto& answer = response->responses[0];
+  if (answer.error_code == 0) return std::nullopt;
+  return fmt::format("error {}: {}", answer.error_code, answer.error_message.value_or(""));
+}
+
+std::string MetadataProbe::take_slow() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(slow_, {});
 }
 
 void MetadataProbe::run(const std::stop_token& stop) {
@@ -50,9 +62,13 @@ void MetadataProbe::run(const std::stop_token& stop) {
       const std::lock_guard lock(mutex_);
       ledger_.attempted = value;
     }
-    const bool done = connection->connected() && change(*connection, value);
+    const std::optional<std::string> why = change(*connection, value);
     std::unique_lock lock(mutex_);
-    if (done) {
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun);
+    if (took > slow) {
+      slow_ += fmt::format("; {} took {} ms: {}", topic_, took.count(), why.value_or("made"));
+    }
+    if (!why) {
       ledger_.acknowledged = value;
       ++ledger_.count;
       last_begun_ = begun;

@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -41,10 +42,13 @@ class MetadataProbe {
     std::int64_t count = 0;  // of those acknowledged
   };
   Ledger ledger() const;
+  /// Those that took longer than a second since the last call, and how they ended; empty: none did.
+  std::string take_slow();
 
  private:
   void run(const std::stop_token& stop);
-  bool change(RawConnection& connection, std::int64_t value) const;
+  /// Nothing: acknowledged. Else why not, as far as that was said.
+  std::optional<std::string> change(RawConnection& connection, std::int64_t value) const;
 
   const std::string host_;
   const int port_;
@@ -54,6 +58,7 @@ class MetadataProbe {
   Ledger ledger_;
   Clock::time_point last_begun_;  // of those acknowledged
   std::vector<Clock::time_point> acknowledged_;
+  std::string slow_;
   std::jthread thread_;
 };
 

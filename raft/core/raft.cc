@@ -140,7 +140,7 @@ void Raft::dispatch(const Message& message) {
   }
   if (message.is<TimeoutNow>()) return on_timeout_now();
   if (const auto* answer = std::get_if<ReadIndexAnswer>(&message.body)) {
-    return own_reads_.known(answer->id, answer->index);
+    return own_reads_.known(answer->id, answer->index, ticks_);
   }
   if (role_ != Role::leader) return;
   if (const auto* read = std::get_if<ReadIndex>(&message.body))
@@ -162,7 +162,11 @@ void Raft::tick() {
   ++ticks_;
   if (silent_ticks_ > 0) --silent_ticks_;
   if (role_ == Role::leader) return tick_leader();
-  if (++election_elapsed_ < election_timeout_) return;
+  if (++election_elapsed_ < election_timeout_) {
+    const auto read = leader_ == no_node ? std::nullopt : own_reads_.to_ask_again(ticks_);
+    if (read) send(leader_, ReadIndex{*read});
+    return;
+  }
   if (may_campaign()) return campaign(/*pre=*/true, /*transfer=*/false);
   // The leader is gone for this one as well, or it would keep its vote from those who may campaign.
   leader_ = no_node;

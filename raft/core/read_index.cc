@@ -22,8 +22,19 @@ std::vector<ReadQueue::Read> ReadQueue::take_confirmed(Round confirmed) {
   return taken;
 }
 
-void OwnReads::known(ReadId id, Index index) {
-  if (std::erase(asked_, id) > 0) known_.push_back({id, index});
+void OwnReads::known(ReadId id, Index index, std::int64_t tick) {
+  const auto answered = std::ranges::find(asked_, id);
+  if (answered == asked_.end()) return;  // or of an earlier life of this node
+  const auto later = answered + 1;
+  for (auto at = asked_.begin(); at != later; ++at) known_.push_back({*at, index});
+  asked_.erase(asked_.begin(), later);
+  waits_since_ = tick;
+}
+
+std::optional<ReadId> OwnReads::to_ask_again(std::int64_t tick) {
+  if (asked_.empty() || tick - waits_since_ < again_ticks) return std::nullopt;
+  waits_since_ = tick;
+  return asked_.back();
 }
 
 std::vector<ReadReady> OwnReads::take_ready(Index applied) {

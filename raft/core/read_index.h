@@ -4,7 +4,9 @@
 // Owned by one Raft.
 #pragma once
 
+#include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "raft/core/ready.h"
@@ -44,9 +46,16 @@ class ReadQueue {
 class OwnReads {
  public:
   bool empty() const { return asked_.empty() && known_.empty(); }
-  void asked(ReadId id) { asked_.push_back(id); }
-  /// The leader's answer; of a read that is not waiting (any more) it is dropped.
-  void known(ReadId id, Index index);
+  void asked(ReadId id, std::int64_t tick) {
+    if (asked_.empty()) waits_since_ = tick;
+    asked_.push_back(id);
+  }
+  /// The leader's answer, which is one to all reads that were asked before as well; of a read that
+  /// is not waiting (any more) it is dropped.
+  void known(ReadId id, Index index, std::int64_t tick);
+  /// The question or the answer may be lost: the read to ask for again, when none of those that
+  /// wait was answered for again_ticks.
+  std::optional<ReadId> to_ask_again(std::int64_t tick);
   /// Those whose index the state machine has reached.
   std::vector<ReadReady> take_ready(Index applied);
   bool has_ready(Index applied) const;
@@ -54,7 +63,10 @@ class OwnReads {
   std::vector<ReadId> take_asked();
 
  private:
+  static constexpr std::int64_t again_ticks = 2;
+
   std::vector<ReadId> asked_;
+  std::int64_t waits_since_ = 0;
   std::vector<ReadReady> known_;
 };
 

@@ -10,7 +10,7 @@ Result<ReadId> Raft::read() {
                  "no leader is known that could tell what is committed; try again"};
   }
   const ReadId id = next_read_++;
-  own_reads_.asked(id);
+  own_reads_.asked(id, ticks_);
   if (role_ == Role::leader) {
     on_read_index(options_.id, id);
   } else {
@@ -27,7 +27,7 @@ void Raft::on_read_index(NodeId from, ReadId id) {
 }
 
 void Raft::answer_read(NodeId to, ReadId id, Index index) {
-  if (to == options_.id) return own_reads_.known(id, index);
+  if (to == options_.id) return own_reads_.known(id, index, ticks_);
   send(to, ReadIndexAnswer{id, index});
 }
 

@@ -133,6 +133,7 @@ void Proposals::finish(std::uint64_t id, Result<Position> outcome) {
 
 void Proposals::on_applied(std::span<const Entry> entries) {
   for (const Entry& entry : entries) settle({entry.term, entry.index});
+  if (!placed_.empty()) give_up_behind({entries.back().term, entries.back().index});
 }
 
 void Proposals::on_committed(Index last, const std::function<Term(Index)>& term_of) {
@@ -140,6 +141,7 @@ void Proposals::on_committed(Index last, const std::function<Term(Index)>& term_
     const Index index = placed_.begin()->first;
     settle({term_of(index), index});
   }
+  if (!placed_.empty()) give_up_behind({term_of(last), last});
 }
 
 /// The entry that stands at `here` for good.
@@ -152,14 +154,31 @@ void Proposals::settle(Position here) {
       finish(id, position);
     } else if (position.index < here.index) {
       finish(id, unknown_outcome("the answer of the leader came too late"));
-    } else if (proposal.idempotent) {
-      placed_.erase(placed_.begin());
-      proposal.position = {};
-      again(id);
     } else {
-      finish(id, lost_place(position, here.term));
+      lose_place(id, here.term);
     }
   }
+}
+
+/// Terms never fall along a log: what an earlier leader placed behind this entry is not in it, even
+/// if nothing is ever written there.
+void Proposals::give_up_behind(Position committed) {
+  std::vector<std::uint64_t> lost;
+  for (const auto& [index, id] : placed_) {
+    if (all_.at(id).position.term < committed.term) lost.push_back(id);
+  }
+  for (const std::uint64_t id : lost) {
+    if (all_.contains(id)) lose_place(id, committed.term);
+  }
+}
+
+void Proposals::lose_place(std::uint64_t id, Term now) {
+  Proposal& proposal = all_.at(id);
+  const Position position = proposal.position;
+  if (!proposal.idempotent) return finish(id, lost_place(position, now));
+  std::erase_if(placed_, [id](const auto& at) { return at.second == id; });
+  proposal.position = {};
+  again(id);
 }
 
 void Proposals::on_restored(Index index) {

@@ -62,7 +62,7 @@ class Proposals {
   /// An error of one that may have been appended becomes `timeout`: its outcome is unknown.
   void finish(std::uint64_t id, Result<Position> outcome);
 
-  /// These entries were applied, in order.
+  /// These entries, at least one, were applied, in order.
   void on_applied(std::span<const Entry> entries);
   /// All entries up to `last` were committed. `term_of`: of the entry at an index.
   void on_committed(Index last, const std::function<Term(Index)>& term_of);
@@ -81,6 +81,8 @@ class Proposals {
 
  private:
   void settle(Position here);
+  void give_up_behind(Position committed);
+  void lose_place(std::uint64_t id, Term now);
   std::optional<Proposal> take(std::uint64_t id);
   void release_payload(Proposal& proposal);
   void forget_request(Proposal& proposal);

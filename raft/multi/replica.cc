@@ -176,8 +176,10 @@ void Replica::drive() {
 bool Replica::drive_one(const Proposals::Proposal& proposal) {
   const std::uint64_t id = proposal.id;
   if (raft_.role() != Role::leader) {
+    // One that is not connected both ways would not hear of it, or not be heard: it is asked when it
+    // is (on_node_up), or who leads by then.
     const NodeId leader = raft_.leader();
-    if (leader == no_node || leader == host_.node()) return false;
+    if (leader == host_.node() || !up_.contains(leader)) return false;
     const SharedBytes payload = proposal.payload;
     const std::uint64_t request = proposals_.asked(id, leader);
     host_.send(leader, encode(ForwardedProposal{group_, host_.life(), request, payload}));
@@ -210,6 +212,7 @@ void Replica::read(milliseconds timeout, ReadDone done) {
 }
 
 void Replica::drive_reads() {
+  if (raft_.role() != Role::leader && !up_.contains(raft_.leader())) return;
   for (Read& read : reads_) {
     if (read.id) continue;
     const Result<ReadId> asked = raft_.read();
@@ -320,6 +323,7 @@ void Replica::on_node_up(NodeId node) {
   if (majority_is_up()) raft_.on_majority_up();
   if (raft_.leader() != node) return;
   drive();
+  drive_reads();
   touch();
 }
 

@@ -98,6 +98,86 @@ TEST_F(ReplicaStory, ARepeatedProposalThatFindsNoLeaderIsNotSaidToBeUndone) {
   EXPECT_THAT((*unsure)->error().message, HasSubstr("not known"));
 }
 
+// The leader's heartbeats came before this node's own connection to it stood again. What was asked
+// then went nowhere, and its outcome was waited for until its time was over.
+TEST_F(ReplicaStory, WhoHearsTheLeaderAndIsNotConnectedAsksWhenItIs) {
+  cluster_.start_all();
+  const NodeId first = await_leader();
+  const NodeId other = first % 3 + 1;
+  must_propose(other, "before");
+  cluster_.network.block(other, first);
+  cluster_.node(other).manager->on_node_down(first);
+  const auto asked = propose(other, "asked");
+  EXPECT_TRUE(cluster_.run_until([&] { return replica(other).raft().leader() == first; }));
+  cluster_.run(milliseconds(50));
+  EXPECT_FALSE(*asked);
+  cluster_.network.heal();
+  cluster_.node(other).manager->on_node_up(first, cluster_.node(first).directory_id());
+  cluster_.run(milliseconds(100));
+  ASSERT_TRUE(*asked);
+  EXPECT_TRUE(**asked);
+  EXPECT_THAT(values(first), ElementsAre("before", "asked"));
+}
+
+// So did a read, of which a question or an answer was lost.
+TEST_F(ReplicaStory, AReadIsAskedForAgainWhenItWasLost) {
+  cluster_.start_all();
+  const NodeId first = await_leader();
+  const NodeId other = first % 3 + 1;
+  must_propose(other, "before");
+  const auto read = [&] {
+    auto outcome = std::make_shared<std::optional<Result<Index>>>();
+    replica(other).read(milliseconds(5'000),
+                        [outcome](Result<Index> result) { *outcome = std::move(result); });
+    return outcome;
+  };
+  for (const bool question : {true, false}) {
+    cluster_.network.block(question ? other : first, question ? first : other);
+    const auto lost = read();
+    cluster_.run(milliseconds(50));
+    EXPECT_FALSE(*lost);
+    cluster_.network.heal();
+    cluster_.run(milliseconds(300));
+    ASSERT_TRUE(*lost) << question;
+    EXPECT_TRUE(**lost);
+  }
+  cluster_.network.block(other, first);
+  cluster_.node(other).manager->on_node_down(first);
+  EXPECT_TRUE(cluster_.run_until([&] { return replica(other).raft().leader() == first; }));
+  const auto asked = read();
+  cluster_.run(milliseconds(50));
+  cluster_.network.heal();
+  cluster_.node(other).manager->on_node_up(first, cluster_.node(first).directory_id());
+  cluster_.run(milliseconds(20));
+  ASSERT_TRUE(*asked);
+  EXPECT_TRUE(**asked);
+}
+
+// Their places were behind all that the next leader had. Nobody made another change, and whoever
+// had asked waited for entries at those places until the time was over.
+TEST_F(ReplicaStory, WhatOnlyTheLastLeaderHadIsKnownToBeLostOnceTheNextOneIsHeard) {
+  cluster_.start_all();
+  const NodeId first = await_leader();
+  must_propose(first, "before");
+  cluster_.network.isolate(first);
+  std::vector<Outcome> lost;
+  for (int i = 0; i < 5; ++i) lost.push_back(propose(first, "lost"));
+  const Outcome twice = propose(first, "again", {.idempotent = true});
+  ASSERT_TRUE(cluster_.run_until([&] {
+    return std::ranges::any_of(setup_.replicas, [&](const auto& at) {
+      return at.first != first && at.second->leadership().ready;
+    });
+  }));
+  cluster_.network.heal();
+  EXPECT_TRUE(cluster_.run_until([&] { return values(first).size() == 2; }));
+  for (const Outcome& outcome : lost) {
+    ASSERT_TRUE(*outcome);
+    EXPECT_EQ((*outcome)->error().code, Errc::not_leader);
+  }
+  EXPECT_TRUE(*twice && **twice);
+  EXPECT_THAT(values(first), ElementsAre("before", "again"));
+}
+
 // A node that joined knows of no membership at the begin of its log. It met the damage, ended, and
 // met it again with every start, for ever.
 TEST_F(ReplicaStory, ANodeThatJoinedCopiesItsLogAgainWhenItMeetsDamageWhileItRuns) {
