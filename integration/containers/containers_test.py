@@ -224,6 +224,29 @@ class ThreeNodes(unittest.TestCase):
         for p in of_victim:
             self.assertEqual(records.consume(everywhere, "t", 1, partition=p), [f"kept {p}"])
 
+    def test_replicas_and_the_loss_of_each(self):
+        """One after the other is killed and started again, under a load that goes on all the time."""
+        everywhere, partitions = self.project.bootstrap(), range(3)
+        records.create(everywhere, "replicated", len(partitions), replicas=3)
+        whole = dict.fromkeys(partitions, list(compose.NODES))
+        eventually(lambda: records.in_sync(everywhere, "replicated") == whole, "that all replicas are there")
+        with records.Stream(everywhere, "replicated", partitions, "of replicas") as stream:
+            stream.go_on(100)
+            for n in compose.NODES:
+                self.project.node(n).docker("kill")
+                stream.go_on(300)
+                self.project.node(n).docker("start")
+                stream.go_on(300)
+                eventually(lambda: records.in_sync(everywhere, "replicated") == whole, f"that node {n} has all again")
+            stream.commit()
+            print(f"each node was killed once: the longest gap of the stream was {stream.gap:.2f} s")
+            self.assertEqual(stream.failures, [])
+            self.assertEqual(stream.committed(), stream.written)
+        self.wait_for_all()
+        for p in partitions:
+            wanted = [str(number) for number in range(stream.written[p])]
+            self.assertEqual(records.consume(everywhere, "replicated", len(wanted), partition=p), wanted)
+
     def test_a_clean_stop_of_all(self):
         everywhere = self.project.bootstrap()
         records.create(everywhere, "all", 3)

@@ -25,9 +25,14 @@ def leaders(bootstrap, topic):
     return {p.id: p.leader for p in metadata(bootstrap, topic).topics[topic].partitions.values()}
 
 
-def create(bootstrap, topic, partitions):
+def in_sync(bootstrap, topic):
+    """{partition: the nodes that have all of it}"""
+    return {p.id: sorted(p.isrs) for p in metadata(bootstrap, topic).topics[topic].partitions.values()}
+
+
+def create(bootstrap, topic, partitions, replicas=1):
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    admin.create_topics([NewTopic(topic, partitions, 1)], operation_timeout=PATIENCE)[topic].result(PATIENCE)
+    admin.create_topics([NewTopic(topic, partitions, replicas)], operation_timeout=PATIENCE)[topic].result(PATIENCE)
 
 
 def produce(bootstrap, topic, values, partition=0):

@@ -11,16 +11,15 @@
 #include "integration/harness/admin.h"
 #include "integration/harness/cluster_processes.h"
 #include "integration/harness/kafka_client.h"
+#include "integration/harness/one_partition.h"
 #include "integration/harness/protocol_client.h"
 #include "integration/kill/stored_partitions.h"
 #include "protocol/errors.h"
 #include "protocol/messages/alter_partition_reassignments.h"
-#include "protocol/messages/create_topics.h"
 #include "protocol/messages/delete_records.h"
 #include "protocol/messages/elect_leaders.h"
 #include "protocol/messages/incremental_alter_configs.h"
 #include "protocol/messages/list_partition_reassignments.h"
-#include "protocol/messages/metadata.h"
 
 namespace chronik::integration {
 namespace {
@@ -33,33 +32,9 @@ constexpr auto no_error = RD_KAFKA_RESP_ERR_NO_ERROR;
 class ReassignmentTest : public ::testing::Test {
  protected:
   static constexpr int nodes = ClusterProcesses::size;
-  using Partition = protocol::MetadataResponse::MetadataResponsePartition;
 
   void SetUp() override {
     if (BrokerProcess::is_kafka()) GTEST_SKIP() << "skipped: about chronik's own cluster";
-  }
-  /// With partition 0 of "t" on these nodes.
-  static void create(ClusterProcesses& cluster, const Replicas& replicas) {
-    RawConnection connection(cluster.node(1).host(), cluster.node(1).port());
-    protocol::CreateTopicsRequest request;
-    auto& topic = request.topics.emplace_back();
-    topic.name = "t";
-    topic.num_partitions = -1;
-    topic.replication_factor = -1;
-    topic.assignments.push_back({0, replicas});
-    const auto response = call(connection, request);
-    ASSERT_TRUE(response);
-    ASSERT_EQ(response->topics.at(0).error_code, 0) << *response->topics[0].error_message;
-  }
-  static std::optional<Partition> partition(const BrokerProcess& node) {
-    RawConnection connection(node.host(), node.port());
-    if (!connection.connected()) return std::nullopt;
-    protocol::MetadataRequest request;
-    request.topics.emplace().emplace_back().name = "t";
-    const auto response = call(connection, request);
-    if (!response || response->topics.size() != 1) return std::nullopt;
-    if (response->topics[0].partitions.size() != 1) return std::nullopt;
-    return response->topics[0].partitions[0];
   }
   /// Nothing: back to where they were.
   static ErrorCode reassign(const BrokerProcess& node, std::optional<Replicas> replicas) {
@@ -82,7 +57,7 @@ class ReassignmentTest : public ::testing::Test {
     std::string last;
     const bool is_so = eventually([&] {
       for (int id = 1; id <= nodes; ++id) {
-        const auto found = partition(cluster.node(id));
+        const auto found = describe_partition(cluster.node(id));
         if (!found) return false;
         last = fmt::format("node {} says: on {}, {} leads, in sync {}", id,
                            fmt::join(found->replica_nodes, " "), found->leader_id,
@@ -168,7 +143,7 @@ class ReassignmentTest : public ::testing::Test {
 
 TEST_F(ReassignmentTest, ReplicasMoveWhileClientsWriteAndNothingIsLost) {
   ClusterProcesses cluster;
-  create(cluster, {1, 2});
+  create_partition(cluster.node(1), {1, 2});
   std::atomic<bool> stop = false;
   int acknowledged = 0;
   std::thread writer([&] {
@@ -204,13 +179,13 @@ TEST_F(ReassignmentTest, ReplicasMoveWhileClientsWriteAndNothingIsLost) {
 // The node that is to come is away: the move waits for it, and can be taken back.
 TEST_F(ReassignmentTest, AMoveCanBeTakenBack) {
   ClusterProcesses cluster;
-  create(cluster, {1, 2});
+  create_partition(cluster.node(1), {1, 2});
   EXPECT_EQ(reassign(cluster.node(1), std::nullopt), ErrorCode::no_reassignment_in_progress);
   ASSERT_TRUE(is_on(cluster, {1, 2}));
   cluster.node(3).kill();
   EXPECT_EQ(reassign(cluster.node(2), Replicas{2, 3}), ErrorCode::none);
   EXPECT_TRUE(eventually([&] { return under_way(cluster.node(1)) == 1; }));
-  EXPECT_EQ(partition(cluster.node(1))->replica_nodes, (Replicas{2, 3, 1}));
+  EXPECT_EQ(describe_partition(cluster.node(1))->replica_nodes, (Replicas{2, 3, 1}));
   Producer producer(cluster.bootstrap(), careful());
   EXPECT_EQ(producer.send({.topic = "t", .value = "meanwhile"}).error, no_error);
   EXPECT_EQ(reassign(cluster.node(1), std::nullopt), ErrorCode::none);
@@ -223,7 +198,7 @@ TEST_F(ReassignmentTest, AMoveCanBeTakenBack) {
 
 TEST_F(ReassignmentTest, AMoveGoesOnAfterAllNodesWereKilled) {
   ClusterProcesses cluster;
-  create(cluster, {1, 2});
+  create_partition(cluster.node(1), {1, 2});
   {
     Producer producer(cluster.bootstrap(), careful());
     for (int i = 0; i < 1000; ++i) producer.produce("t", 0, std::string(1000, 'x'));
@@ -241,7 +216,7 @@ TEST_F(ReassignmentTest, AMoveGoesOnAfterAllNodesWereKilled) {
 
 TEST_F(ReassignmentTest, WhatCannotBeIsRefused) {
   ClusterProcesses cluster;
-  create(cluster, {1, 2});
+  create_partition(cluster.node(1), {1, 2});
   const auto refused = ErrorCode::invalid_replica_assignment;
   EXPECT_EQ(reassign(cluster.node(1), Replicas{}), refused);
   EXPECT_EQ(reassign(cluster.node(1), Replicas{1, 1}), refused);
@@ -260,7 +235,7 @@ TEST_F(ReassignmentTest, WhatCannotBeIsRefused) {
 // node that had it alone is lost. At the end it is one of one replica again, on another node.
 TEST_F(ReassignmentTest, AReplicaThatWasAloneGetsOthersAndItsNodeIsLost) {
   ClusterProcesses cluster;
-  create(cluster, {1});
+  create_partition(cluster.node(1), {1});
   std::atomic<bool> stop = false;
   int acknowledged = 0;
   std::thread writer([&] {
@@ -276,7 +251,7 @@ TEST_F(ReassignmentTest, AReplicaThatWasAloneGetsOthersAndItsNodeIsLost) {
   EXPECT_TRUE(eventually([&] { return under_way(cluster.node(2)) == 0; }));
   cluster.node(1).kill();
   EXPECT_TRUE(eventually([&] {
-    const auto found = partition(cluster.node(2));
+    const auto found = describe_partition(cluster.node(2));
     return found && found->leader_id > 1;
   }));
   cluster.node(1).start();
@@ -293,7 +268,7 @@ TEST_F(ReassignmentTest, AReplicaThatWasAloneGetsOthersAndItsNodeIsLost) {
 // The change is applied, and the log may or may not have been taken on.
 TEST_F(ReassignmentTest, AReplicaThatWasAloneMovesAlthoughAllNodesAreKilled) {
   ClusterProcesses cluster;
-  create(cluster, {1});
+  create_partition(cluster.node(1), {1});
   produce(cluster, 1000);
   ASSERT_EQ(delete_before(cluster.node(1), 100).low_watermark, 100);
   EXPECT_EQ(reassign(cluster.node(3), Replicas{2}), ErrorCode::none);
@@ -315,7 +290,7 @@ TEST_F(ReassignmentTest, AMoveIsHeldToItsThrottleWhichCanBeRaisedWhileClientsWri
   using Clock = std::chrono::steady_clock;
   constexpr std::size_t records = 8'000;
   ClusterProcesses cluster;
-  create(cluster, {1, 2});
+  create_partition(cluster.node(1), {1, 2});
   Producer producer(cluster.bootstrap(), careful());
   const std::string value(1'000, 'x');
   for (std::size_t i = 0; i < records; ++i) producer.produce("t", 0, value);
@@ -335,7 +310,7 @@ TEST_F(ReassignmentTest, AMoveIsHeldToItsThrottleWhichCanBeRaisedWhileClientsWri
     ASSERT_EQ(producer.send({.topic = "t", .value = value}).error, no_error);
   }
   EXPECT_EQ(under_way(cluster.node(1)), 1u);
-  EXPECT_EQ(partition(cluster.node(2))->isr_nodes.size(), 2u);
+  EXPECT_EQ(describe_partition(cluster.node(2))->isr_nodes.size(), 2u);
   throttle(cluster, "follower", 50'000'000);
   EXPECT_TRUE(is_on(cluster, {2, 1}));
   Consumer consumer(cluster.bootstrap(), "");
@@ -345,7 +320,7 @@ TEST_F(ReassignmentTest, AMoveIsHeldToItsThrottleWhichCanBeRaisedWhileClientsWri
 
 TEST_F(ReassignmentTest, ThePreferredLeaderIsElected) {
   ClusterProcesses cluster;
-  create(cluster, {1, 2, 3});
+  create_partition(cluster.node(1), {1, 2, 3});
   ASSERT_TRUE(is_on(cluster, {1, 2, 3}));
   const auto elect = [&](int asked, std::int32_t timeout_ms) {
     RawConnection connection(cluster.node(asked).host(), cluster.node(asked).port());
@@ -359,7 +334,7 @@ TEST_F(ReassignmentTest, ThePreferredLeaderIsElected) {
   };
   EXPECT_EQ(elect(2, 10'000), ErrorCode::election_not_needed);
   cluster.node(1).kill();
-  ASSERT_TRUE(eventually([&] { return partition(cluster.node(2))->leader_id > 1; }));
+  ASSERT_TRUE(eventually([&] { return describe_partition(cluster.node(2))->leader_id > 1; }));
   EXPECT_EQ(elect(2, 10'000), ErrorCode::preferred_leader_not_available);
   cluster.node(1).start();
   // At first it is out of reach.
@@ -370,21 +345,21 @@ TEST_F(ReassignmentTest, ThePreferredLeaderIsElected) {
   }));
   EXPECT_TRUE(elected == ErrorCode::none || elected == ErrorCode::election_not_needed)
       << static_cast<int>(elected);
-  EXPECT_EQ(partition(cluster.node(2))->leader_id, 1);
+  EXPECT_EQ(describe_partition(cluster.node(2))->leader_id, 1);
 }
 
 TEST_F(ReassignmentTest, DeletedRecordsStayDeletedWhoeverLeads) {
   ClusterProcesses cluster;
-  create(cluster, {1, 2, 3});
+  create_partition(cluster.node(1), {1, 2, 3});
   ASSERT_TRUE(is_on(cluster, {1, 2, 3}));
   produce(cluster, 100);
   EXPECT_EQ(delete_before(cluster.node(1), 60).low_watermark, 60);
   cluster.node(1).kill();
-  ASSERT_TRUE(eventually([&] { return partition(cluster.node(2))->leader_id > 1; }));
+  ASSERT_TRUE(eventually([&] { return describe_partition(cluster.node(2))->leader_id > 1; }));
   EXPECT_EQ(Consumer(cluster.bootstrap(), "").watermarks("t", 0).first, 60);
 
   // Who was away hears of it when it is back.
-  const int leader = partition(cluster.node(2))->leader_id;
+  const int leader = describe_partition(cluster.node(2))->leader_id;
   EXPECT_EQ(delete_before(cluster.node(leader), 80).low_watermark, 80);
   cluster.node(1).start();
   ASSERT_TRUE(is_on(cluster, {1, 2, 3}));

@@ -109,6 +109,17 @@ class Replication : public ::testing::Test {
       });
     });
   }
+  /// Who leads a topic "t" whose acks=all asks for all three replicas, which are in sync; 0:
+  /// nobody.
+  static int lead_where_all_are_asked_for(ClusterProcesses& cluster) {
+    const Outcome made = Admin(cluster.node(1).bootstrap())
+                             .create_topic({.name = "t",
+                                            .configs = {{"min.insync.replicas", "3"}},
+                                            .replication = ClusterProcesses::size});
+    EXPECT_TRUE(made.ok()) << made.message;
+    const int leader = led(cluster, 1, "t").leader;
+    return leader > 0 && in_sync(cluster, leader, "t") ? leader : 0;
+  }
   static ClientConfig careful() {
     return {{"enable.idempotence", "true"},
             {"acks", "all"},
@@ -245,14 +256,8 @@ TEST_F(Replication, AcksAllWaitsForAMajority) {
 
 TEST_F(Replication, MoreInSyncReplicasThanAMajorityCanBeAskedFor) {
   ClusterProcesses cluster;
-  const Outcome made =
-      Admin(cluster.node(1).bootstrap())
-          .create_topic(
-              {.name = "t", .configs = {{"min.insync.replicas", "3"}}, .replication = nodes});
-  ASSERT_TRUE(made.ok()) << made.message;
-  const int leader = led(cluster, 1, "t").leader;
+  const int leader = lead_where_all_are_asked_for(cluster);
   ASSERT_GT(leader, 0);
-  ASSERT_TRUE(in_sync(cluster, leader, "t"));
   BrokerProcess& node = cluster.node(leader);
   EXPECT_TRUE(eventually([&] { return produce_one(node, "t", "0", -1) == 0; }));
   const int gone = ClusterProcesses::other_than(leader);
@@ -271,14 +276,8 @@ TEST_F(Replication, MoreInSyncReplicasThanAMajorityCanBeAskedFor) {
 // Committed by the other two at once: acks=all would be answered before the third has it.
 TEST_F(Replication, AcksAllWaitsForAllWhereAllAreAskedFor) {
   ClusterProcesses cluster;
-  const Outcome made =
-      Admin(cluster.node(1).bootstrap())
-          .create_topic(
-              {.name = "t", .configs = {{"min.insync.replicas", "3"}}, .replication = nodes});
-  ASSERT_TRUE(made.ok()) << made.message;
-  const int leader = led(cluster, 1, "t").leader;
+  const int leader = lead_where_all_are_asked_for(cluster);
   ASSERT_GT(leader, 0);
-  ASSERT_TRUE(in_sync(cluster, leader, "t"));
   BrokerProcess& node = cluster.node(leader);
   ASSERT_TRUE(eventually([&] { return produce_one(node, "t", "0", -1) == 0; }));
   const int paused = ClusterProcesses::other_than(leader);

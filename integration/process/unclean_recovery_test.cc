@@ -9,12 +9,11 @@
 
 #include "integration/harness/cluster_processes.h"
 #include "integration/harness/kafka_client.h"
+#include "integration/harness/one_partition.h"
 #include "integration/harness/protocol_client.h"
 #include "integration/kill/stored_partitions.h"
 #include "protocol/errors.h"
-#include "protocol/messages/create_topics.h"
 #include "protocol/messages/elect_leaders.h"
-#include "protocol/messages/metadata.h"
 
 namespace chronik::integration {
 namespace {
@@ -27,34 +26,16 @@ constexpr int node_count = 5;
 
 class UncleanRecovery : public ::testing::Test {
  protected:
-  using Partition = protocol::MetadataResponse::MetadataResponsePartition;
-
   void SetUp() override {
     if (BrokerProcess::is_kafka()) GTEST_SKIP() << "skipped: about chronik's own cluster";
     cluster_.launch();
     for (int id = 1; id <= node_count; ++id) ASSERT_TRUE(cluster_.knows(id, node_count));
-    RawConnection connection(cluster_.node(4).host(), cluster_.node(4).port());
-    protocol::CreateTopicsRequest request;
-    auto& topic = request.topics.emplace_back();
-    topic.name = "t";
-    topic.num_partitions = -1;
-    topic.replication_factor = -1;
-    topic.assignments.push_back({0, {1, 2, 3}});
-    const auto response = call(connection, request);
-    ASSERT_TRUE(response);
-    ASSERT_EQ(response->topics.at(0).error_code, 0) << *response->topics[0].error_message;
+    create_partition(cluster_.node(4), {1, 2, 3});
     ASSERT_TRUE(eventually([&] { return in_sync(4) == 3; }));
   }
 
-  std::optional<Partition> partition(int asked) {
-    RawConnection connection(cluster_.node(asked).host(), cluster_.node(asked).port());
-    if (!connection.connected()) return std::nullopt;
-    protocol::MetadataRequest request;
-    request.topics.emplace().emplace_back().name = "t";
-    const auto response = call(connection, request);
-    if (!response || response->topics.size() != 1) return std::nullopt;
-    if (response->topics[0].partitions.size() != 1) return std::nullopt;
-    return response->topics[0].partitions[0];
+  std::optional<DescribedPartition> partition(int asked) {
+    return describe_partition(cluster_.node(asked));
   }
   std::size_t in_sync(int asked) {
     const auto found = partition(asked);

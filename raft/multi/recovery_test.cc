@@ -4,11 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/memory_disk.h"
-#include "raft/multi/replica_files.h"
 #include "raft/multi/test_membership.h"
-#include "wal/io_executor.h"
-#include "wal/test_log.h"
+#include "raft/multi/test_start.h"
 
 namespace chronik::raft::testing {
 namespace {
@@ -159,41 +156,9 @@ TEST_F(RecoveryStory, ASecondRecoveryLeavesTheFirstBehind) {
 
 // -- The files, whenever the power goes.
 
-struct Start {
-  MemoryDisk disk;
-  wal::ManualIoExecutor io;
-  std::unique_ptr<wal::LogEnvironment> environment;
-  std::unique_ptr<wal::GroupCommit> group_commit;
-  wal::testing::SeenEntries derived;
-
-  Start() {
-    CHECK(disk.make_directories("data"));
-    begin();
-  }
-  void begin() {
-    environment = std::make_unique<wal::LogEnvironment>(disk);
-    environment->on_fatal = [](const Error&) {};
-    group_commit = std::make_unique<wal::GroupCommit>(*environment, io);
-  }
-  void cut_power(std::uint64_t seed) {
-    io.abandon();
-    group_commit.reset();
-    Random random(seed);
-    disk.crash(random, CrashModel::reordered);
-    begin();
-  }
-  Result<ReplicaFiles> open(const Recovery& recovery) {
-    ReplicaPlace place{1,
-                       "data/t-0",
-                       {"t", 0, Uuid::from_random(1, 2)},
-                       wal::testing::small_segments(),
-                       &derived,
-                       {{1, 2, 3}, {}, {}, {}, false}};
-    place.recovery = recovery;
-    return open_replica_files(*environment, *group_commit, place);
-  }
+struct Start : TestStart {
   void fill() {
-    const Result<ReplicaFiles> files = open({});
+    const Result<ReplicaFiles> files = open();
     CHECK(files);
     wal::PartitionLog& log = files->store->log();
     for (int i = 0; i < 20; ++i) {
@@ -213,7 +178,7 @@ TEST(RecoveryFiles, ASurvivorHasItsLogAndOneMembershipBehindItWheneverThePowerGo
     t.fill();
     t.disk.power_off_after(n);
     const bool whole = t.open(survives()).has_value();
-    t.cut_power(n);
+    t.cut_power(n, CrashModel::reordered);
     const Result<ReplicaFiles> files = t.open(survives());
     ASSERT_TRUE(files) << n << ": " << files.error().message;
     EXPECT_EQ(files->store->last_index(), 21) << n;
@@ -238,7 +203,7 @@ TEST(RecoveryFiles, OneThatBeginsAnewIsEmptyAndWithheldWheneverThePowerGoes) {
     t.fill();
     t.disk.power_off_after(n);
     const bool whole = t.open(begins_anew()).has_value();
-    t.cut_power(n);
+    t.cut_power(n, CrashModel::reordered);
     const Result<ReplicaFiles> files = t.open(begins_anew());
     ASSERT_TRUE(files) << n << ": " << files.error().message;
     EXPECT_EQ(files->store->last_index(), 0) << n;
@@ -254,7 +219,7 @@ TEST(RecoveryFiles, OneThatBeginsAnewIsEmptyAndWithheldWheneverThePowerGoes) {
 TEST(RecoveryFiles, ASurvivorWhoseLogIsDamagedDoesNotSurvive) {
   Start t;
   t.fill();
-  ReplicaFiles files = t.open({}).value();
+  ReplicaFiles files = t.open().value();
   ReplicaState state = files.state;
   state.log_damaged = true;
   ASSERT_TRUE(files.state_file->save(state));

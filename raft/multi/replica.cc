@@ -176,8 +176,8 @@ void Replica::drive() {
 bool Replica::drive_one(const Proposals::Proposal& proposal) {
   const std::uint64_t id = proposal.id;
   if (raft_.role() != Role::leader) {
-    // One that is not connected both ways would not hear of it, or not be heard: it is asked when it
-    // is (on_node_up), or who leads by then.
+    // One that is not connected both ways would not hear of it, or not be heard: it is asked when
+    // it is (on_node_up), or who leads by then.
     const NodeId leader = raft_.leader();
     if (leader == host_.node() || !up_.contains(leader)) return false;
     const SharedBytes payload = proposal.payload;

@@ -3,50 +3,15 @@
 
 #include <gtest/gtest.h>
 
-#include "base/memory_disk.h"
-#include "wal/io_executor.h"
-#include "wal/test_log.h"
+#include "raft/multi/test_start.h"
 
 namespace chronik::raft {
 namespace {
 
-constexpr const char* directory = "data/t-0";
+using testing::TestStart;
+
 constexpr Index entries = 60;
 constexpr Index install_index = 90;
-
-struct Start {
-  MemoryDisk disk;
-  wal::ManualIoExecutor io;
-  std::unique_ptr<wal::LogEnvironment> environment;
-  std::unique_ptr<wal::GroupCommit> group_commit;
-  wal::testing::SeenEntries derived;
-
-  Start() {
-    CHECK(disk.make_directories("data"));
-    begin();
-  }
-  void begin() {
-    environment = std::make_unique<wal::LogEnvironment>(disk);
-    environment->on_fatal = [](const Error&) {};
-    group_commit = std::make_unique<wal::GroupCommit>(*environment, io);
-  }
-  void cut_power(std::uint64_t seed, CrashModel model) {
-    io.abandon();
-    group_commit.reset();
-    Random random(seed);
-    disk.crash(random, model);
-    begin();
-  }
-  ReplicaPlace place() {
-    return {1,
-            directory,
-            {"t", 0, Uuid::from_random(1, 2)},
-            wal::testing::small_segments(),
-            &derived,
-            {{1, 2, 3}, {}, {}, {}, false}};
-  }
-  Result<ReplicaFiles> open() { return open_replica_files(*environment, *group_commit, place()); }
-};
 
 /// How often a start found what, over all power cuts while a log is replaced that goes on at `end`.
 struct Outcomes {
@@ -59,7 +24,7 @@ Outcomes replace_under_power_cuts(Offset end) {
   Outcomes outcomes;
   for (const CrashModel model : {CrashModel::ordered, CrashModel::reordered}) {
     for (std::uint64_t n = 0;; ++n) {
-      Start t;
+      TestStart t;
       bool whole = false;
       {
         Result<ReplicaFiles> files = t.open();
