@@ -79,7 +79,13 @@ bool check(const TopicRequest& asked, const metadata::Topic* topic,
     const std::set<BrokerId> different(ids.begin(), ids.end());
     const bool known =
         std::ranges::all_of(ids, [&](BrokerId id) { return find_broker(brokers, id) != nullptr; });
-    if (ids.size() == factor && different.size() == factor && known) continue;
+    if (ids.size() == factor && different.size() == factor && known) {
+      if (can_elect(brokers, ids)) continue;
+      set_error(result, ErrorCode::invalid_replica_assignment,
+                "Most of the brokers assigned cannot be reached now: an added partition would "
+                "have no leader.");
+      return false;
+    }
     std::vector<BrokerId> there;
     there.reserve(brokers.size());
     for (const PlacementBroker& broker : brokers) there.push_back(broker.id);
@@ -93,15 +99,17 @@ bool check(const TopicRequest& asked, const metadata::Topic* topic,
   return true;
 }
 
-/// As many replicas as the partitions there have, but not more than there are brokers.
+/// As many replicas as the partitions there have, but not more than there are brokers, and most
+/// of them on those that can be reached.
 bool can_place(const metadata::Topic& topic, const std::vector<PlacementBroker>& brokers,
                TopicResult& result) {
   const std::size_t factor = topic.partitions.front().replicas.size();
-  if (factor <= brokers.size()) return true;
+  if (factor <= brokers.size() && can_elect(brokers, factor)) return true;
+  const auto reachable = std::ranges::count_if(brokers, &PlacementBroker::reachable);
   set_error(result, ErrorCode::invalid_replication_factor,
-            fmt::format("Unable to replicate the partition {} time(s): only {} broker(s) can be "
-                        "reached.",
-                        factor, brokers.size()));
+            fmt::format("Unable to replicate the partition {} time(s): of {} broker(s) that are "
+                        "registered, {} can be reached.",
+                        factor, brokers.size(), reachable));
   return false;
 }
 

@@ -70,5 +70,36 @@ TEST(Placement, LeadersGoRoundAllBrokersWhateverTheRacks) {
   for (const PlacementBroker& broker : brokers) EXPECT_EQ(leads[broker.id], 10) << broker.id;
 }
 
+// A topic of three replicas is made while one of three nodes is down; where the others are enough,
+// it gets none.
+TEST(Placement, BrokersThatCannotBeReachedComeLast) {
+  Random random(3);
+  std::vector<PlacementBroker> brokers = brokers_in({"a", "b", "c", "d"});
+  brokers[1].reachable = brokers[3].reachable = false;
+  Placement placement(brokers, random);
+  std::map<BrokerId, int> leads;
+  for (int partition = 0; partition < 20; ++partition) {
+    std::vector<BrokerId> two = placement.next(2);
+    ++leads[two.front()];
+    std::ranges::sort(two);
+    EXPECT_EQ(two, (std::vector<BrokerId>{1, 3}));
+    const std::vector<BrokerId> three = placement.next(3);
+    ++leads[three.front()];
+    EXPECT_TRUE(three.back() == 2 || three.back() == 4);
+    EXPECT_EQ(placement.next(4).size(), 4u);
+  }
+  EXPECT_EQ(leads[1] + leads[3], 40);
+}
+
+TEST(Placement, APartitionIsMadeOnlyWhereMostReplicasCanBeReached) {
+  std::vector<PlacementBroker> brokers = brokers_in({"a", "b", "c"});
+  brokers[2].reachable = false;
+  EXPECT_TRUE(can_elect(brokers, 3));
+  EXPECT_TRUE(can_elect(brokers, std::vector<BrokerId>{3, 1, 2}));
+  EXPECT_FALSE(can_elect(brokers, std::vector<BrokerId>{1, 3}));
+  EXPECT_FALSE(can_elect(brokers, std::vector<BrokerId>{3}));
+  EXPECT_TRUE(can_elect(brokers, std::vector<BrokerId>{2}));
+}
+
 }  // namespace
 }  // namespace chronik::broker

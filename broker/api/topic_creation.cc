@@ -104,6 +104,12 @@ std::optional<Refusal> assign_by_hand(const Wish& wish, std::span<const Placemen
           "not consistent with previous partitions, which have {} replica(s).",
           assignment.broker_ids.size(), sorted.front()->broker_ids.size()));
     }
+    if (!can_elect(brokers, assignment.broker_ids)) {
+      return bad_assignment(fmt::format(
+          "Most brokers in the manual assignment of partition {} cannot be reached now, so it "
+          "would have no leader.",
+          assignment.partition_index));
+    }
     topic.partitions.push_back(
         make_partition(static_cast<PartitionId>(i), assignment.broker_ids, brokers));
   }
@@ -129,6 +135,12 @@ std::optional<Refusal> assign_by_default(const Wish& wish, CreationContext& cont
                                "replication factor of {} cannot be reached because only {} "
                                "broker(s) are registered.",
                                factor, factor, brokers)};
+  }
+  if (!can_elect(context.brokers, static_cast<std::size_t>(factor))) {
+    return Refusal{ErrorCode::invalid_replication_factor,
+                   fmt::format("Too many brokers cannot be reached now: a partition of {} "
+                               "replica(s) would have no leader.",
+                               factor)};
   }
   Placement placement(context.brokers, context.random);
   for (std::int32_t index = 0; index < count; ++index) {

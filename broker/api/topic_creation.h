@@ -28,7 +28,7 @@ struct Refusal {
 /// What placement and defaults come from.
 struct CreationContext {
   const LiveConfig& config;
-  std::span<const PlacementBroker> brokers;  // those that may get replicas, at least one
+  std::span<const PlacementBroker> brokers;  // that may get replicas; at least one can be reached
   Random& random;
   Timestamp now_ms = 0;
 };

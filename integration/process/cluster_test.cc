@@ -180,6 +180,35 @@ TEST_F(Cluster, MetadataRecovery) {
   EXPECT_TRUE(cluster.knows(other, 3));
 }
 
+// With a node down, and topics of three replicas the default, no topic could be made. It gets its
+// replicas when it is back.
+TEST_F(Cluster, TopicsOfThreeReplicasAreMadeWithANodeDown) {
+  ClusterProcesses cluster;
+  cluster.node(3).kill();
+  ASSERT_TRUE(cluster.knows(1, 2));
+  Admin admin(cluster.node(1).bootstrap());
+  const Outcome made = admin.create_topic({.name = "t", .partitions = 3, .replication = 3});
+  ASSERT_TRUE(made.ok()) << made.message;
+  const Outcome grown = admin.create_partitions("t", 4);
+  ASSERT_TRUE(grown.ok()) << grown.message;
+  Producer producer(cluster.node(2).bootstrap(), {{"acks", "all"}});
+  for (int partition = 0; partition < 4; ++partition) {
+    EXPECT_EQ(producer.send({.topic = "t", .partition = partition, .value = "kept"}).error,
+              no_error);
+  }
+
+  cluster.node(3).start();
+  EXPECT_TRUE(eventually([&] {
+    RawConnection connection(cluster.node(3).host(), cluster.node(3).port());
+    protocol::MetadataRequest request;
+    request.topics.emplace().emplace_back().name = "t";
+    const auto response = call(connection, request);
+    if (!response || response->topics.at(0).partitions.size() != 4) return false;
+    return std::ranges::all_of(response->topics.at(0).partitions,
+                               [](const auto& one) { return one.isr_nodes.size() == 3; });
+  })) << "the node that was away has no replica in sync";
+}
+
 // A clean stop hands the leadership over; the whole cluster finds itself again after all were
 // killed.
 TEST_F(Cluster, NothingIsLostWhenAllNodesAreStartedAgain) {
