@@ -2,6 +2,8 @@
 
 #include "broker/api/group_call.h"
 #include "broker/api/groups.h"
+#include "broker/api/reachable_brokers.h"
+#include "broker/runtime/metadata_view.h"
 
 namespace chronik::broker {
 
@@ -34,14 +36,25 @@ bool passes(const std::vector<std::string>& filter, std::string_view value) {
                      [&](const std::string& word) { return lower_case(trimmed(word)) == wanted; });
 }
 
+/// Clients that want all groups ask every node and put the lists together, so one that coordinates
+/// none has an empty list, and no error: that would spoil what the others say. Where nobody is
+/// known to coordinate they must ask again.
+ErrorCode where_none_are(RequestContext& context) {
+  const metadata::Leadership leadership = context.broker().metadata->leadership();
+  const bool elsewhere = leadership.leader != context.broker().node.id &&
+                         reachable_broker(context, leadership.leader).has_value();
+  return elsewhere ? ErrorCode::none : ErrorCode::coordinator_not_available;
+}
+
 }  // namespace
 
 Task<ListGroupsResponse> list_groups(RequestContext& context, ListGroupsRequest request) {
   GroupCoordinator& groups = *context.broker().groups;
   ListGroupsResponse response;
-  auto work = [&groups, &request, &response] {
+  const ErrorCode none_here = where_none_are(context);
+  auto work = [&groups, &request, &response, none_here] {
     if (!groups.running()) {
-      response.error_code = to_wire(ErrorCode::coordinator_not_available);
+      response.error_code = to_wire(none_here);
       return;
     }
     if (!passes(request.types_filter, classic)) return;

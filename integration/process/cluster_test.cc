@@ -14,6 +14,7 @@
 #include "protocol/messages/create_partitions.h"
 #include "protocol/messages/create_topics.h"
 #include "protocol/messages/delete_topics.h"
+#include "protocol/messages/list_groups.h"
 #include "protocol/messages/metadata.h"
 
 namespace chronik::integration {
@@ -235,6 +236,15 @@ TEST_F(Cluster, ConsumerGroupReplication) {
   consumer.subscribe({"t"});
   ASSERT_TRUE(consumer.wait_for_partitions(3));
   ASSERT_EQ(consumer.commit({{"t", 0, 10}, {"t", 1, 11}, {"t", 2, 12}}), no_error);
+
+  // Who wants all groups asks all nodes: one lists it, and the others do not spoil that.
+  for (int id = 1; id <= 3; ++id) {
+    RawConnection connection(cluster.node(id).host(), cluster.node(id).port());
+    const auto listed = call(connection, protocol::ListGroupsRequest{});
+    ASSERT_TRUE(listed);
+    EXPECT_EQ(listed->error_code, 0) << "node " << id;
+    EXPECT_EQ(listed->groups.size(), id == coordinator ? 1u : 0u) << "node " << id;
+  }
 
   cluster.node(coordinator).kill();
   ASSERT_GT(cluster.leader(survivor, coordinator), 0);
