@@ -160,6 +160,11 @@ class Chronik:
     def stop(self):
         return self._end(signal.SIGTERM)
 
+    def must_live(self):
+        """Ends the program when the broker has ended by itself."""
+        if self.process is not None and self.process.poll() is not None:
+            raise SystemExit(f"{self.name} has ended with exit status {self.process.returncode}")
+
     def remove(self, keep=False):
         self.kill()
         if keep:

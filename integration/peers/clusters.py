@@ -1,8 +1,10 @@
-"""Three nodes that are one cluster: chronik's, and Apache Kafka's by ../shared/peers/kafka."""
+"""Three nodes that are one cluster: chronik's, and Apache Kafka's by ../shared/peers/kafka. Within `with` they run;
+their directories go at its end unless something failed."""
 
 import os
 import pathlib
 import shutil
+import sys
 import tempfile
 import time
 
@@ -14,8 +16,8 @@ class ChronikCluster:
     durability = "fdatasync on a majority before the acknowledgement"
     failovers_max = partitions_max = 10_000
 
-    def __init__(self):
-        self.nodes = [brokers.Chronik({"node.id": str(number)}) for number in (1, 2, 3)]
+    def __init__(self, settings=None):
+        self.nodes = [brokers.Chronik({"node.id": str(number), **(settings or {})}) for number in (1, 2, 3)]
         members = ",".join(f"{node.settings['node.id']}@{node.host}:9192" for node in self.nodes)
         for node in self.nodes:
             node.settings |= {"cluster.nodes": members, "cluster.listeners": f"{node.host}:9192"}
@@ -36,9 +38,21 @@ class ChronikCluster:
     def bootstrap(self):
         return ",".join(node.bootstrap for node in self.nodes)
 
-    def remove(self):
+    def must_live(self):
+        """Ends the program when a node has ended by itself."""
         for node in self.nodes:
-            node.remove()
+            node.must_live()
+
+    def remove(self, keep=False):
+        for node in self.nodes:
+            node.remove(keep)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.remove(keep=kind is not None)
 
 
 class KafkaNode:
@@ -66,7 +80,8 @@ class KafkaCluster:
     failovers_max = 3  # each takes ten seconds, and then a start
     partitions_max = 1000  # more take minutes here
 
-    def __init__(self):
+    def __init__(self, settings=None):
+        self.settings = settings or {}
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="chronik-test-"))
         self.log = self.directory / "start.log"
         self.nodes = []
@@ -77,7 +92,7 @@ class KafkaCluster:
         self.nodes = [KafkaNode(self, i + 1, first + 10 * i) for i in range(3)]
         # Brokers copy partitions by the ports of the clients.
         self.between = {f"{node.host}:{port}" for node in self.nodes for port in (node.port, node.port + 1)}
-        self.script("cluster", self.directory, first)
+        self.script("cluster", self.directory, first, *(f"{k}={v}" for k, v in self.settings.items()))
         return time.monotonic() - begin
 
     @property
@@ -89,8 +104,34 @@ class KafkaCluster:
         with open(self.log, "ab") as log:
             brokers.kafka_tool(*arguments, stdout=log, stderr=log, check=True, env=environment)
 
-    def remove(self):
+    def must_live(self):
+        """Ends the program when a node has ended by itself."""
+        for node in self.nodes:
+            try:
+                os.kill(node.pid, 0)
+            except ProcessLookupError:
+                raise SystemExit(f"a node of Kafka has ended: see {node.directory}/server.log") from None
+
+    def remove(self, keep=False):
         for node in self.nodes:
             if (node.directory / "pid").exists():
                 node.kill()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        if keep:
+            print(f"the logs and data of Kafka are kept in {self.directory}", file=sys.stderr)
+        else:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.remove(keep=kind is not None)
+
+
+def cluster_under_test(settings=None):
+    """Three nodes of chronik, or of Kafka when TEST_BROKER says so: to judge a test by the original."""
+    if os.environ.get("TEST_BROKER") == "kafka":
+        brokers.require_peers()
+        return KafkaCluster(settings)
+    return ChronikCluster(settings)
