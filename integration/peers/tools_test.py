@@ -63,7 +63,7 @@ class Step:
         match = STEP.match(line)
         self.name, self.command, self.input = match["name"], match["command"], INPUTS.get(match["input"])
         marks = (match["marks"] or "").split()
-        self.order, self.shape = "order" in marks, "shape" in marks
+        self.order, self.shape, self.any_leader = "order" in marks, "shape" in marks, "leader" in marks
         self.keep = next((m.removeprefix("keep=") for m in marks if m.startswith("keep=")), None)
         self.until = next((m.removeprefix("until=") for m in marks if m.startswith("until=")), None)
 
@@ -76,6 +76,8 @@ class Step:
             line = with_sorted_keys(line)
             for pattern, replacement in PATTERNS:
                 line = re.sub(pattern, replacement, line)
+            if self.any_leader:
+                line = re.sub(r"Leader: \d+", "Leader: N", line)
             if self.shape:
                 line = re.sub(r"-?\d+([.,]\d+)*", "N", line)
             if line.strip():
