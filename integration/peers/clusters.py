@@ -16,8 +16,10 @@ class ChronikCluster:
     durability = "fdatasync on a majority before the acknowledgement"
     failovers_max = partitions_max = 10_000
 
-    def __init__(self, settings=None):
-        self.nodes = [brokers.Chronik({"node.id": str(number), **(settings or {})}) for number in (1, 2, 3)]
+    def __init__(self, settings=None, settings_of=lambda number: {}):
+        self.nodes = [
+            brokers.Chronik({"node.id": str(number), **(settings or {}), **settings_of(number)}) for number in (1, 2, 3)
+        ]
         members = ",".join(f"{node.settings['node.id']}@{node.host}:9192" for node in self.nodes)
         for node in self.nodes:
             node.settings |= {"cluster.nodes": members, "cluster.listeners": f"{node.host}:9192"}
@@ -80,8 +82,8 @@ class KafkaCluster:
     failovers_max = 3  # each takes ten seconds, and then a start
     partitions_max = 1000  # more take minutes here
 
-    def __init__(self, settings=None):
-        self.settings = settings or {}
+    def __init__(self, settings=None, settings_of=lambda number: {}):
+        self.settings, self.settings_of = settings or {}, settings_of
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="chronik-test-"))
         self.log = self.directory / "start.log"
         self.nodes = []
@@ -93,6 +95,8 @@ class KafkaCluster:
         # Brokers copy partitions by the ports of the clients.
         self.between = {f"{node.host}:{port}" for node in self.nodes for port in (node.port, node.port + 1)}
         self.script("cluster", self.directory, first, *(f"{k}={v}" for k, v in self.settings.items()))
+        for number, node in enumerate(self.nodes, 1):
+            self.add_settings(node, self.settings_of(number))
         return time.monotonic() - begin
 
     @property
@@ -103,6 +107,15 @@ class KafkaCluster:
         environment = {**os.environ, "KAFKA_HEAP": "-Xmx768m -Xms768m"}
         with open(self.log, "ab") as log:
             brokers.kafka_tool(*arguments, stdout=log, stderr=log, check=True, env=environment)
+
+    def add_settings(self, node, settings):
+        """The script gives all nodes the same ones, so what one has of its own takes a start more."""
+        if not settings:
+            return
+        with open(node.directory / "server.properties", "a") as file:
+            file.writelines(f"{k}={v}\n" for k, v in settings.items())
+        node.stop()
+        node.start()
 
     def must_live(self):
         """Ends the program when a node has ended by itself."""
@@ -129,9 +142,10 @@ class KafkaCluster:
         self.remove(keep=kind is not None)
 
 
-def cluster_under_test(settings=None):
-    """Three nodes of chronik, or of Kafka when TEST_BROKER says so: to judge a test by the original."""
+def cluster_under_test(settings=None, settings_of=lambda number: {}):
+    """Three nodes of chronik, or of Kafka when TEST_BROKER says so: to judge a test by the original. `settings_of`
+    gives what a node (1 to 3) has besides."""
     if os.environ.get("TEST_BROKER") == "kafka":
         brokers.require_peers()
-        return KafkaCluster(settings)
-    return ChronikCluster(settings)
+        return KafkaCluster(settings, settings_of)
+    return ChronikCluster(settings, settings_of)
