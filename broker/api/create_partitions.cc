@@ -100,16 +100,16 @@ bool check(const TopicRequest& asked, const metadata::Topic* topic,
 }
 
 /// As many replicas as the partitions there have, but not more than there are brokers, and most
-/// of them on those that can be reached.
+/// of them on those that are not fenced.
 bool can_place(const metadata::Topic& topic, const std::vector<PlacementBroker>& brokers,
                TopicResult& result) {
   const std::size_t factor = topic.partitions.front().replicas.size();
   if (factor <= brokers.size() && can_elect(brokers, factor)) return true;
-  const auto reachable = std::ranges::count_if(brokers, &PlacementBroker::reachable);
+  const auto fenced = std::ranges::count_if(brokers, &PlacementBroker::fenced);
   set_error(result, ErrorCode::invalid_replication_factor,
             fmt::format("Unable to replicate the partition {} time(s): of {} broker(s) that are "
-                        "registered, {} can be reached.",
-                        factor, brokers.size(), reachable));
+                        "registered, {} cannot be reached.",
+                        factor, brokers.size(), fenced));
   return false;
 }
 

@@ -16,24 +16,25 @@ std::vector<PlacementBroker> brokers_for_placement(const Broker& broker) {
       {broker.node.id, broker.node.directory_id, broker.node.rack}};
   for (const auto& [id, registered] : image.brokers()) {
     if (id == broker.node.id) continue;
-    const bool reachable = !image.is_fenced(id) && !view.is_absent(id);
-    brokers.push_back({id, registered->directory_id, registered->rack, reachable});
+    const bool fenced = image.is_fenced(id);
+    const bool reachable = !fenced && !view.is_absent(id);
+    brokers.push_back({id, registered->directory_id, registered->rack, reachable, fenced});
   }
   std::ranges::sort(brokers, {}, &PlacementBroker::id);
   return brokers;
 }
 
 bool can_elect(std::span<const PlacementBroker> brokers, std::span<const BrokerId> replicas) {
-  const auto reachable = std::ranges::count_if(replicas, [&](BrokerId id) {
+  const auto serving = std::ranges::count_if(replicas, [&](BrokerId id) {
     const PlacementBroker* broker = find_broker(brokers, id);
-    return broker != nullptr && broker->reachable;
+    return broker != nullptr && !broker->fenced;
   });
-  return static_cast<std::size_t>(reachable) > replicas.size() / 2;
+  return static_cast<std::size_t>(serving) > replicas.size() / 2;
 }
 
 bool can_elect(std::span<const PlacementBroker> brokers, std::size_t factor) {
-  const auto reachable = std::ranges::count_if(brokers, &PlacementBroker::reachable);
-  return static_cast<std::size_t>(reachable) > factor / 2;
+  const auto fenced = std::ranges::count_if(brokers, &PlacementBroker::fenced);
+  return brokers.size() - static_cast<std::size_t>(fenced) > factor / 2;
 }
 
 const PlacementBroker* find_broker(std::span<const PlacementBroker> brokers, BrokerId id) {

@@ -25,15 +25,17 @@ struct PlacementBroker {
   BrokerId id = -1;
   Uuid directory{};
   std::optional<std::string> rack{};
-  bool reachable = true;
+  bool reachable = true;  // as this node sees it, now
+  bool fenced = false;    // said by who leads the metadata
 };
 
 /// Those that may get partitions, by id: all that are registered; this one is among them in any
 /// case, and can be reached.
 std::vector<PlacementBroker> brokers_for_placement(const Broker& broker);
 
-/// Whether `replicas` (ids) of a new partition can have a leader at once: most of them can be
-/// reached.
+/// Whether `replicas` (ids) of a new partition can have a leader: most of them are not fenced. What
+/// only this node cannot reach counts: it may be the one that is cut off, and then the metadata
+/// say so, when the partition is proposed.
 bool can_elect(std::span<const PlacementBroker> brokers, std::span<const BrokerId> replicas);
 /// The same for as many replicas as `factor` says, wherever they would be placed.
 bool can_elect(std::span<const PlacementBroker> brokers, std::size_t factor);

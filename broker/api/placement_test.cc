@@ -91,9 +91,11 @@ TEST(Placement, BrokersThatCannotBeReachedComeLast) {
   EXPECT_EQ(leads[1] + leads[3], 40);
 }
 
-TEST(Placement, APartitionIsMadeOnlyWhereMostReplicasCanBeReached) {
+TEST(Placement, APartitionIsMadeOnlyWhereMostReplicasAreNotFenced) {
   std::vector<PlacementBroker> brokers = brokers_in({"a", "b", "c"});
+  brokers[1].reachable = false;  // for this node, which may be the one that is cut off
   brokers[2].reachable = false;
+  brokers[2].fenced = true;
   EXPECT_TRUE(can_elect(brokers, 3));
   EXPECT_TRUE(can_elect(brokers, std::vector<BrokerId>{3, 1, 2}));
   EXPECT_FALSE(can_elect(brokers, std::vector<BrokerId>{1, 3}));
