@@ -69,7 +69,8 @@ Placement::Placement(std::span<const PlacementBroker> brokers, Random& random) {
     }
   }
   racks_ = racks.size();
-  const auto others = std::ranges::stable_partition(order_, &Place::reachable).begin();
+  const auto others = std::stable_partition(order_.begin(), order_.end(),
+                                            [](const Place& place) { return place.reachable; });
   reachable_ = static_cast<std::size_t>(others - order_.begin());
   CHECK(reachable_ > 0);
   next_ = random.next() % reachable_;
