@@ -111,6 +111,7 @@ Result<void> RaftMetaLog::start(wal::GroupCommit& group_commit, raft::RaftReplic
                            nullptr,
                            options_.voters,
                            [this] { return received(); }};
+  place.rests = options_.rests;
   TRY_ASSIGN(raft::ReplicaFiles files, raft::open_replica_files(environment_, group_commit, place));
   TRY(settle_received(files.store->log()));
   TRY_ASSIGN(MetaSnapshots::Loaded loaded, snapshots_.load(files.store->log().log_start_offset()));

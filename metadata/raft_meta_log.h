@@ -32,6 +32,9 @@ struct RaftMetaLogOptions {
   raft::Membership voters;
   /// How long a proposal waits for a leader and for its commit.
   std::int64_t propose_timeout_ms = 5'000;
+  /// Whether its group may rest (raft/core/rest.h). Off, its heartbeats find a leader out that is
+  /// connected and does nothing.
+  bool rests = false;
 };
 
 class RaftMetaLog final : public MetadataStore, private raft::StateMachine {

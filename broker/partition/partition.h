@@ -192,6 +192,9 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   /// Now and then, for a leader: who keeps up, who is to be taken in, who should lead. `members`:
   /// what the metadata says.
   void tend(const metadata::Partition& members, SteadyTime now);
+  /// Whether nothing is left to tend as long as its group rests, the same nodes are connected, and
+  /// the metadata say `members`.
+  bool is_tended(const metadata::Partition& members) const;
   /// Whether the group's voters are those that a reassignment wants; at the leader only.
   bool is_reassigned_to(const metadata::Partition& members) const;
 

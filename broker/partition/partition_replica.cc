@@ -253,6 +253,16 @@ void Partition::tend(const metadata::Partition& members, SteadyTime now) {
   give_back(wanted.front());
 }
 
+bool Partition::is_tended(const metadata::Partition& members) const {
+  if (replica_ == nullptr || !leadership_.ready) return true;
+  if (!replica_->rests() || changing_ || !awaited_.empty() || members.is_reassigned()) return false;
+  const raft::Membership& group = replica_->raft().membership();
+  if (!group.learners.empty() || !raft::votes_in(replica_->raft(), members.target())) return false;
+  return std::ranges::all_of(seat_->groups->present(), [&](const raft::MemberDirectory& node) {
+    return !group.is_voter(node.node) || group.is_member(node.node, node.directory);
+  });
+}
+
 /// Of its log, as far as it has said so.
 Offset Partition::begin_at(BrokerId replica) const {
   if (replica == replica_->raft().id()) return log_->durable_log_start_offset();

@@ -12,6 +12,7 @@ namespace chronik::broker {
 namespace {
 
 constexpr milliseconds tend_interval{500};
+constexpr std::uint64_t tend_all_every = 60;
 constexpr milliseconds place_interval{10};
 
 }  // namespace
@@ -220,6 +221,7 @@ void Partitions::on_topic_change(const metadata::TopicChange& change) {
     remove(*change.before);
     return;
   }
+  if (seat_) tend_topic(*change.after);
   if (seat_) open_new_seats(change.after, change.before ? change.before->partition_count() : 0);
   if (change.before) follow_reassignment(*change.before, change.after);
   if (change.before) follow_recoveries(*change.before, *change.after);
@@ -415,6 +417,7 @@ void Partitions::tell_begins(std::span<Partition* const> partitions) {
                          for (std::size_t i = 0; i < keys.size(); ++i) {
                            Partition* partition = find(keys[i].topic_id, keys[i].partition);
                            if (partition != nullptr) {
+                             to_tend_.insert(keys[i]);
                              partition->on_follower_begin(id, begins_there[i]);
                            }
                          }
@@ -422,23 +425,44 @@ void Partitions::tell_begins(std::span<Partition* const> partitions) {
   }
 }
 
-/// What leaders do beside serving.
+/// What leaders do beside serving. Of groups that rest nothing is new, as long as the same nodes
+/// are connected; now and then all are looked at, whatever woke one for so short that it was not
+/// seen.
 void Partitions::tend() {
   std::vector<Partition*> led;
   const std::shared_ptr<const metadata::Image> image = seat_->image();
-  for (auto& [key, partition] : partitions_) {
-    if (!partition->is_replicated() || !partition->leads()) continue;
-    const metadata::Topic* topic = image->topic(key.topic_id);
-    if (topic == nullptr || !topic->has_partition(key.partition)) continue;
-    const metadata::Partition& members = topic->partitions[static_cast<std::size_t>(key.partition)];
-    partition->tend(members, shard_.now());
-    led.push_back(partition.get());
-    if (members.is_reassigned() && partition->is_reassigned_to(members)) {
-      seat_->on_reassigned(*topic, key.partition);
-    }
+  const std::uint64_t presence = seat_->groups->presence();
+  if (std::exchange(tended_presence_, presence) != presence ||
+      ++tend_rounds_ % tend_all_every == 0) {
+    for (const auto& [key, partition] : partitions_) to_tend_.insert(key);
   }
+  for (const raft::Replica* awake : seat_->groups->awake()) {
+    to_tend_.insert({awake->group().topic_id, awake->group().partition});
+  }
+  for (const Key& key : std::exchange(to_tend_, {})) tend_one(key, *image, led);
   tell_begins(led);
   tend_.arm_at(shard_.now() + tend_interval);
+}
+
+void Partitions::tend_one(const Key& key, const metadata::Image& image,
+                          std::vector<Partition*>& led) {
+  Partition* partition = find(key.topic_id, key.partition);
+  if (partition == nullptr || !partition->is_replicated() || !partition->leads()) return;
+  const metadata::Topic* topic = image.topic(key.topic_id);
+  if (topic == nullptr || !topic->has_partition(key.partition)) return;
+  const metadata::Partition& members = topic->partitions[static_cast<std::size_t>(key.partition)];
+  partition->tend(members, shard_.now());
+  led.push_back(partition);
+  if (members.is_reassigned() && partition->is_reassigned_to(members)) {
+    seat_->on_reassigned(*topic, key.partition);
+  }
+  if (!partition->is_tended(members)) to_tend_.insert(key);
+}
+
+void Partitions::tend_topic(const metadata::Topic& topic) {
+  for (PartitionId index = 0; index < topic.partition_count(); ++index) {
+    to_tend_.insert({topic.id, index});
+  }
 }
 
 void Partitions::limit_waits(SteadyTime limit) {

@@ -151,6 +151,8 @@ class Partitions {
   Result<bool> is_place_taken(const metadata::Topic& topic, PartitionId index) const;
   void try_again();
   void tend();
+  void tend_one(const Key& key, const metadata::Image& image, std::vector<Partition*>& led);
+  void tend_topic(const metadata::Topic& topic);
   void remove(const metadata::Topic& topic);
   void remove_one(const Uuid& topic_id, PartitionId index);
   void leave(const Uuid& topic_id, PartitionId index);
@@ -192,7 +194,11 @@ class Partitions {
   // By topic, so that its partitions share one.
   std::unordered_map<Uuid, std::shared_ptr<const PartitionSettings>> settings_;
   Timer retention_;
-  Timer tend_;  // of leaders in a cluster
+  Timer tend_;                         // of leaders in a cluster
+  std::uint64_t tended_presence_ = 0;  // of nodes, as all leaders were tended
+  std::uint64_t tend_rounds_ = 0;
+  // Not awake, maybe, but not tended to the end when they were.
+  std::unordered_set<Key, KeyHash> to_tend_;
   // New partitions whose places are still taken, or that found no space, and those that found none
   // to leave, and when to try again.
   std::vector<std::pair<std::shared_ptr<const metadata::Topic>, PartitionId>> waiting_seats_;

@@ -160,7 +160,7 @@ bool Simulation::settle() {
     alter_partitions_disk(options_.bug, id, each.node->disk, std::string(Node::root) + "/t-0");
   }
   traffic_.check_whole();
-  return verdict_.good();
+  return verdict_.good() && (!plan_.rests || loses_a_leader_at_rest());
 }
 
 bool Simulation::at_rest() {

@@ -38,6 +38,7 @@ metadata::RaftMetaLogOptions Node::log_options(const raft::Membership& founders)
   options.log.segment_bytes = plan_.segment_bytes;
   options.voters = founders;
   options.propose_timeout_ms = plan_.propose_timeout.count();
+  options.rests = plan_.rests;
   return options;
 }
 
@@ -56,6 +57,7 @@ Result<void> Node::start(const raft::Membership& founders) {
   options.directory = directory;
   options.lease_reads = lease_reads;
   options.random = [this] { return random.next(); };
+  if (plan_.rests) options.rest_after_ticks = 4;
   raft::Transport& transport = *this;
   manager_ = std::make_unique<raft::RaftReplicaManager>(std::move(options), *environment_,
                                                         *group_commit_, io_, transport);

@@ -80,6 +80,7 @@ Plan::Plan(std::uint64_t from) : seed(from) {
   trouble_interval = milliseconds(200 + random.below(1'200));
   propose_timeout = milliseconds(maybe(60) ? 5'000 : 500 + random.below(3'000));
   plan_replicated(*this);
+  rests = Random(seed ^ 0x2E57).below(100) < 60;
 }
 
 std::string Plan::describe() const {
@@ -105,7 +106,8 @@ std::string Plan::describe() const {
                                                 {skew, "skewed clocks"},
                                                 {wall_jumps, "jumps of the wall clock"},
                                                 {changes, "changes of membership"},
-                                                {hand_overs, "hand-overs"}};
+                                                {hand_overs, "hand-overs"},
+                                                {rests, "rests"}};
   for (const auto& [has, name] : kinds) {
     if (has) text += fmt::format(", {}", name);
   }

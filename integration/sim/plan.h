@@ -47,6 +47,7 @@ struct Plan {
 
   bool changes = false;     // of the membership
   bool hand_overs = false;  // of the leadership
+  bool rests = false;       // of groups in which nothing happens
 
   std::uint64_t segment_bytes = 16u << 20;
   std::uint64_t snapshot_log_bytes_min = 4u << 20;

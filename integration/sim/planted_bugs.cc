@@ -63,6 +63,8 @@ constexpr auto bugs = std::to_array<BugInfo>({
      Promise::starts},
     {PlantedBug::drops_votes, "drops_votes",
      "once all is well no answer to a vote arrives any more", Promise::liveness},
+    {PlantedBug::sleeps_on_without_a_leader, "sleeps_on_without_a_leader",
+     "groups that rest are not told that a node is lost", Promise::liveness},
     {PlantedBug::acknowledges_what_the_leader_has, "acknowledges_what_the_leader_has",
      "acks=all waits for the leader's disk alone", Promise::acknowledged},
     {PlantedBug::high_watermark_of_the_leaders_disk, "high_watermark_of_the_leaders_disk",
@@ -205,6 +207,7 @@ void suit_plan(PlantedBug bug, Plan& plan) {
     plan.snapshot_log_bytes_min = 1'500;
   }
   if (bug == PlantedBug::lease_by_a_slow_clock) plan.skew = false;
+  if (bug == PlantedBug::sleeps_on_without_a_leader) plan.rests = true;
 }
 
 std::vector<ByteChain> frames_of(PlantedBug bug, raft::RaftReplicaManager& groups, NodeId to,

@@ -40,6 +40,7 @@ enum class PlantedBug {
   lease_by_a_slow_clock,
   loses_the_state_file,
   drops_votes,
+  sleeps_on_without_a_leader,
   acknowledges_what_the_leader_has,
   high_watermark_of_the_leaders_disk,
   high_watermark_goes_back,

@@ -112,6 +112,7 @@ bool Simulation::run() {
   plan_trouble();
   plan_client();
   plan_administrator();
+  if (plan_.rests) watch_silence();
   traffic_.begin();
   run_until([] { return false; }, plan_.trouble);
   const bool good = verdict_.good() && settle();

@@ -157,6 +157,13 @@ class Simulation final : private World, private Stage {
   void change(Machine& leader, std::vector<raft::MemberChange> changes);
   bool settle();
   bool at_rest();
+
+  // rest.cc: groups in which nothing happens
+  void watch_silence();
+  void look_for_silence(Machine& one, Machine& other);
+  bool loses_a_leader_at_rest();
+  bool all_rest() const;
+  bool all_are_led() const;
   std::string describe() const;
 
   Machine* leader();
@@ -186,6 +193,7 @@ class Simulation final : private World, private Stage {
   std::uint64_t sequence_ = 0;
   bool peace_ = false;
   std::map<std::pair<NodeId, NodeId>, int> cuts_;
+  raft::testing::SilenceWatch silence_{milliseconds(1'000)};
   NodeId victim_ = raft::no_node;  // whose files are damaged, one a run
   NodeId wiped_ = raft::no_node;   // is to be admitted again
   bool wiped_voter_ = false;

@@ -169,6 +169,18 @@ bool Traffic::at_rest() const {
          std::ranges::all_of(checkers_, [&](const auto& each) { return has_come_to_rest(*each); });
 }
 
+bool Traffic::all_are_led() const {
+  return std::ranges::all_of(checkers_, [&](const auto& checker) {
+    const PlacedPartition& placed = checker->placed();
+    return std::ranges::any_of(placed.members.replicas, [&](NodeId id) {
+      Node& node = stage_.node(id);
+      if (!node.serves()) return false;
+      broker::Partition* partition = node.partitions().find(placed.identity.partition);
+      return partition != nullptr && partition->leads();
+    });
+  });
+}
+
 void Traffic::check_whole() {
   for (const auto& checker : checkers_) {
     for (const NodeId id : checker->placed().members.replicas) {

@@ -27,6 +27,8 @@ class Traffic {
   /// All is well from here on: what was begun must come to an end.
   void finish();
   bool at_rest() const;
+  /// Whether every partition has a leader that serves it.
+  bool all_are_led() const;
   /// At rest: every replica has everything.
   void check_whole();
   std::string describe() const;

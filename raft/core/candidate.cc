@@ -5,6 +5,7 @@
 namespace chronik::raft {
 
 void Raft::campaign(bool pre, bool transfer) {
+  rest_ = {};
   CHECK(may_campaign() && role_ != Role::leader);
   leader_ = no_node;
   lose_reads();

@@ -28,11 +28,13 @@ struct BodyText {
     return fmt::format("no match at {}, try {}", answer.index, to_string(answer.hint));
   }
   std::string operator()(const Heartbeat& heartbeat) const {
-    return fmt::format("heartbeat {}, commit {}", heartbeat.round, heartbeat.commit);
+    return fmt::format("heartbeat {}, commit {}{}", heartbeat.round, heartbeat.commit,
+                       heartbeat.rest ? ", rest" : "");
   }
   std::string operator()(const HeartbeatAnswer& answer) const {
-    return fmt::format("heard {}, received {}, durable {}{}", answer.round, answer.received,
-                       answer.durable, answer.withheld ? ", withheld" : "");
+    return fmt::format("heard {}, received {}, durable {}{}{}", answer.round, answer.received,
+                       answer.durable, answer.withheld ? ", withheld" : "",
+                       answer.rests ? ", rests" : "");
   }
   std::string operator()(const SnapshotOffer& offer) const {
     return fmt::format("offers snapshot {}",
@@ -150,6 +152,7 @@ std::string describe(const Raft& raft) {
   if (raft.transfer_target() != no_node) {
     text += fmt::format(", hands over to {}", raft.transfer_target());
   }
+  if (raft.rests()) text += ", rests";
   text += "; " + to_string(raft.membership()) + "\n";
   for (const Progress& peer : raft.progress()) {
     text += fmt::format("   {}: {}, match {}, next {}", peer.id, to_string(peer.state), peer.match,

@@ -40,11 +40,16 @@ void Raft::on_heartbeat(NodeId from, const Heartbeat& heartbeat) {
   be_told(heartbeat.commit);
   follow_commit(heartbeat.commit);
   release_if_complete();
+  rest_.now = heartbeat.rest && may_rest_under(heartbeat);
+  send(from, answer_to(heartbeat.round));
+}
+
+HeartbeatAnswer Raft::answer_to(Round round) const {
   // Of a term that a crash would take back nothing is promised.
   const bool promises = durable_hard_.term == hard_.term;
   const Index durable = promises ? std::min(matched_, log_.durable()) : 0;
   const bool withheld = is_withheld() || durable_hard_.withheld_until > 0;
-  send(from, HeartbeatAnswer{heartbeat.round, matched_, durable, withheld});
+  return {round, matched_, durable, withheld, rest_.now};
 }
 
 void Raft::on_snapshot_offer(NodeId from, const SnapshotOffer& offer) {

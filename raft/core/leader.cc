@@ -25,6 +25,7 @@ void Raft::become_leader() {
   round_ = 0;
   round_ticks_.clear();
   heartbeat_elapsed_ = 0;
+  rest_ = {};
   lease_given_away_ = false;
   renew_progress();
   term_begin_ = log_.last_index() + 1;
@@ -59,6 +60,7 @@ Progress* Raft::find_progress(NodeId node) {
 }
 
 void Raft::append_own(EntryKind kind, SharedBytes payload) {
+  wake(options_.id);
   Entry entry{hard_.term, log_.last_index() + 1, kind, std::move(payload)};
   if (kind == EntryKind::data) {
     uncommitted_.emplace_back(entry.index, entry.bytes());
@@ -71,6 +73,7 @@ void Raft::append_own(EntryKind kind, SharedBytes payload) {
 void Raft::tick_leader() {
   if (!leads_with_quorum()) return become_follower(hard_.term, no_node);
   if (transfer_to_ != no_node && ++transfer_elapsed_ >= options_.election_ticks) abort_transfer();
+  if (comes_to_rest()) return;
   if (++heartbeat_elapsed_ >= options_.heartbeat_ticks) broadcast_heartbeat();
 }
 
@@ -170,6 +173,7 @@ void Raft::on_append_answer(Progress& peer, const AppendAnswer& answer) {
 void Raft::on_heartbeat_answer(Progress& peer, const HeartbeatAnswer& answer) {
   peer.withheld = answer.withheld;
   peer.round = std::max(peer.round, answer.round);
+  peer.rested = answer.rests ? std::max(peer.rested, answer.round) : 0;
   peer.on_heartbeat_answer(answer.received);
   if (peer.state == ProgressState::snapshot && ticks_ - peer.offered >= options_.election_ticks) {
     offer_snapshot(peer);  // the offer, or the answer, may have been lost
@@ -246,6 +250,7 @@ Result<void> Raft::transfer_leadership(NodeId to) {
     return {};
   }
   if (to == transfer_to_) return {};
+  wake(options_.id);
   transfer_to_ = to;
   transfer_elapsed_ = 0;
   replicate_wanted_ = true;
@@ -262,23 +267,6 @@ void Raft::maybe_time_out_target(const Progress& peer) {
 void Raft::abort_transfer() {
   transfer_to_ = no_node;
   transfer_elapsed_ = 0;
-}
-
-bool Raft::can_quiesce() const {
-  if (!committed_in_term() || membership().is_joint() || transfer_to_ != no_node) return false;
-  if (log_.applied() != log_.last_index() || has_ready()) return false;
-  if (!read_queue_.empty() || !own_reads_.empty()) return false;
-  return std::all_of(progress_.begin(), progress_.end(), [&](const Progress& peer) {
-    // Whether a learner would vote, only heartbeats tell.
-    if (peer.withheld && !membership().is_voter(peer.id)) return false;
-    return peer.state == ProgressState::replicate && peer.match == log_.last_index() &&
-           peer.sent_commit == shown_commit();
-  });
-}
-
-bool Raft::can_follow_quiet(Term term, Index last) const {
-  return role_ == Role::follower && leader_ != no_node && hard_.term == term && matched_ == last &&
-         log_.last_index() == last && log_.applied() == last && !has_ready();
 }
 
 }  // namespace chronik::raft

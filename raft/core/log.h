@@ -10,11 +10,11 @@
 // are still there, and the one in force before them, are known.
 #pragma once
 
-#include <deque>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "base/fifo.h"
 #include "raft/core/storage.h"
 
 namespace chronik::raft {
@@ -93,7 +93,7 @@ class Log {
   void note_membership(const Entry& entry);
 
   const Storage* storage_;
-  std::deque<Entry> tail_;
+  Fifo<Entry> tail_;
   Index stored_;   // storage is asked up to here
   Index written_;  // handed out for persisting up to here
   Index last_;

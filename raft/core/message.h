@@ -44,20 +44,24 @@ struct AppendAnswer {
 };
 
 /// Keeps followers from electing; numbered, so that an answer proves when the leader still led.
+/// `rest`: all have everything up to `commit`, where the log ends; who has it may rest (rest.h).
 struct Heartbeat {
   Round round = 0;
   Index commit = 0;
+  bool rest = false;
 };
 
 /// `received`: up to where the sender's log is known to be the leader's, durable or not. A hint
 /// from which the leader sees that an Append was lost; it never counts for a commit. `durable`:
 /// what of that is durable, so that a lost AppendAnswer does not matter. `withheld`: the sender
-/// would not vote, or a crash would make it so.
+/// would not vote, or a crash would make it so. `rests`: the sender rests; round 0: it did, and
+/// something has woken it.
 struct HeartbeatAnswer {
   Round round = 0;
   Index received = 0;
   Index durable = 0;
   bool withheld = false;
+  bool rests = false;
 };
 
 /// The log no longer reaches back to what the receiver needs: fetch this snapshot from the sender.

@@ -1,4 +1,20 @@
 // What a Raft is told when it begins: how it shall behave, and what the node had when it stopped.
+//
+// Withheld (withhold() below): a replica that lost entries it may have acknowledged could
+// help to elect a leader without them. It enters a new term, so that acknowledgements of its former
+// self, which may still be on their way, count no more, and neither votes nor campaigns until it
+// holds a committed entry of that term or a later one: a leader of such a term had every entry that
+// was committed before. What it acknowledges meanwhile is true, and counts. The hard state must be
+// intact; a node that lost it as well is another member (membership.h, "directory"). Of two voters
+// none can lead without the other's vote: there, only an administrator's unclean recovery helps.
+//
+// A replica that left its group comes back the same way (raft/multi/left_states.h).
+//
+// A replica that joins (until_told) may have been a member before, whose log was deleted when it
+// left. While it gets the log again, the part it has may say that it is a voter of old, and it must
+// not help others of old to lead without what it had acknowledged. So it is withheld until it holds
+// a committed entry of the term in which a leader first spoke to it, and what that leader had
+// committed then: the change that took it out was.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +45,9 @@ struct Options {
   /// Whether entries for this member are to be asked for by Ready::log_reads, wherever they are: so
   /// the driver decides when they go. Only what is durable is asked for. Not set: nobody.
   std::function<bool(NodeId)> is_held_back;
+  int rest_after_ticks = 0;  // so long nothing happens before a group rests (rest.h); 0: never
+  /// Whether that node is known not to be connected: nobody rests under it, and others without it.
+  std::function<bool(NodeId)> is_away;
 };
 
 /// What the node had when it stopped (all zero: a new one).
@@ -42,7 +61,7 @@ struct Recovered {
 };
 
 /// What a node that lost entries of its log has to make durable BEFORE it cuts the log to what is
-/// left, and starts with (raft.h, "Withheld"). The other way round, a crash between the two would
+/// left, and starts with ("Withheld" above). The other way round, a crash between the two would
 /// leave a replica that looks whole.
 HardState withhold(const HardState& before);
 

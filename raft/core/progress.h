@@ -56,6 +56,7 @@ struct Progress {
   bool reading = false;      // entries for it are being read from disk
   Index sent_commit = 0;     // the largest commit index it was told by an Append
   Round round = 0;           // the largest round of heartbeats it answered
+  Round rested = 0;          // and the largest to which it said that it rests; 0: it does not
   std::int64_t heard = 0;    // the leader's tick when it was last heard
   std::int64_t offered = 0;  // the leader's tick of the last SnapshotOffer
   Index received = 0;        // of its last HeartbeatAnswer

@@ -60,6 +60,7 @@ Raft::Raft(Options options, const Storage& storage, Recovered recovered)
 
 Result<void> Raft::step(const Message& message) {
   TRY(validate(message));
+  if (!lets_rest(message)) wake(message.from);
   if (message.term < hard_.term) {
     on_older_term(message);
   } else if (message.term == hard_.term || enter_term_of(message)) {
@@ -159,6 +160,7 @@ void Raft::dispatch(const Message& message) {
 }
 
 void Raft::tick() {
+  if (rest_.now) return;
   ++ticks_;
   if (silent_ticks_ > 0) --silent_ticks_;
   if (role_ == Role::leader) return tick_leader();
@@ -179,6 +181,7 @@ void Raft::campaign_now() {
 }
 
 void Raft::on_node_down(NodeId node) {
+  if (concerns(node)) wake(node);
   if (role_ == Role::leader || node != leader_ || options_.lease_reads) return;
   leader_ = no_node;
   lose_reads();
@@ -210,6 +213,7 @@ void Raft::become_follower(Term term, NodeId leader) {
   CHECK(term >= hard_.term);
   const bool was_follower = role_ == Role::follower;
   role_ = Role::follower;
+  rest_ = {};
   if (term > hard_.term) {
     hard_.term = term;
     hard_.vote = no_node;

@@ -45,28 +45,14 @@
 // may have promised so. A leader that asked another to take over (TimeoutNow) has no lease for the
 // rest of its term.
 //
-// Withheld (withhold() in options.h): a replica that lost entries it may have acknowledged could
-// help to elect a leader without them. It enters a new term, so that acknowledgements of its former
-// self, which may still be on their way, count no more, and neither votes nor campaigns until it
-// holds a committed entry of that term or a later one: a leader of such a term had every entry that
-// was committed before. What it acknowledges meanwhile is true, and counts. The hard state must be
-// intact; a node that lost it as well is another member (membership.h, "directory"). Of two voters
-// none can lead without the other's vote: there, only an administrator's unclean recovery helps.
-//
-// A replica that left its group comes back the same way (raft/multi/left_states.h).
-//
-// A replica that joins (until_told) may have been a member before, whose log was deleted when it
-// left. While it gets the log again, the part it has may say that it is a voter of old, and it must
-// not help others of old to lead without what it had acknowledged. So it is withheld until it holds
-// a committed entry of the term in which a leader first spoke to it, and what that leader had
-// committed then: the change that took it out was.
+// Withheld replicas: options.h. Groups that rest: rest.h.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <vector>
 
+#include "base/fifo.h"
 #include "base/result.h"
 #include "raft/core/log.h"
 #include "raft/core/message.h"
@@ -75,6 +61,7 @@
 #include "raft/core/quorum.h"
 #include "raft/core/read_index.h"
 #include "raft/core/ready.h"
+#include "raft/core/rest.h"
 
 namespace chronik::raft {
 
@@ -94,6 +81,11 @@ class Raft {
   /// The connection to `node` broke because its process ended. When it led, a follower does not
   /// wait for its timeout any more (not with lease_reads: the leader may still be answering reads).
   void on_node_down(NodeId node);
+  /// The node is connected (again): it may have begun anew, and know nothing of a rest.
+  void on_node_up(NodeId node);
+  /// A leader that rests asks the others whether they still do; who did not answer the last time
+  /// wakes it.
+  void patrol();
   /// The node is connected with a majority. One that knows no leader, as after a start, does not
   /// wait for its timeout then, but for as long as a leader would take to be heard.
   void on_majority_up();
@@ -151,11 +143,8 @@ class Raft {
   NodeId transfer_target() const { return transfer_to_; }
   std::uint64_t uncommitted_bytes() const { return uncommitted_bytes_; }
 
-  /// A leader with nothing to do and nothing to tell: the driver may stop ticking this group, on
-  /// all members that can_follow_quiet() for this leader's term and last index, as long as it
-  /// watches the leader's node for them (then on_node_down()) and steps or ticks them awake.
-  bool can_quiesce() const;
-  bool can_follow_quiet(Term term, Index last) const;
+  /// Whether it rests (rest.h): tick() does nothing then.
+  bool rests() const { return rest_.now; }
 
  private:
   friend class RaftAccess;  // tests that plant states
@@ -230,6 +219,16 @@ class Raft {
   void offer_snapshot(Progress& peer);
   void broadcast_heartbeat();
 
+  // rest.cc
+  void wake(NodeId by);
+  bool comes_to_rest();
+  bool may_rest() const;
+  bool may_rest_under(const Heartbeat& heartbeat) const;
+  bool lets_rest(const Message& message) const;
+  bool concerns(NodeId node) const;
+  bool is_away(NodeId node) const { return options_.is_away && options_.is_away(node); }
+  HeartbeatAnswer answer_to(Round round) const;
+
   // reads.cc
   void on_read_index(NodeId from, ReadId id);
   void answer_read(NodeId to, ReadId id, Index index);
@@ -256,6 +255,7 @@ class Raft {
   int election_timeout_ = 0;
   int soon_ = 0;          // so many campaigns that are lost are tried again before the timeout
   int silent_ticks_ = 0;  // after a start with leases: votes for nobody
+  Rest rest_;
 
   // Of a follower: the log is known to be the leader's of this term up to here.
   Index matched_ = 0;
@@ -272,12 +272,12 @@ class Raft {
   bool replicate_wanted_ = false;
   int heartbeat_elapsed_ = 0;
   Round round_ = 0;
-  std::deque<std::int64_t> round_ticks_;  // when the last rounds began; the newest is round_
+  Fifo<std::int64_t> round_ticks_;  // when the last rounds began; the newest is round_
   bool lease_given_away_ = false;
   NodeId transfer_to_ = no_node;
   int transfer_elapsed_ = 0;
   std::uint64_t uncommitted_bytes_ = 0;
-  std::deque<std::pair<Index, std::uint64_t>> uncommitted_;
+  Fifo<std::pair<Index, std::uint64_t>> uncommitted_;
   ReadQueue read_queue_;
 
   OwnReads own_reads_;
@@ -290,11 +290,11 @@ class Raft {
   std::vector<LogRead> log_reads_;
   std::vector<Entry> read_committed_;  // from disk, to be handed out
   bool reading_committed_ = false;
-  std::deque<std::pair<Index, std::uint64_t>> in_apply_;
+  Fifo<std::pair<Index, std::uint64_t>> in_apply_;
   std::uint64_t apply_bytes_ = 0;
   std::uint64_t last_number_ = 0;
   std::uint64_t persisted_number_ = 0;
-  std::deque<Batch> in_flight_;
+  Fifo<Batch> in_flight_;
 };
 
 }  // namespace chronik::raft

@@ -73,6 +73,7 @@ class RaftStory {
   std::deque<Message> network_;
   std::set<std::pair<NodeId, NodeId>> cut_;   // messages are lost
   std::set<std::pair<NodeId, NodeId>> slow_;  // messages wait in late_
+  std::set<std::pair<NodeId, NodeId>> away_;  // the second, as the first was told
   std::deque<Message> late_;
   std::vector<std::string> words_;
   std::map<std::string, std::string> pairs_;

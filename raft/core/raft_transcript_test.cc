@@ -69,14 +69,16 @@ bool RaftStory::run_cluster(const std::string& command) {
   return true;
 }
 
-// nodes 1 2 3 [learners=4+5] [empty=6] [election=10] [leases=yes] ...
+// nodes 1 2 3 [learners=4+5] [empty=6] [election=10] [leases=yes] [rest=3] ...
 void RaftStory::make_nodes() {
   nodes_.clear();
   network_.clear();
   late_.clear();
   cut_.clear();
   slow_.clear();
+  away_.clear();
   options_ = Options{};
+  options_.rest_after_ticks = option("rest", 0);
   options_.election_ticks = option("election", 10);
   options_.lease_reads = option("leases", "no") == "yes";
   options_.forward_proposals = option("forward", "no") == "yes";
@@ -115,6 +117,7 @@ void RaftStory::start(NodeId id) {
   options.id = id;
   // Node n waits n ticks longer than the least before it campaigns, and numbers its reads from n.
   options.random = [id] { return static_cast<std::uint64_t>(id); };
+  options.is_away = [this, id](NodeId other) { return away_.contains({id, other}); };
   started.raft = std::make_unique<Raft>(
       options, started.disk,
       Recovered{started.hard_state, 0, started.applied, started.disk.memberships()});
@@ -142,11 +145,24 @@ bool RaftStory::run_node(const std::string& command) {
     if (id) say("as read {}", *id);
     say_result(id);
   } else if (command == "node-down") {
+    away_.insert({number(1), number(2)});
     raft(1).on_node_down(number(2));
-  } else if (command == "quiet?") {
-    say("{}", raft(1).can_quiesce() ? "yes" : "no");
-  } else if (command == "follows-quiet?") {
-    say("{}", raft(1).can_follow_quiet(number(2), number(3)) ? "yes" : "no");
+  } else if (command == "node-up") {
+    away_.erase({number(1), number(2)});
+    raft(1).on_node_up(number(2));
+  } else if (command == "patrol") {
+    raft(1).patrol();
+  } else if (command == "rest?") {
+    for (auto& [id, each] : nodes_) {
+      if (each.raft) say("{}: {}", id, each.raft->rests() ? "rests" : "is awake");
+    }
+  } else if (command == "time") {  // goes by at all nodes, a tick at a time
+    for (int i = 0; i < number(1); ++i) {
+      for (auto& [id, each] : nodes_) {
+        if (each.raft) each.raft->tick();
+      }
+      settle();
+    }
   } else if (command == "lease?") {
     say("{}", raft(1).has_lease() ? "yes" : "no");
   } else {

@@ -5,10 +5,10 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <vector>
 
+#include "base/fifo.h"
 #include "raft/core/ready.h"
 #include "raft/core/types.h"
 
@@ -39,7 +39,7 @@ class ReadQueue {
   std::vector<Read> take_confirmed(Round confirmed);
 
  private:
-  std::deque<Read> reads_;  // rounds never fall
+  Fifo<Read> reads_;  // rounds never fall
 };
 
 /// At the node that asked.

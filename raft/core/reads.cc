@@ -9,6 +9,7 @@ Result<ReadId> Raft::read() {
     return Error{Errc::not_leader,
                  "no leader is known that could tell what is committed; try again"};
   }
+  wake(options_.id);
   const ReadId id = next_read_++;
   own_reads_.asked(id, ticks_);
   if (role_ == Role::leader) {

@@ -102,7 +102,9 @@ void Raft::broadcast_heartbeat() {
   ++round_;
   round_ticks_.push_back(ticks_);
   while (round_ticks_.front() + options_.election_ticks < ticks_) round_ticks_.pop_front();
-  for (const Progress& peer : progress_) send(peer.id, Heartbeat{round_, shown_commit()});
+  for (const Progress& peer : progress_) {
+    send(peer.id, Heartbeat{round_, shown_commit(), rest_.now || rest_.asked_from > 0});
+  }
 }
 
 }  // namespace chronik::raft

@@ -18,7 +18,8 @@ void CommitOffsets::append(Index index, Offset begin, Offset end) {
 }
 
 void CommitOffsets::restart(Index last, Offset end) {
-  ends_.assign(1, {last, end});
+  ends_.clear();
+  ends_.push_back({last, end});
   committed_ = std::max(committed_, end);
   opened_ = std::min(opened_, last);
 }

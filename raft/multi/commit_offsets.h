@@ -3,8 +3,7 @@
 // not committed. Owned by one Replica; pure.
 #pragma once
 
-#include <deque>
-
+#include "base/fifo.h"
 #include "raft/core/types.h"
 
 namespace chronik::raft {
@@ -32,7 +31,7 @@ class CommitOffsets {
     Index index = 0;
     Offset offset = 0;
   };
-  std::deque<End> ends_;  // ascending
+  Fifo<End> ends_;  // ascending
   Offset committed_ = 0;
   Index opened_ = 0;  // the last entry that was there
   bool known_ = false;

@@ -10,10 +10,10 @@
 #pragma once
 
 #include <algorithm>
-#include <deque>
 #include <memory>
 #include <vector>
 
+#include "base/fifo.h"
 #include "base/result.h"
 #include "raft/core/ready.h"
 #include "raft/core/storage.h"
@@ -79,7 +79,7 @@ class LogStore final : public Storage {
   std::unique_ptr<wal::PartitionLog> log_;
   wal::GroupCommit& group_commit_;
   const std::uint64_t bytes_max_;
-  std::deque<Entry> recent_;  // the last ones, without a gap
+  Fifo<Entry> recent_;  // the last ones, without a gap
   std::uint64_t recent_bytes_ = 0;
   std::uint64_t cuts_ = 0;
   Index hidden_ = 0;

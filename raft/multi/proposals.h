@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -95,7 +94,7 @@ class Proposals {
   std::uint64_t last_id_ = 0;
   std::uint64_t last_request_ = 0;
   std::map<std::uint64_t, Proposal> all_;
-  std::deque<std::uint64_t> queue_;
+  std::vector<std::uint64_t> queue_;
   std::map<std::uint64_t, std::uint64_t> asked_;  // request, id
   std::multimap<Index, std::uint64_t> placed_;
 };

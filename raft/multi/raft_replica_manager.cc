@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t early_max = 20'000;
 constexpr std::int64_t early_ticks = 10;
+// A follower that rests and was not asked for so many rounds of the patrol wakes.
+constexpr int patrols_missed_max = 2;
 
 }  // namespace
 
@@ -44,19 +46,18 @@ Replica& RaftReplicaManager::add(ReplicaPlace place, ReplicaFiles files, StateMa
   options.raft.deliver_committed = machine.reads_entries();
   options.raft.uncommitted_bytes_max = options_.uncommitted_bytes_max;
   options.raft.random = options_.random;
+  options.raft.rest_after_ticks = place.rests ? options_.rest_after_ticks : 0;
   options.waiting_bytes_max = options_.waiting_bytes_max;
   place.recovery.number = files.state.recovery;
   const GroupId group = place.group();
   CHECK(!replicas_.contains(group));
   ReplicaHost& host = *this;
-  auto made = std::make_unique<Replica>(host, std::move(place), std::move(files), machine, applied,
-                                        options);
+  auto made = std::make_unique<Replica>(host, group, std::move(files), machine, applied, options);
   Replica& replica = *made;
+  const bool first = replicas_.empty();
   replicas_.emplace(group, std::move(made));
-  const bool first = ticked_.empty();
   // The time without a group is nobody's time without a leader.
   if (first) last_tick_.reset();
-  ticked_.push_back(&replica);
   touch(replica);
   for (const auto& [node, directory] : directories_) replica.on_node_up(node);
   if (const auto early = early_.find(group); early != early_.end()) {
@@ -157,12 +158,14 @@ Uuid RaftReplicaManager::directory_of(NodeId node) const {
 
 void RaftReplicaManager::on_node_up(NodeId node, const Uuid& directory) {
   directories_[node] = directory;
+  ++presence_;
   for (auto& [group, replica] : replicas_) replica->on_node_up(node);
   settle();
 }
 
 void RaftReplicaManager::on_node_down(NodeId node) {
   directories_.erase(node);
+  ++presence_;
   for (auto& [group, replica] : replicas_) replica->on_node_down(node);
   settle();
 }
@@ -182,21 +185,46 @@ void RaftReplicaManager::tick(SteadyTime now) {
   // After a longer pause a leader has lost its majority and a follower its leader; more ticks would
   // change nothing.
   due = std::min<std::int64_t>(due, 2 * options_.election_ticks + 2);
-  for (; due > 0; --due) {
-    ++ticks_;
-    if (!early_.empty() && ticks_ - early_since_ > early_ticks) {
-      early_.clear();
-      early_count_ = 0;
-    }
-    for (Replica* replica : ticked_) replica->tick();
-    settle();
-    check_hand_over();
-  }
+  for (; due > 0; --due) tick_once();
   catch_up_.tick(now);
 }
 
+void RaftReplicaManager::tick_once() {
+  ++ticks_;
+  if (!early_.empty() && ticks_ - early_since_ > early_ticks) {
+    early_.clear();
+    early_count_ = 0;
+  }
+  // What ends with a tick may give other groups work.
+  const std::size_t awake = ticked_.size();
+  for (std::size_t i = 0; i < awake; ++i) ticked_[i]->tick();
+  patrol();
+  settle();
+  std::erase_if(ticked_, [](Replica* replica) {
+    replica->ticked_ = !replica->rests();
+    return !replica->ticked_;
+  });
+  check_hand_over();
+}
+
+/// Of the groups that rest some, so that each has its turn once in patrol_ticks.
+void RaftReplicaManager::patrol() {
+  if (options_.rest_after_ticks == 0 || replicas_.empty()) return;
+  const std::size_t all = replicas_.bucket_count();
+  const auto ticks = static_cast<std::size_t>(options_.patrol_ticks);
+  const std::size_t turn = static_cast<std::size_t>(ticks_) % ticks;
+  if (turn == 0) patrolled_ = 0;
+  for (const std::size_t end = all * (turn + 1) / ticks; patrolled_ < end; ++patrolled_) {
+    for (auto at = replicas_.begin(patrolled_); at != replicas_.end(patrolled_); ++at) {
+      Replica& replica = *at->second;
+      if (!replica.rests()) continue;
+      replica.patrol(std::int64_t{patrols_missed_max} * options_.patrol_ticks);
+    }
+  }
+}
+
 std::optional<SteadyTime> RaftReplicaManager::next_tick() const {
-  if (ticked_.empty()) return std::nullopt;
+  if (replicas_.empty()) return std::nullopt;
   return last_tick_ ? *last_tick_ + options_.tick : SteadyTime::min();
 }
 
@@ -236,6 +264,10 @@ void RaftReplicaManager::send_beat(GroupMessage beat) {
 
 void RaftReplicaManager::touch(Replica& replica) {
   if (!std::exchange(replica.touched_, true)) touched_.push_back(&replica);
+  if (!replica.ticked_ && !replica.rests()) {
+    replica.ticked_ = true;
+    ticked_.push_back(&replica);
+  }
 }
 
 void RaftReplicaManager::settle() {

@@ -30,6 +30,10 @@ struct RaftOptions {
   std::uint64_t uncommitted_bytes_max = 128u << 20;  // of a leader's term, a group
   std::function<std::uint64_t()> random;             // 64 random bits
   CatchUpBudgets* catch_up = nullptr;                // outlives the manager; null: no limits
+  /// A group in which nothing happened for so long rests (raft/core/rest.h); 0: none does. Where it
+  /// is set, on_node_down() comes for every node that was not heard for an election timeout.
+  int rest_after_ticks = 0;
+  int patrol_ticks = 600;  // each group at rest is asked once in so many whether it still rests
   /// Time is wanted where it was not: next_tick() says when.
   std::function<void()> on_awake = [] {};
 };
@@ -75,8 +79,10 @@ class RaftReplicaManager final : private ReplicaHost {
   /// Lets time pass. Wanted at next_tick() or later; a late call stands for all the ticks in
   /// between.
   void tick(SteadyTime now);
-  /// Nothing: no group has work.
+  /// Nothing: there is no group.
   std::optional<SteadyTime> next_tick() const;
+  /// Those that do not rest, or did not a tick ago. Valid until the next call.
+  const std::vector<Replica*>& awake() const { return ticked_; }
 
   /// Hands the leadership of every group over, for a clean stop; `done` once this node leads
   /// nothing, or `timeout` is over. Proposals still work, at the new leaders.
@@ -88,12 +94,17 @@ class RaftReplicaManager final : private ReplicaHost {
 
   /// The nodes that are connected.
   std::vector<MemberDirectory> present() const;
+  /// Another number than before: other nodes are.
+  std::uint64_t presence() const { return presence_; }
   const RaftCounters& counters() const { return counters_; }
   NodeId node() const override { return options_.node; }
 
  private:
   std::uint64_t life() const override { return life_; }
   Uuid directory_of(NodeId node) const override;
+  bool is_up(NodeId node) const override {
+    return node == options_.node || directories_.contains(node);
+  }
   std::int64_t now_ticks() const override { return ticks_; }
   std::int64_t ticks_of(milliseconds time) const override;
   wal::LogEnvironment& environment() override { return environment_; }
@@ -110,6 +121,8 @@ class RaftReplicaManager final : private ReplicaHost {
   void dispatch(NodeId from, Frame frame);
   void keep_early(GroupMessage message);
   void check_hand_over();
+  void tick_once();
+  void patrol();
 
   const RaftOptions options_;
   wal::LogEnvironment& environment_;
@@ -121,7 +134,7 @@ class RaftReplicaManager final : private ReplicaHost {
   const std::uint64_t life_;
   std::shared_ptr<RaftReplicaManager*> self_;
   std::unordered_map<GroupId, std::unique_ptr<Replica>> replicas_;
-  std::vector<Replica*> ticked_;   // those with work; all of them, until groups may rest
+  std::vector<Replica*> ticked_;   // those that do not rest
   std::vector<Replica*> touched_;  // may have a Ready
   struct Beats {
     std::vector<GroupMessage> heartbeats;
@@ -135,6 +148,8 @@ class RaftReplicaManager final : private ReplicaHost {
   std::size_t early_count_ = 0;
   std::int64_t early_since_ = 0;
   bool running_ = false;
+  std::uint64_t presence_ = 0;
+  std::size_t patrolled_ = 0;  // up to this bucket of replicas_
   std::int64_t ticks_ = 0;
   std::optional<SteadyTime> last_tick_;
   std::function<void()> handed_over_;

@@ -33,11 +33,10 @@ bool is_answer(const Message& message) {
 
 }  // namespace
 
-Replica::Replica(ReplicaHost& host, ReplicaPlace place, ReplicaFiles files, StateMachine& machine,
+Replica::Replica(ReplicaHost& host, const GroupId& group, ReplicaFiles files, StateMachine& machine,
                  Index applied, const ReplicaOptions& options)
     : host_(host),
-      place_(std::move(place)),
-      group_(place_.group()),
+      group_(group),
       machine_(machine),
       state_file_(std::move(files.state_file)),
       state_(files.state),
@@ -71,6 +70,7 @@ Options Replica::raft_options(Options options) {
   options.is_held_back = [this](NodeId node) {
     return host_.catch_up().is_limited(node, limits_of(node));
   };
+  options.is_away = [this](NodeId node) { return !host_.is_up(node); };
   return options;
 }
 
@@ -152,6 +152,7 @@ void Replica::propose(SharedBytes payload, const ProposeOptions& options, Propos
   } else {
     proposals_.add(std::move(payload), options.idempotent, deadline, std::move(done));
     drive();
+    touch();
   }
   host_.settle();
 }
@@ -179,7 +180,7 @@ bool Replica::drive_one(const Proposals::Proposal& proposal) {
     // One that is not connected both ways would not hear of it, or not be heard: it is asked when
     // it is (on_node_up), or who leads by then.
     const NodeId leader = raft_.leader();
-    if (leader == host_.node() || !up_.contains(leader)) return false;
+    if (leader == no_node || leader == host_.node() || !host_.is_up(leader)) return false;
     const SharedBytes payload = proposal.payload;
     const std::uint64_t request = proposals_.asked(id, leader);
     host_.send(leader, encode(ForwardedProposal{group_, host_.life(), request, payload}));
@@ -208,11 +209,12 @@ void Replica::read(milliseconds timeout, ReadDone done) {
   if (closed_) return done(Error{Errc::closed, "the broker is stopping"});
   reads_.push_back({host_.now_ticks() + host_.ticks_of(timeout), std::nullopt, std::move(done)});
   drive_reads();
+  touch();
   host_.settle();
 }
 
 void Replica::drive_reads() {
-  if (raft_.role() != Role::leader && !up_.contains(raft_.leader())) return;
+  if (raft_.role() != Role::leader && !host_.is_up(raft_.leader())) return;
   for (Read& read : reads_) {
     if (read.id) continue;
     const Result<ReadId> asked = raft_.read();
@@ -281,6 +283,7 @@ void Replica::step(const Message& message) {
              {{"group", group_.to_string()}, {"why", taken.error().message}});
   }
   if (raft_.role() == Role::leader && is_answer(message)) machine_.on_held();
+  if (message.is<Heartbeat>()) asked_to_rest_ = host_.now_ticks();
   touch();
 }
 
@@ -305,6 +308,15 @@ void Replica::tick() {
   touch();
 }
 
+void Replica::patrol(std::int64_t silence_max) {
+  if (raft_.role() == Role::leader) {
+    raft_.patrol();
+  } else if (host_.now_ticks() - asked_to_rest_ > silence_max) {
+    raft_.on_node_up(raft_.leader());
+  }
+  touch();
+}
+
 void Replica::campaign_now() {
   raft_.campaign_now();
   touch();
@@ -314,21 +326,21 @@ bool Replica::majority_is_up() const {
   const Membership& membership = raft_.membership();
   if (membership.voters.empty()) return false;
   return quorum_vote(membership, [&](NodeId node) {
-           return node == host_.node() || up_.contains(node) ? Ballot::granted : Ballot::refused;
+           return host_.is_up(node) ? Ballot::granted : Ballot::refused;
          }) == VoteResult::won;
 }
 
 void Replica::on_node_up(NodeId node) {
-  up_.insert(node);
-  if (majority_is_up()) raft_.on_majority_up();
-  if (raft_.leader() != node) return;
-  drive();
-  drive_reads();
+  raft_.on_node_up(node);
+  if (raft_.leader() == no_node && majority_is_up()) raft_.on_majority_up();
+  if (raft_.leader() == node) {
+    drive();
+    drive_reads();
+  }
   touch();
 }
 
 void Replica::on_node_down(NodeId node) {
-  up_.erase(node);
   raft_.on_node_down(node);
   proposals_.on_node_down(node);
   fetcher_.on_node_down(node);
@@ -395,6 +407,7 @@ void Replica::on_forward_answer(NodeId from, const ForwardAnswer& answer) {
 
 void Replica::on_snapshot_request(NodeId from, const SnapshotRequest& request) {
   sender_.on_request(from, request);
+  touch();
 }
 
 void Replica::on_snapshot_chunk(NodeId from, const SnapshotChunk& chunk) {

@@ -13,16 +13,15 @@
 #pragma once
 
 #include <chrono>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/fifo.h"
 #include "base/result.h"
 #include "raft/core/raft.h"
 #include "raft/multi/catch_up_queue.h"
@@ -46,6 +45,8 @@ class ReplicaHost {
   virtual std::uint64_t life() const = 0;
   /// The data directory that `node` has told, while it is connected; else zero.
   virtual Uuid directory_of(NodeId node) const = 0;
+  /// Itself, or connected.
+  virtual bool is_up(NodeId node) const = 0;
   virtual std::int64_t now_ticks() const = 0;
   virtual std::int64_t ticks_of(milliseconds time) const = 0;
   virtual wal::LogEnvironment& environment() = 0;
@@ -91,7 +92,7 @@ class Replica final : private wal::DurableListener {
   using ReadDone = std::function<void(Result<Index>)>;
 
   /// `machine` has applied everything up to `applied`, from a snapshot that ends there (0: none).
-  Replica(ReplicaHost& host, ReplicaPlace place, ReplicaFiles files, StateMachine& machine,
+  Replica(ReplicaHost& host, const GroupId& group, ReplicaFiles files, StateMachine& machine,
           Index applied, const ReplicaOptions& options);
   /// Proposals and reads that wait get `closed`.
   ~Replica() override;
@@ -167,8 +168,14 @@ class Replica final : private wal::DurableListener {
   void carry_out();
   void on_state_saved(std::uint64_t number);
   void close();
-  /// Nobody has to tick it: nothing waits, and Raft has nothing to tell.
-  bool can_rest() const { return proposals_.count() == 0 && reads_.empty() && raft_.can_quiesce(); }
+  /// Nobody has to tick it: nothing waits, and Raft rests.
+  bool rests() const {
+    return raft_.rests() && proposals_.count() == 0 && reads_.empty() && persisting_.empty() &&
+           !taken_ && !fetcher_.active() && sender_.idle();
+  }
+  /// With the manager's patrol: a leader asks whether the others still rest, a follower that has
+  /// not been asked for `silence_max` ticks wakes.
+  void patrol(std::int64_t silence_max);
 
  private:
   // A Ready on its way to the disk.
@@ -216,7 +223,6 @@ class Replica final : private wal::DurableListener {
   TransferDoor door();
 
   ReplicaHost& host_;
-  const ReplicaPlace place_;
   const GroupId group_;
   StateMachine& machine_;
   std::unique_ptr<StateFile> state_file_;
@@ -229,8 +235,8 @@ class Replica final : private wal::DurableListener {
   CommitOffsets commit_offsets_;
   Leadership told_;
   Proposals proposals_;
-  std::deque<Read> reads_;
-  std::deque<Persisting> persisting_;
+  std::vector<Read> reads_;
+  Fifo<Persisting> persisting_;
   std::optional<Ready> taken_;
   bool save_base_ = false;  // the membership at the log's begin has changed
   SnapshotFetcher fetcher_;
@@ -242,12 +248,14 @@ class Replica final : private wal::DurableListener {
     std::uint64_t request = 0;
   };
   std::map<NodeId, Seen> seen_;
-  std::set<NodeId> up_;             // other nodes that are connected
   std::shared_ptr<Replica*> self_;  // null inside once it is gone
   bool closed_ = false;
   // Its log is not what Raft takes it for: it says nothing more, and the process is about to end.
   bool broken_ = false;
-  bool touched_ = false;  // the manager's: it is in its list
+  // The manager's: it is in its lists.
+  bool touched_ = false;
+  bool ticked_ = false;
+  std::int64_t asked_to_rest_ = 0;  // of a follower that rests: when it was last asked
 };
 
 }  // namespace chronik::raft

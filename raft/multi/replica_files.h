@@ -48,6 +48,8 @@ struct ReplicaPlace {
   std::optional<LeftState> left{};
   /// As the metadata say; the state on disk may know of a later one.
   Recovery recovery{};
+  /// Whether the group may rest where the manager lets groups rest (raft/core/rest.h).
+  bool rests = true;
 
   GroupId group() const { return {identity.topic_id, identity.partition, recovery.number}; }
 };

@@ -89,6 +89,8 @@ class SnapshotSender {
 
   /// One part at a time for each node; more than that is dropped. It leaves when it may.
   void on_request(NodeId from, const SnapshotRequest& request);
+  /// Nothing is open, nobody waits: it needs no ticks.
+  bool idle() const { return open_.empty() && busy_.empty(); }
   /// Closes what nobody asked for since `idle_ticks` calls.
   void on_tick(int idle_ticks);
 

@@ -1,5 +1,6 @@
 #include "raft/multi/test_cluster.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "wal/log_slice.h"
@@ -162,8 +163,48 @@ void TestCluster::wipe(NodeId id) {
   node.directory_id_ = Uuid::from_random(node.random.next(), 2);
 }
 
+SilenceWatch::News SilenceWatch::look(NodeId one, NodeId other, bool heard, bool one_counts_it,
+                                      bool other_counts_it, SteadyTime now) {
+  SteadyTime& last = heard_.try_emplace({one, other}, now).first->second;
+  if (heard) last = now;
+  if (one_counts_it && other_counts_it) {
+    return now - last < silence_max_ ? News::none : News::lost;
+  }
+  if (one_counts_it || other_counts_it) return heard ? News::lost : News::none;
+  return heard ? News::found : News::none;
+}
+
+bool counts(const RaftReplicaManager& manager, NodeId other) {
+  const std::vector<MemberDirectory> present = manager.present();
+  return std::ranges::find(present, other, &MemberDirectory::node) != present.end();
+}
+
+void TestCluster::look_for_silence() {
+  for (auto& [one, a] : nodes_) {
+    for (auto& [other, b] : nodes_) {
+      if (one >= other || !a->up() || !b->up()) continue;
+      const bool heard = !network.blocks(one, other) && !network.blocks(other, one);
+      switch (silence_->look(one, other, heard, counts(*a->manager, other),
+                             counts(*b->manager, one), now_)) {
+        case SilenceWatch::News::none:
+          break;
+        case SilenceWatch::News::lost:
+          network.drop_between(one, other);
+          a->manager->on_node_down(other);
+          b->manager->on_node_down(one);
+          break;
+        case SilenceWatch::News::found:
+          a->manager->on_node_up(other, b->directory_id_);
+          b->manager->on_node_up(one, a->directory_id_);
+          break;
+      }
+    }
+  }
+}
+
 void TestCluster::step() {
   now_ += milliseconds(1);
+  if (silence_) look_for_silence();
   while (std::optional<FakeNetwork::Frame> frame = network.next(now_)) {
     TestNode& to = *nodes_.at(frame->to);
     if (to.up() && to.fatal.empty()) to.manager->receive(frame->from, std::move(frame->bytes));

@@ -74,6 +74,23 @@ class FakeNetwork {
   std::set<NodeId> isolated_;
 };
 
+/// What a transport owes groups that rest (raft/core/rest.h): who is not heard for silence_max is
+/// lost, at both ends, until both hear one another again.
+class SilenceWatch {
+ public:
+  explicit SilenceWatch(milliseconds silence_max) : silence_max_(silence_max) {}
+  enum class News : std::uint8_t { none, lost, found };
+  /// What is to be told to both now. `heard`: frames come through, both ways.
+  News look(NodeId one, NodeId other, bool heard, bool one_counts_it, bool other_counts_it,
+            SteadyTime now);
+
+ private:
+  const milliseconds silence_max_;
+  std::map<std::pair<NodeId, NodeId>, SteadyTime> heard_;
+};
+/// Whether the node takes the other for connected.
+bool counts(const RaftReplicaManager& manager, NodeId other);
+
 class TestCluster;
 
 class TestNode final : private Transport {
@@ -143,17 +160,22 @@ class TestCluster {
   bool run_until(const std::function<bool()>& done, milliseconds time = milliseconds(20'000));
   SteadyTime now() const { return now_; }
 
+  /// Connections end when nothing comes through them for so long; else only with a node.
+  void watch_silence(milliseconds silence_max) { silence_.emplace(silence_max); }
+
   RaftOptions options;  // of nodes that start; node and random are set for each
   FakeNetwork network;
 
  private:
   friend class TestNode;
   void step();
+  void look_for_silence();
 
   NodeSetup& setup_;
   Random random_;
   std::map<NodeId, std::unique_ptr<TestNode>> nodes_;
   SteadyTime now_{};
+  std::optional<SilenceWatch> silence_;
 };
 
 }  // namespace chronik::raft::testing

@@ -220,7 +220,8 @@ Result<Frame> frame_from(const Ends& ends, HeartbeatsFrame& record) {
   for (const auto& beat : record.beats) {
     if (negative({beat.round, beat.commit})) return wrong("a heartbeat");
     messages.push_back(
-        {group_of(beat), {ends.from, ends.to, beat.term, Heartbeat{beat.round, beat.commit}}});
+        {group_of(beat),
+         {ends.from, ends.to, beat.term, Heartbeat{beat.round, beat.commit, beat.rest}}});
   }
   return Frame(std::move(messages));
 }
@@ -231,10 +232,10 @@ Result<Frame> frame_from(const Ends& ends, HeartbeatAnswersFrame& record) {
   for (const auto& answer : record.answers) {
     if (negative({answer.round, answer.received, answer.durable}))
       return wrong("an answer to a heartbeat");
-    messages.push_back(
-        {group_of(answer),
-         {ends.from, ends.to, answer.term,
-          HeartbeatAnswer{answer.round, answer.received, answer.durable, answer.withheld}}});
+    messages.push_back({group_of(answer),
+                        {ends.from, ends.to, answer.term,
+                         HeartbeatAnswer{answer.round, answer.received, answer.durable,
+                                         answer.withheld, answer.rests}}});
   }
   return Frame(std::move(messages));
 }
@@ -335,6 +336,7 @@ ByteChain encode_beats(std::span<const GroupMessage> beats) {
       to.term = beat.message.term;
       to.round = body.round;
       to.commit = body.commit;
+      to.rest = body.rest;
     }
     return frame_of(record);
   }
@@ -352,6 +354,7 @@ ByteChain encode_beats(std::span<const GroupMessage> beats) {
     to.received = body.received;
     to.durable = body.durable;
     to.withheld = body.withheld;
+    to.rests = body.rests;
   }
   return frame_of(record);
 }

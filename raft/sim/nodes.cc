@@ -14,6 +14,7 @@ void Simulation::start(Node& node) {
   options.id = node.id;
   options.election_ticks = 10;
   options.lease_reads = plan_.leases;
+  if (plan_.rests) options.rest_after_ticks = 2;
   options.random = [this] { return random_.next(); };
   if (plan_.tight) {
     options.append_bytes_max = 40;

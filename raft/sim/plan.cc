@@ -28,6 +28,7 @@ Plan::Plan(std::uint64_t from) : seed(from) {
   tight = maybe(50);
   node_down_hints = !leases && maybe(40);
   pool = voters + (changes ? 2 : 0);
+  rests = Random(seed ^ 0x2E57).below(100) < 50;
   // A change that asks for the vote of the damaged one could wait for ever (raft.h, "Withheld").
   if (changes) damages = false;
   // A lease that is too long shows only where somebody else is elected meanwhile.
@@ -53,7 +54,8 @@ std::string Plan::describe() const {
                                                 {lazy, "late readys"},
                                                 {leases, "leases"},
                                                 {tight, "tight limits"},
-                                                {node_down_hints, "hints of ended processes"}};
+                                                {node_down_hints, "hints of ended processes"},
+                                                {rests, "rests"}};
   for (const auto& [has, name] : kinds) {
     if (has) text += fmt::format(", {}", name);
   }

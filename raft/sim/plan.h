@@ -39,6 +39,7 @@ struct Plan {
   bool leases = false;
   bool tight = false;  // small messages, windows and limits
   bool node_down_hints = false;
+  bool rests = false;  // the group, when nothing happens
 };
 
 }  // namespace chronik::raft::sim
