@@ -344,6 +344,45 @@ TEST_F(SeveralReplicas, WhoIsBehindIsThrottledUntilClientsWaitForIt) {
   EXPECT_EQ(at(leader).high_watermark(), 303);
 }
 
+// Nothing is written for hours, and nobody has to be told anything.
+TEST_F(SeveralReplicas, APartitionAtRestIsReadEverywhereAndStaysInSync) {
+  cluster.options.rest_after_ticks = 5;
+  cluster.watch_silence(milliseconds(1'000));
+  replicas.lag_max = milliseconds(2'000);
+  cluster.start_all();
+  const NodeId leader = await_leader();
+  const NodeId follower = next(leader);
+  write(leader, 5);
+  metadata::Partition members;
+  members.replicas = {leader, follower, next(follower)};
+  pass(leader, milliseconds(3'000));
+  EXPECT_TRUE(at(leader).is_tended(members));
+  const std::uint64_t sent = cluster.network.sent;
+  cluster.run(milliseconds(600'000));
+  EXPECT_LT(cluster.network.sent - sent, 60U);
+  EXPECT_EQ(records_in(read(follower, 0)), 5);
+  EXPECT_EQ(at(leader).in_sync_replicas().size(), 3U);
+  pass(leader, milliseconds(500));
+  EXPECT_EQ(at(leader).in_sync_replicas().size(), 3U);
+
+  int told = 0;
+  at(leader).on_led = [&] { ++told; };
+  cluster.crash(follower);
+  pass(leader, milliseconds(500));
+  EXPECT_EQ(at(leader).in_sync_replicas().size(), 2U);
+  EXPECT_EQ(told, 1);
+  pass(leader, milliseconds(3'000));
+  EXPECT_TRUE(at(leader).replica()->rests());
+  append(leader);
+  pass(leader, milliseconds(3'000));
+  ASSERT_TRUE(cluster.start(follower).has_value());
+  pass(leader, milliseconds(1'000));
+  EXPECT_EQ(at(leader).in_sync_replicas().size(), 3U);
+  EXPECT_EQ(told, 2);
+  EXPECT_EQ(records_in(read(follower, 0)), 6);
+  at(leader).on_led = nullptr;
+}
+
 // replica.lag.time.max.ms.
 class ReplicaLag : public SeveralReplicas, public testing::WithParamInterface<milliseconds> {};
 

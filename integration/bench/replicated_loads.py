@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import brokers
+import cluster_loads
 import machine
 import performance
 import wire
@@ -119,8 +120,10 @@ def many_partitions(cluster, scale, idle_seconds=20, each=1000):
     created = time.monotonic() - begin
     time.sleep(10)
     before = [machine.cpu_seconds(node.pid) for node in cluster.nodes]
+    sent = cluster_loads.segments(cluster)
     time.sleep(idle_seconds)
     used = [machine.cpu_seconds(node.pid) - cpu for node, cpu in zip(cluster.nodes, before)]
+    sent = cluster_loads.segments(cluster) - sent
     memory = max(machine.rss_kib(node.pid) for node in cluster.nodes)
     victim, others = cluster.nodes[2], cluster.nodes[:2]
     victim.kill()
@@ -137,6 +140,7 @@ def many_partitions(cluster, scale, idle_seconds=20, each=1000):
         "partitions": topics * each,
         "create_s": round(created, 2),
         "idle_cpu_percent_max": round(max(used) / idle_seconds * 100, 2),
+        "messages_per_s": round(sent / idle_seconds, 1),
         "rss_mb_max": round(memory / 1024, 1),
         "failover_s": round(failover, 2),
         "whole_again_s": round(whole, 2),

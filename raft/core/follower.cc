@@ -65,7 +65,7 @@ void Raft::on_snapshot_offer(NodeId from, const SnapshotOffer& offer) {
   // next fetch would write over it.
   if (fetching_ || log_.installing()) return;
   fetching_ = meta;
-  fetch_wanted_ = SnapshotFetch{from, meta};
+  fetch_from_ = from;
 }
 
 void Raft::on_snapshot_fetched(const SnapshotMeta& meta) {

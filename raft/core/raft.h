@@ -260,7 +260,7 @@ class Raft {
   // Of a follower: the log is known to be the leader's of this term up to here.
   Index matched_ = 0;
   std::optional<SnapshotMeta> fetching_;
-  std::optional<SnapshotFetch> fetch_wanted_;
+  NodeId fetch_from_ = no_node;  // told with the next Ready
 
   // Of a candidate.
   std::map<NodeId, bool> votes_;

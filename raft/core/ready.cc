@@ -11,7 +11,7 @@ bool Raft::has_ready() const {
   if (hard_ != handed_hard_ || log_.has_unwritten() || log_.commit() != told_commit_) return true;
   if (told_soft_ != SoftState{role_, leader_, hard_.term}) return true;
   if (!reads_lost_.empty() || own_reads_.has_ready(log_.readable())) return true;
-  if (!log_reads_.empty() || fetch_wanted_ || !read_committed_.empty()) return true;
+  if (!log_reads_.empty() || fetch_from_ != no_node || !read_committed_.empty()) return true;
   if (role_ == Role::leader && (replicate_wanted_ || read_queue_.wanted() > round_)) return true;
   return !reading_committed_ && log_.applying() < log_.may_apply_to() &&
          apply_bytes_ < options_.apply_bytes_max;
@@ -31,7 +31,9 @@ Ready Raft::ready() {
   ready.reads = own_reads_.take_ready(log_.readable());
   ready.reads_lost = std::exchange(reads_lost_, {});
   ready.log_reads = std::exchange(log_reads_, {});
-  ready.fetch = std::exchange(fetch_wanted_, std::nullopt);
+  if (fetch_from_ != no_node) {
+    ready.fetch = SnapshotFetch{std::exchange(fetch_from_, no_node), *fetching_};
+  }
   const SoftState soft{role_, leader_, hard_.term};
   if (soft != told_soft_) ready.soft_state = told_soft_ = soft;
   return ready;

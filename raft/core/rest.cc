@@ -52,6 +52,10 @@ bool Raft::may_rest_under(const Heartbeat& heartbeat) const {
 
 /// Whether a rest, or a leader's waiting for one, goes on with this message.
 bool Raft::lets_rest(const Message& message) const {
+  // From one that was removed, and does not know: it would wake the others for ever. That it is no
+  // member all know, since they have the whole log.
+  const auto* vote = std::get_if<Vote>(&message.body);
+  if (vote != nullptr && !vote->transfer && !membership().contains(message.from)) return true;
   if (message.term != hard_.term) return false;
   if (const auto* answer = std::get_if<HeartbeatAnswer>(&message.body)) {
     return role_ == Role::leader && (answer->rests || !rest_.now);

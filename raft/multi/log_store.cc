@@ -33,6 +33,11 @@ std::optional<std::vector<Entry>> LogStore::entries(Index begin, Index end,
   return found;
 }
 
+void LogStore::forget_recent() {
+  recent_.clear();
+  recent_bytes_ = 0;
+}
+
 void LogStore::remember(const Entry& entry) {
   recent_bytes_ += entry.bytes();
   recent_.push_back(entry);

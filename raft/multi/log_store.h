@@ -60,6 +60,8 @@ class LogStore final : public Storage {
   /// directory and the index.
   Result<std::vector<Entry>> parse(const SharedBytes& bytes, Index begin, Index end) const;
 
+  /// What is kept in memory is not wanted soon: all of it was applied, and everybody has it.
+  void forget_recent();
   /// How often entries have been replaced by others.
   std::uint64_t cuts() const { return cuts_; }
 

@@ -202,7 +202,9 @@ void RaftReplicaManager::tick_once() {
   settle();
   std::erase_if(ticked_, [](Replica* replica) {
     replica->ticked_ = !replica->rests();
-    return !replica->ticked_;
+    if (replica->ticked_) return false;
+    replica->store().forget_recent();
+    return true;
   });
   check_hand_over();
 }

@@ -46,9 +46,6 @@ Replica::Replica(ReplicaHost& host, const GroupId& group, ReplicaFiles files, St
       commit_offsets_(store_->log().log_start_offset(), store_->last_index(),
                       store_->log().end_offset()),
       proposals_(options.waiting_bytes_max),
-      fetcher_(door(), machine, snapshot_retry_ticks,
-               [this](const SnapshotMeta& meta, bool fetched) { on_fetched(meta, fetched); }),
-      sender_(door(), machine),
       self_(std::make_shared<Replica*>(this)) {
   applied_ = {applied == 0 ? 0 : store_->term(applied), applied};
   if (!delivers_) commit_offsets_.advance(applied);
@@ -85,6 +82,15 @@ TransferDoor Replica::door() {
     host_.catch_up().sent(to, grant, bytes);
   };
   return door;
+}
+
+Replica::Transfers& Replica::transfers() {
+  if (transfers_ == nullptr) {
+    const auto fetched = [this](const SnapshotMeta& meta, bool is) { on_fetched(meta, is); };
+    transfers_ = std::unique_ptr<Transfers>(
+        new Transfers{{door(), machine_, snapshot_retry_ticks, fetched}, {door(), machine_}});
+  }
+  return *transfers_;
 }
 
 /// Who is not known in this term: a voter that may be needed for what clients wait for, or a
@@ -301,8 +307,10 @@ void Replica::tick() {
   for (ReadDone& done : late) {
     done(Error{Errc::timeout, "no leader could say in time what is committed; try again"});
   }
-  fetcher_.on_tick();
-  sender_.on_tick(snapshot_idle_ticks);
+  if (transfers_ != nullptr) {
+    transfers_->fetcher.on_tick();
+    transfers_->sender.on_tick(snapshot_idle_ticks);
+  }
   drive();
   drive_reads();
   touch();
@@ -343,7 +351,7 @@ void Replica::on_node_up(NodeId node) {
 void Replica::on_node_down(NodeId node) {
   raft_.on_node_down(node);
   proposals_.on_node_down(node);
-  fetcher_.on_node_down(node);
+  if (transfers_ != nullptr) transfers_->fetcher.on_node_down(node);
   touch();
 }
 
@@ -406,17 +414,17 @@ void Replica::on_forward_answer(NodeId from, const ForwardAnswer& answer) {
 }
 
 void Replica::on_snapshot_request(NodeId from, const SnapshotRequest& request) {
-  sender_.on_request(from, request);
+  transfers().sender.on_request(from, request);
   touch();
 }
 
 void Replica::on_snapshot_chunk(NodeId from, const SnapshotChunk& chunk) {
-  fetcher_.on_chunk(from, chunk);
+  if (transfers_ != nullptr) transfers_->fetcher.on_chunk(from, chunk);
 }
 
 void Replica::on_fetched(const SnapshotMeta& meta, bool fetched) {
   if (fetched) {
-    fetched_ = fetcher_.take();
+    fetched_ = transfers_->fetcher.take();
     raft_.on_snapshot_fetched(meta);
   } else {
     raft_.on_snapshot_failed(meta);

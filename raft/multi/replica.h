@@ -130,7 +130,9 @@ class Replica final : private wal::DurableListener {
   std::size_t waiting() const { return proposals_.count(); }
   /// It neither takes nor says anything any more, until the process has ended: its log failed.
   bool broken() const { return broken_; }
-  std::uint64_t snapshot_bytes_received() const { return fetcher_.bytes_received(); }
+  std::uint64_t snapshot_bytes_received() const {
+    return transfers_ == nullptr ? 0 : transfers_->fetcher.bytes_received();
+  }
 
   /// The machine has a durable snapshot that ends with entry `index`. False: it cannot be offered
   /// to others, and nothing is to be compacted for it.
@@ -171,7 +173,7 @@ class Replica final : private wal::DurableListener {
   /// Nobody has to tick it: nothing waits, and Raft rests.
   bool rests() const {
     return raft_.rests() && proposals_.count() == 0 && reads_.empty() && persisting_.empty() &&
-           !taken_ && !fetcher_.active() && sender_.idle();
+           taken_ == nullptr && (transfers_ == nullptr || transfers_->idle());
   }
   /// With the manager's patrol: a leader asks whether the others still rest, a follower that has
   /// not been asked for `silence_max` ticks wakes.
@@ -193,6 +195,12 @@ class Replica final : private wal::DurableListener {
     std::int64_t deadline = 0;
     std::optional<ReadId> id;  // none: to be asked (again)
     ReadDone done;
+  };
+
+  struct Transfers {
+    SnapshotFetcher fetcher;
+    SnapshotSender sender;
+    bool idle() const { return !fetcher.active() && sender.idle(); }
   };
 
   friend class RaftReplicaManager;
@@ -221,6 +229,7 @@ class Replica final : private wal::DurableListener {
   void fail_to_cut(Error error);
   Options raft_options(Options options);
   TransferDoor door();
+  Transfers& transfers();
 
   ReplicaHost& host_;
   const GroupId group_;
@@ -237,10 +246,9 @@ class Replica final : private wal::DurableListener {
   Proposals proposals_;
   std::vector<Read> reads_;
   Fifo<Persisting> persisting_;
-  std::optional<Ready> taken_;
-  bool save_base_ = false;  // the membership at the log's begin has changed
-  SnapshotFetcher fetcher_;
-  SnapshotSender sender_;
+  std::unique_ptr<Ready> taken_;
+  bool save_base_ = false;                // the membership at the log's begin has changed
+  std::unique_ptr<Transfers> transfers_;  // none before the first
   std::shared_ptr<SnapshotReceiver> fetched_;
   // The requests that were seen of each node, to drop what the network repeats.
   struct Seen {

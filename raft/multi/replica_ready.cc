@@ -19,7 +19,7 @@ constexpr milliseconds late_answer{500};
 bool Replica::take_ready(std::optional<Save>& save) {
   if (broken_ || (!raft_.has_ready() && !save_base_)) return false;
   CHECK(!taken_);
-  taken_ = raft_.ready();
+  taken_ = std::make_unique<Ready>(raft_.ready());
   Ready& ready = *taken_;
   state_.commit = std::max(state_.commit, ready.commit_durable);
   if (ready.hard_state) state_.hard = *ready.hard_state;
@@ -48,7 +48,7 @@ void Replica::carry_out() {
   for (const Message& message : ready.messages) send(message);
   for (Message& beat : ready.heartbeats) host_.send_beat({group_, std::move(beat)});
   for (const LogRead& read : ready.log_reads) read_log(read);
-  if (ready.fetch) fetcher_.start(*ready.fetch);
+  if (ready.fetch) transfers().fetcher.start(*ready.fetch);
   if (!ready.committed.empty()) apply(ready.committed);
   if (!delivers_) commit_to(ready.committed_to);
   advance();

@@ -74,8 +74,9 @@ TEST(Wire, HeartbeatsOfManyGroupsAreOneFrame) {
   std::vector<GroupMessage> beats;
   std::vector<GroupMessage> answers;
   for (int i = 0; i < 1000; ++i) {
-    beats.push_back({{group.topic_id, i}, {1, 2, 5, Heartbeat{i, i + 1}}});
-    answers.push_back({{group.topic_id, i}, {1, 2, 5, HeartbeatAnswer{i, i + 2, i + 1, i == 998}}});
+    beats.push_back({{group.topic_id, i}, {1, 2, 5, Heartbeat{i, i + 1, i == 999}}});
+    answers.push_back(
+        {{group.topic_id, i}, {1, 2, 5, HeartbeatAnswer{i, i + 2, i + 1, i == 998, i == 997}}});
   }
   const SharedBytes bytes = bytes_of(encode_beats(beats));
   EXPECT_LT(bytes.size(), 45'000u);
@@ -85,6 +86,8 @@ TEST(Wire, HeartbeatsOfManyGroupsAreOneFrame) {
   ASSERT_EQ(got.size(), 1000u);
   EXPECT_EQ(got[999].group.partition, 999);
   EXPECT_EQ(std::get<Heartbeat>(got[999].message.body).commit, 1000);
+  EXPECT_TRUE(std::get<Heartbeat>(got[999].message.body).rest);
+  EXPECT_FALSE(std::get<Heartbeat>(got[998].message.body).rest);
   const auto answer_frame = decode_frame(1, 2, bytes_of(encode_beats(answers)));
   ASSERT_TRUE(answer_frame);
   const auto& got_answers = std::get<std::vector<GroupMessage>>(*answer_frame);
@@ -92,6 +95,8 @@ TEST(Wire, HeartbeatsOfManyGroupsAreOneFrame) {
   EXPECT_EQ(std::get<HeartbeatAnswer>(got_answers[998].message.body).durable, 999);
   EXPECT_TRUE(std::get<HeartbeatAnswer>(got_answers[998].message.body).withheld);
   EXPECT_FALSE(std::get<HeartbeatAnswer>(got_answers[997].message.body).withheld);
+  EXPECT_TRUE(std::get<HeartbeatAnswer>(got_answers[997].message.body).rests);
+  EXPECT_FALSE(std::get<HeartbeatAnswer>(got_answers[998].message.body).rests);
 }
 
 TEST(Wire, WhatNodesAskOfEachOtherComesOutAsItWentIn) {
