@@ -114,7 +114,7 @@ struct Server::State {
     explicit PerShard(std::uint64_t seed) : random(seed) {}
 
     Random random;
-    std::unique_ptr<IoThread> io;
+    std::unique_ptr<IoThread> io, behind;
     std::unique_ptr<ShardStorage> storage;
     std::unique_ptr<Partitions> partitions;
     std::unique_ptr<FetchSessions> fetch_sessions;
@@ -206,12 +206,12 @@ Result<void> Server::State::open_directory() {
   broker.node.id = stamp.node_id;
   broker.node.directory_id = stamp.directory_id;
   broker.node.rack = settings.rack;
-  return {};
+  return directory->begin_journals(shard_count(settings.shards), settings.journal_bytes_max,
+                                   settings.journal_append_bytes_max);
 }
 
 void Server::State::start_shards() {
-  const std::uint32_t count =
-      settings.shards > 0 ? static_cast<std::uint32_t>(settings.shards) : default_shard_count();
+  const std::uint32_t count = shard_count(settings.shards);
   shards = std::make_unique<Shards>(count, clock, random.next());
   broker.clock = &clock;
   broker.shards = shards.get();
@@ -226,9 +226,12 @@ void Server::State::start_shards() {
     Shard& shard = shards->at(id);
     PerShard& own = per_shard[id];
     own.io = std::make_unique<IoThread>(shard);
+    own.behind = std::make_unique<IoThread>(shard, "sync");
     call_on(shard, [&] {
-      own.storage = std::make_unique<ShardStorage>(shard, disk, *own.io, &directory->space(),
-                                                   log_files_of(descriptors) / count);
+      own.storage = std::make_unique<ShardStorage>(
+          shard, disk, *own.io,
+          ShardStorage::Place{&directory->space(), directory->journal(id), own.behind.get(),
+                              log_files_of(descriptors) / count});
       const auto settings_of = [this](const metadata::Topic& topic) {
         const std::shared_ptr<const LiveConfig> now = live.current();
         return partition_settings(
@@ -550,6 +553,7 @@ void Server::State::stop(milliseconds grace) {
   for (std::uint32_t id = 0; id < per_shard.size(); ++id) {
     PerShard& own = per_shard[id];
     if (own.io) own.io->stop();
+    if (own.behind) own.behind->stop();
     call_on(shards->at(id), [&] {
       own.fetch_sessions.reset();
       own.partitions.reset();
@@ -557,7 +561,7 @@ void Server::State::stop(milliseconds grace) {
     });
   }
   shards->stop();
-  for (PerShard& own : per_shard) own.io.reset();
+  per_shard.clear();
   // Releases the lock: another process may take the directory.
   directory.reset();
 }

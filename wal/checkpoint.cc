@@ -18,6 +18,10 @@ constexpr std::size_t body_at = 16;
 constexpr std::uint16_t flag_derived = 1;
 constexpr std::uint16_t flag_cut_under_way = 2;
 constexpr std::uint16_t flag_compaction = 4;
+constexpr std::uint16_t flag_journal = 8;
+constexpr std::size_t version_at = 8;
+constexpr std::size_t flags_at = 10;
+constexpr std::size_t mark_bytes = 16;
 
 /// Of all bytes but its own four.
 std::uint32_t checksum(ByteView bytes) {
@@ -151,7 +155,19 @@ Bytes encode_checkpoint(const Checkpoint& checkpoint) {
   }
   Bytes bytes = writer.take_bytes();
   store_be(bytes.data() + crc_at, checksum(bytes));
-  return bytes;
+  return checkpoint.journal ? with_journal_mark(std::move(bytes), *checkpoint.journal) : bytes;
+}
+
+Bytes with_journal_mark(Bytes encoded, const JournalMark& mark) {
+  const auto flags = load_be<std::uint16_t>(encoded.data() + flags_at);
+  if ((flags & flag_journal) == 0) encoded.resize(encoded.size() + mark_bytes);
+  store_be(encoded.data() + version_at, journaled_checkpoint_version);
+  store_be(encoded.data() + flags_at, static_cast<std::uint16_t>(flags | flag_journal));
+  std::uint8_t* const at = encoded.data() + encoded.size() - mark_bytes;
+  store_be(at, mark.epoch);
+  store_be(at + sizeof mark.epoch, mark.lsn);
+  store_be(encoded.data() + crc_at, checksum(encoded));
+  return encoded;
 }
 
 Result<Checkpoint> decode_checkpoint(ByteView bytes, const std::string& file) {
@@ -165,11 +181,11 @@ Result<Checkpoint> decode_checkpoint(ByteView bytes, const std::string& file) {
   const std::uint32_t crc = reader.u32();
   if (!reader.ok()) return damaged("it is too short");
   if (crc != checksum(bytes)) return damaged("it does not match its checksum");
-  if (version > compacted_checkpoint_version) {
+  if (version > journaled_checkpoint_version) {
     return Error{Errc::unsupported,
                  fmt::format("{}: written by a newer chronik (log format {}, this one knows {}): "
                              "use that version",
-                             file, version, compacted_checkpoint_version)};
+                             file, version, journaled_checkpoint_version)};
   }
 
   Checkpoint checkpoint;
@@ -198,6 +214,11 @@ Result<Checkpoint> decode_checkpoint(ByteView bytes, const std::string& file) {
   if ((flags & flag_compaction) != 0) {
     checkpoint.first_dirty_offset = reader.i64();
     for (SegmentFacts& facts : checkpoint.segments) facts.generation = reader.u32();
+  }
+  if ((flags & flag_journal) != 0) {
+    JournalMark& mark = checkpoint.journal.emplace();
+    mark.epoch = reader.u64();
+    mark.lsn = reader.u64();
   }
   if (!reader.finished()) return damaged("its length does not match its content");
   if (const char* what = contradiction(checkpoint)) {

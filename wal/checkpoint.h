@@ -4,6 +4,8 @@
 // "Checkpoint".
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,14 @@
 #include "wal/segment.h"
 
 namespace chronik::wal {
+
+/// A frame of a journal (wal/journal_frame.h).
+struct JournalMark {
+  std::uint64_t epoch = 0;
+  std::uint64_t lsn = 0;
+
+  bool operator==(const JournalMark&) const = default;
+};
 
 struct Checkpoint {
   LogIdentity identity;
@@ -31,6 +41,9 @@ struct Checkpoint {
   bool has_derived = false;
   Bytes derived;
 
+  /// Of the frames of this journal up to this one the segments have all that is left of them.
+  std::optional<JournalMark> journal{};
+
   bool operator==(const Checkpoint&) const = default;
 };
 
@@ -38,6 +51,8 @@ struct Checkpoint {
 Checkpoint nothing_before(Offset offset, EntryIndex last_index, LeaderEpoch epoch);
 
 Bytes encode_checkpoint(const Checkpoint& checkpoint);
+/// An encoded checkpoint with this mark, in place of the one it may have.
+Bytes with_journal_mark(Bytes encoded, const JournalMark& mark);
 /// `file` names the source in errors. Errors: corrupt, unsupported (a newer format).
 Result<Checkpoint> decode_checkpoint(ByteView bytes, const std::string& file);
 

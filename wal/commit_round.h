@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "wal/checkpoint.h"
 #include "wal/disk_space.h"
 #include "wal/flush_job.h"
+#include "wal/journal.h"
 #include "wal/partition_log.h"
 
 namespace chronik::wal {
@@ -35,6 +37,10 @@ struct Round {
   std::vector<CheckpointItem> checkpoints;
   /// Logs that are tried at once: fewer than all when descriptors are short.
   std::size_t width = no_width_limit;
+  /// Where the journal takes the small appends; and whether it has them.
+  std::optional<FramePlace> frame;
+  std::uint64_t frame_bytes = 0;
+  bool frame_synced = false;
 
   template <class Item>
   std::span<Item> tried(std::vector<Item>& items) const {
@@ -47,8 +53,20 @@ struct Round {
       if (item.job.failed()) return;
       if (now.size() > 1) item.job.start_writeback();
     }
-    sync(disk, now);
+    sync(disk, now, frame ? frame->file : nullptr, write_frame(now));
     if (space != nullptr) space->refresh();
+  }
+  Result<void> write_frame(std::span<FlushItem> items) {
+    frame_synced = false;
+    if (!frame) return {};
+    JournalFrameBuilder builder;
+    for (const FlushItem& item : items) item.job.add_to(builder);
+    if (builder.empty()) {
+      frame.reset();
+      return {};
+    }
+    frame->begun->store(frame->number.lsn, std::memory_order_release);
+    return builder.write(*frame->file, frame->position, frame->number);
   }
   void save(Disk& disk) {
     const std::span<CheckpointItem> now = tried(checkpoints);
@@ -65,14 +83,18 @@ struct Round {
   }
   /// One batch for all; false when it failed.
   template <class Items>
-  static bool sync(Disk& disk, const Items& items) {
+  bool sync(Disk& disk, const Items& items, std::shared_ptr<File> journal = nullptr,
+            const Result<void>& written = {}) {
     SyncBatch batch;
     for (auto& item : items) item.job.add_syncs(batch);
+    const bool has_frame = frame.has_value() && journal != nullptr;
+    if (has_frame) batch.files.push_back(std::move(journal));
     // New logs share their parent.
     std::sort(batch.directories.begin(), batch.directories.end());
     batch.directories.erase(std::unique(batch.directories.begin(), batch.directories.end()),
                             batch.directories.end());
-    const Result<void> result = disk.sync_all(batch);
+    const Result<void> result = written ? disk.sync_all(batch) : written;
+    frame_synced = has_frame && result.has_value();
     for (auto& item : items) {
       item.job.synced(result);
       if (item.job.failed()) return false;

@@ -72,6 +72,10 @@ class CompactionTorture final : public TortureMachine {
 
   bool start() {
     start_process(GroupCommitOptions().round_logs_max);
+    if (const Result<void> opened = open_journal(); !opened) {
+      start_refused(opened.error());
+      return false;
+    }
     for (std::size_t i = 0; i < partitions_.size(); ++i) {
       Partition& partition = partitions_[i];
       const auto number = static_cast<PartitionId>(i);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "wal/flush_work.h"
 #include "wal/format.h"
+#include "wal/journal.h"
 #include "wal/recovery.h"
 
 namespace chronik::wal {
@@ -18,6 +19,11 @@ std::string parent_of(const std::string& path) {
 }
 
 }  // namespace
+
+Bytes LogPlace::marked(Bytes checkpoint) const {
+  return journal == nullptr ? checkpoint
+                            : with_journal_mark(std::move(checkpoint), journal->mark());
+}
 
 void JobOutcome::meet(const Error& error, const LogPlace& place) {
   if (error.code == Errc::busy || error.code == Errc::no_space) {
@@ -96,12 +102,13 @@ Result<void> FlushWork::run_truncate() {
   TruncateWork& work = *truncate;
   if (work.at_once) {
     if (!work.checkpoint_done) {
-      // Compacted segments without one are damage.
+      // Compacted segments without one are damage. It says nothing of the journal: until the other
+      // one is there the log is the old one, which may need it.
       TRY_ASSIGN(const bool had_one,
                  disk.exists(place.directory + "/" + std::string(checkpoint_file)));
       if (!had_one) TRY(replace_checkpoint(disk, place.directory, work.checkpoint));
       TRY(take_received());
-      TRY(replace_checkpoint(disk, place.directory, work.checkpoint_after));
+      TRY(replace_checkpoint(disk, place.directory, place.marked(work.checkpoint_after)));
       work.checkpoint_done = true;
     }
     return remove_segments();
@@ -115,7 +122,7 @@ Result<void> FlushWork::run_truncate() {
   if (!work.checkpoint_done) {
     // In page-cache mode what stays may not be synced yet.
     if (cut_file != nullptr) TRY(cut_file->sync_data());
-    TRY(replace_checkpoint(disk, place.directory, work.checkpoint));
+    TRY(replace_checkpoint(disk, place.directory, place.marked(work.checkpoint)));
     work.checkpoint_done = true;
   }
   TRY(remove_segments());
@@ -126,7 +133,7 @@ Result<void> FlushWork::run_truncate() {
   // Not before nothing is left that could be taken for what follows this place.
   if (!work.checkpoint_after.empty()) {
     TRY(take_received());
-    TRY(replace_checkpoint(disk, place.directory, work.checkpoint_after));
+    TRY(replace_checkpoint(disk, place.directory, place.marked(work.checkpoint_after)));
   }
   return {};
 }
@@ -200,6 +207,19 @@ void FlushWork::release_files() {
   }
 }
 
+void FlushWork::add_to(JournalFrameBuilder& frame) const {
+  if (!outcome.running() || !journaled) return;
+  const SegmentWrite& write = writes.back();
+  std::vector<ByteView> parts;
+  parts.reserve(write.end - write.begin);
+  for (std::size_t i = write.begin; i < write.end; ++i) {
+    parts.push_back(tail->entries[i].bytes.view());
+  }
+  const std::string_view directory = std::string_view(place.directory);
+  frame.add(place.identity, directory.substr(directory.find_last_of('/') + 1), write.base_offset,
+            tail->entries[write.begin].position, parts);
+}
+
 void FlushWork::add_syncs(SyncBatch& batch) const {
   if (!outcome.running()) return;
   if (sync_data && !writes.empty()) batch.files.push_back(writes.back().file);
@@ -234,6 +254,7 @@ void CheckpointWork::write() {
 Result<void> CheckpointWork::write_all() {
   if (step > 0) return {};
   Disk& disk = *place.disk;
+  checkpoint = place.marked(std::move(checkpoint));
   if (unsynced_base.has_value() && unsynced_log == nullptr) {
     TRY_ASSIGN(unsynced_log,
                disk.open(place.directory + "/" + segment_file_name({*unsynced_base}, log_suffix),
@@ -323,6 +344,16 @@ bool FlushJob::starved() const { return work_->outcome.starved; }
 bool FlushJob::disk_full() const { return work_->outcome.disk_full; }
 void FlushJob::release_files() { work_->release_files(); }
 std::uint64_t FlushJob::bytes() const { return work_->bytes; }
+bool FlushJob::journalable() const { return work_->journalable; }
+void FlushJob::set_journaled(bool journaled) {
+  if (!work_->journalable) return;
+  work_->journaled = journaled;
+  work_->sync_data = !journaled;
+}
+bool FlushJob::journaled() const { return work_->journaled; }
+bool FlushJob::syncs_data() const { return work_->sync_data; }
+const std::string& FlushJob::directory() const { return work_->place.directory; }
+void FlushJob::add_to(JournalFrameBuilder& frame) const { work_->add_to(frame); }
 
 CheckpointJob::CheckpointJob() = default;
 CheckpointJob::CheckpointJob(std::unique_ptr<CheckpointWork> work) : work_(std::move(work)) {}

@@ -14,6 +14,7 @@ namespace chronik::wal {
 
 struct FlushWork;
 struct CheckpointWork;
+class JournalFrameBuilder;
 
 /// Writes entries to their segments: one gathered write per file, then fdatasync; makes directories
 /// and segments that are new and syncs the directories. The syncs of many jobs are asked for in one
@@ -43,6 +44,16 @@ class FlushJob {
   /// Before it is done again: closes the files it holds; what was not synced is written once more.
   void release_files();
   std::uint64_t bytes() const;
+
+  /// An append to one segment that is there, name and all: a frame of the journal may have it.
+  bool journalable() const;
+  /// Shard, before it is run: whether it is written without a sync, because a frame has it.
+  void set_journaled(bool journaled);
+  bool journaled() const;
+  bool syncs_data() const;
+  const std::string& directory() const;
+  /// I/O thread, after write(): when that went well.
+  void add_to(JournalFrameBuilder& frame) const;
 
  private:
   friend class PartitionLog;

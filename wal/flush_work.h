@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/types.h"
+#include "wal/journal_frame.h"
 #include "wal/log_environment.h"
 #include "wal/log_settings.h"
 #include "wal/recovery.h"
@@ -40,6 +41,11 @@ struct LogPlace {
   const FatalHandler* on_fatal = nullptr;
   std::string directory;
   LogIdentity identity;
+  const Journal* journal = nullptr;
+
+  /// The checkpoint as it is written: what the journal has so far is void with it. Precondition:
+  /// all that the log keeps of it is synced before the checkpoint counts.
+  Bytes marked(Bytes checkpoint) const;
 };
 
 /// How far a job that can starve has come, and how it ended.
@@ -84,6 +90,9 @@ struct FlushWork {
   LogPlace place;
   bool make_directory = false;
   bool sync_data = true;
+  /// A frame of the journal may take the place of the sync; does.
+  bool journalable = false;
+  bool journaled = false;
   std::optional<TruncateWork> truncate;
   std::shared_ptr<Tail> tail;
   std::vector<SegmentWrite> writes;
@@ -101,6 +110,7 @@ struct FlushWork {
   void add_syncs(SyncBatch& batch) const;
   void synced(const Result<void>& result);
   void release_files();
+  void add_to(JournalFrameBuilder& frame) const;
 
  private:
   Result<void> prepare_directory();

@@ -17,6 +17,8 @@ namespace chronik::wal {
 inline constexpr std::uint16_t format_version = 1;
 /// Of a checkpoint that has something of compaction in it.
 inline constexpr std::uint16_t compacted_checkpoint_version = 2;
+/// Of one that makes frames of a journal void.
+inline constexpr std::uint16_t journaled_checkpoint_version = 3;
 inline constexpr std::uint64_t segment_bytes_limit = 0xffff'ffff;
 
 inline constexpr std::string_view checkpoint_file = "checkpoint";

@@ -8,6 +8,7 @@
 #include "wal/commit_round.h"
 #include "wal/file_removal.h"
 #include "wal/format.h"
+#include "wal/journal_commit.h"
 #include "wal/recovery.h"
 
 namespace chronik::wal {
@@ -23,6 +24,13 @@ std::string parent_of(const std::string& path) { return path.substr(0, path.find
 
 bool may_pass(const Error& error) {
   return error.code == Errc::busy || error.code == Errc::no_space;
+}
+
+/// What the page cache holds alone; not what a journal has too.
+bool syncs_by_time(const PartitionLog& log) {
+  const LogSettings& settings = log.settings();
+  return log.has_unsynced() && settings.flush_ms.has_value() &&
+         settings.flush_mode == FlushMode::page_cache;
 }
 
 /// The directory of a deleted partition, which is renamed aside.
@@ -54,6 +62,17 @@ struct Deletion {
 struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State> {
   State(GroupCommit& owner, LogEnvironment& of_shard, IoExecutor& io, GroupCommitOptions chosen)
       : group(owner), environment(of_shard), executor(io), options(std::move(chosen)) {}
+  /// What needs the object to be shared.
+  void begin() {
+    journal = std::make_shared<JournalCommit>(
+        environment, options.behind != nullptr ? *options.behind : executor,
+        [weak = weak_from_this()] {
+          const std::shared_ptr<State> self = weak.lock();
+          if (self == nullptr) return;
+          self->failed = self->failed || self->journal->failed();
+          self->finish_stop();
+        });
+  }
 
   void start_round();
   void choose_checkpoints(Round& round);
@@ -82,6 +101,7 @@ struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State> {
   LogEnvironment& environment;
   IoExecutor& executor;
   const GroupCommitOptions options;
+  std::shared_ptr<JournalCommit> journal;
   std::vector<PartitionLog*> logs;
   std::deque<PartitionLog*> dirty;
   std::shared_ptr<Round> flushing;
@@ -105,10 +125,16 @@ struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State> {
 
 GroupCommit::GroupCommit(LogEnvironment& environment, IoExecutor& executor,
                          GroupCommitOptions options)
-    : state_(std::make_shared<State>(*this, environment, executor, std::move(options))) {}
+    : state_(std::make_shared<State>(*this, environment, executor, std::move(options))) {
+  state_->begin();
+}
 
 GroupCommit::~GroupCommit() {
-  for (PartitionLog* log : state_->logs) log->group_ = {};
+  for (PartitionLog* log : state_->logs) {
+    state_->journal->forget(*log);
+    log->group_ = {};
+  }
+  state_->journal->stop();
 }
 
 void GroupCommit::add(PartitionLog& log) {
@@ -139,6 +165,7 @@ void GroupCommit::remove(PartitionLog& log) {
   if (state.flushing != nullptr) state.flushing->forget(log);
   for (const auto& round : state.checkpointing) round->forget(log);
   for (const auto& round : state.notifying) round->forget(log);
+  state.journal->forget(log);
   state.unsaved_bytes -= std::min(state.unsaved_bytes, log.unsaved_bytes());
   log.group_ = {};
 }
@@ -203,6 +230,7 @@ void GroupCommit::State::choose_checkpoints(Round& round) {
 void GroupCommit::State::submit_flush(const std::shared_ptr<Round>& round) {
   drop_removed(round->flushes);
   round->width = width;
+  journal->plan(*round);
   executor.run(
       [round, &disk = environment.disk, space = environment.space] { round->flush(disk, space); },
       [self = shared_from_this(), round] { self->flushed(round); });
@@ -260,10 +288,15 @@ void GroupCommit::State::flushed(const std::shared_ptr<Round>& round) {
     failed = true;
     return;
   }
+  journal->take_frame(*round);
+  const std::uint64_t lsn = round->frame ? round->frame->number.lsn : 0;
   const std::shared_ptr<Round> finished = look_at(round, &Round::flushes);
   for (FlushItem& item : finished->flushes) {
     unsaved_bytes += item.job.bytes();
-    if (item.log != nullptr) item.log->end_flush(std::move(item.job));
+    if (item.log == nullptr) continue;
+    const bool journaled = item.job.journaled();
+    item.log->end_flush(std::move(item.job));
+    journal->flushed(*item.log, journaled, lsn);
   }
   notifying.push_back(finished);
   if (finished != round && !round->flushes.empty()) {
@@ -275,6 +308,7 @@ void GroupCommit::State::flushed(const std::shared_ptr<Round>& round) {
     if (!round->checkpoints.empty()) submit_checkpoints(round);
     // The disk goes on before the acknowledgements are written.
     start_round();
+    journal->pace();
   }
   for (FlushItem& item : finished->flushes) {
     if (item.log != nullptr && item.log->listener_ != nullptr) {
@@ -301,6 +335,7 @@ void GroupCommit::State::saved(const std::shared_ptr<Round>& round) {
     const std::uint64_t before = item.log->unsaved_bytes();
     item.log->end_checkpoint(std::move(item.job));
     unsaved_bytes -= std::min(unsaved_bytes, before - item.log->unsaved_bytes());
+    journal->checkpointed(*item.log);
     for (std::string& path : item.log->take_removals()) remove_path(std::move(path));
     // What was wanted while this one was under way.
     if (item.log->dirty()) group.mark_dirty(*item.log);
@@ -356,6 +391,7 @@ void GroupCommit::State::next_removal() {
 
 bool GroupCommit::works_on(const PartitionLog& log) const {
   if (log.flush_in_flight() || log.checkpoint_in_flight()) return true;
+  if (state_->journal->works_on(log)) return true;
   return std::ranges::any_of(state_->removals, [&](const auto& removal) {
     return removal->path().starts_with(log.directory() + "/");
   });
@@ -418,7 +454,7 @@ std::optional<SteadyTime> GroupCommit::next_tick() const {
   milliseconds period = state_->options.idle_checkpoint;
   if (!state_->postponed.empty()) period = std::min(period, starved_pause);
   for (const PartitionLog* log : state_->logs) {
-    if (log->has_unsynced() && log->settings().flush_ms.has_value()) {
+    if (syncs_by_time(*log)) {
       period = std::min(period, std::max(*log->settings().flush_ms, milliseconds(10)));
     }
   }
@@ -430,6 +466,7 @@ void GroupCommit::tick(SteadyTime now) {
   state.last_tick = now;
   state.tick_wanted = false;
   state.run_postponed();
+  state.journal->try_again();
   bool again = state.starved;
   if (state.starved && now - state.starved_at > starved_quiet) {
     state.starved = false;
@@ -442,8 +479,7 @@ void GroupCommit::tick(SteadyTime now) {
       slot.unsynced_at = {};
     } else if (slot.unsynced_at == SteadyTime{}) {
       slot.unsynced_at = now;
-    } else if (log->settings().flush_ms.has_value() &&
-               now - slot.unsynced_at >= *log->settings().flush_ms) {
+    } else if (syncs_by_time(*log) && now - slot.unsynced_at >= *log->settings().flush_ms) {
       slot.unsynced_at = {};
       slot.force_sync = true;
       mark_dirty(*log);
@@ -470,6 +506,7 @@ void GroupCommit::stop(Done done) {
   State& state = *state_;
   CHECK(!state.stop_done.has_value());
   state.stop_done = std::move(done);
+  state.journal->stop();
   state.run_postponed();
   for (PartitionLog* log : std::vector<PartitionLog*>(state.logs)) mark_dirty(*log);
   state.finish_stop();
@@ -490,7 +527,8 @@ void GroupCommit::State::finish_stop() {
 
 bool GroupCommit::busy() const {
   const State& state = *state_;
-  return state.flushing != nullptr || state.saving() || state.removing || !state.dirty.empty();
+  return state.flushing != nullptr || state.saving() || state.removing || !state.dirty.empty() ||
+         state.journal->busy();
 }
 
 bool GroupCommit::failed() const { return state_->failed; }

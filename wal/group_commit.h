@@ -30,6 +30,9 @@ struct GroupCommitOptions {
   milliseconds idle_checkpoint{10'000};
   /// Logs that one round takes: each holds a file open until the round ends.
   std::size_t round_logs_max = 256;
+  /// Where what the journal needs behind the acknowledgements is done, so that these do not wait
+  /// for it; nullptr: where all else is.
+  IoExecutor* behind = nullptr;
   /// Called on the shard when tick() has become worth calling: see next_tick().
   std::function<void()> on_tick_wanted;
 };

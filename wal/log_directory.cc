@@ -6,6 +6,7 @@
 #include "base/crc32c.h"
 #include "base/log.h"
 #include "wal/format.h"
+#include "wal/journal_replay.h"
 #include "wal/recovery.h"
 
 namespace chronik::wal {
@@ -155,7 +156,25 @@ Result<std::unique_ptr<LogDirectory>> LogDirectory::open(Disk& disk, std::string
   std::unique_ptr<LogDirectory> directory(
       new LogDirectory(disk, std::move(path), std::move(*lock), std::move(space)));
   TRY_ASSIGN(directory->stamp_, read_stamp(disk, directory->path_));
+  TRY(replay_journals(disk, directory->path_));
   return directory;
+}
+
+Result<void> LogDirectory::begin_journals(std::uint32_t shards, std::uint64_t bytes_max,
+                                          std::uint64_t append_bytes_max) {
+  if (bytes_max == 0) return remove_journals(disk_, path_);
+  std::optional<JournalOptions> options = JournalOptions::share(bytes_max, shards);
+  if (!options) {
+    log_warn("the journal is too small for so many shards: each log is synced by itself",
+             {{"bytes", bytes_max}, {"shards", shards}});
+    return remove_journals(disk_, path_);
+  }
+  options->append_bytes_max = append_bytes_max;
+  TRY_ASSIGN(const std::uint64_t epoch, wal::begin_journals(disk_, path_, shards));
+  for (std::uint32_t shard = 0; shard < shards; ++shard) {
+    TRY_ASSIGN(journals_.emplace_back(), Journal::open(disk_, path_, shard, epoch, *options));
+  }
+  return {};
 }
 
 Result<void> LogDirectory::write_stamp(DirectoryStamp stamp) {

@@ -17,6 +17,7 @@
 #include "base/types.h"
 #include "base/uuid.h"
 #include "wal/disk_space.h"
+#include "wal/journal.h"
 #include "wal/log_settings.h"
 
 namespace chronik::wal {
@@ -69,9 +70,10 @@ Result<std::optional<DirectoryStamp>> read_stamp(Disk& disk, const std::string& 
 
 class LogDirectory {
  public:
-  /// Makes the directory when missing, locks it and reads its stamp. Errors, each one line that
-  /// says what to do: busy (another process has it), unsupported (newer format), corrupt (stamp
-  /// damaged), io (not writable).
+  /// Makes the directory when missing, locks it, reads its stamp, and copies what the journals of
+  /// the process before hold into the logs (wal/journal_replay.h). Errors, each one line that says
+  /// what to do: busy (another process has it), unsupported (newer format), corrupt (stamp or
+  /// journal damaged), io (not writable).
   static Result<std::unique_ptr<LogDirectory>> open(Disk& disk, std::string path,
                                                     SpaceLimits limits);
 
@@ -96,6 +98,15 @@ class LogDirectory {
 
   SpaceGuard& space() { return *space_; }
 
+  /// Makes the journals of so many shards, which share `bytes_max`; 0: there are none. Once, before
+  /// any log is opened. Errors: io, no_space, busy.
+  Result<void> begin_journals(std::uint32_t shards, std::uint64_t bytes_max,
+                              std::uint64_t append_bytes_max);
+  /// Of a shard; nullptr where there is none.
+  Journal* journal(std::uint32_t shard) const {
+    return shard < journals_.size() ? journals_[shard].get() : nullptr;
+  }
+
  private:
   friend class PlaceClaim;
 
@@ -107,6 +118,7 @@ class LogDirectory {
   std::unique_ptr<DirectoryLock> lock_;
   std::unique_ptr<SpaceGuard> space_;
   std::optional<DirectoryStamp> stamp_;
+  std::vector<std::unique_ptr<Journal>> journals_;
   std::mutex claims_mutex_;
   std::set<std::string> claimed_;
 };

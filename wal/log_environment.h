@@ -31,6 +31,11 @@ struct LogCounters {
   std::uint64_t compactions = 0;  // runs that ended well
   std::uint64_t compacted_bytes_before = 0;
   std::uint64_t compacted_bytes_after = 0;
+  std::uint64_t journal_frames = 0;  // group commits that used the journal
+  std::uint64_t journal_bytes = 0;
+  std::uint64_t journaled_logs = 0;    // of flushed_logs
+  std::uint64_t journal_releases = 0;  // syncs of segments, so that frames are no longer needed
+  std::uint64_t journal_full = 0;      // group commits in place because no file of it was free
 };
 
 /// Called on the thread that met the first failed write or sync, before anything could be
@@ -41,6 +46,7 @@ inline constexpr int exit_disk_failure = 74;  // EX_IOERR
 [[noreturn]] void end_process(const Error& error);
 
 struct Tail;
+class Journal;
 
 struct LogEnvironment {
   explicit LogEnvironment(Disk& disk_of_logs, std::size_t open_files_max = 2048)
@@ -49,6 +55,7 @@ struct LogEnvironment {
   Disk& disk;
   OpenFiles files;
   SpaceGuard* space = nullptr;  // nullptr: never refuses
+  Journal* journal = nullptr;   // nullptr: each log is synced in place
   LogCounters counters;
   protocol::RecordScratch scratch;  // for lookups by time
   FatalHandler on_fatal = [](const Error& error) { end_process(error); };

@@ -26,6 +26,8 @@ TEST(LogTorture, NothingAcknowledgedIsLostNothingIsInventedOrderIsKept) {
   EXPECT_GT(counts.clean_stops, 20u);
   EXPECT_GT(counts.truncations, 20u);
   EXPECT_GT(counts.partitions_deleted, 20u);
+  EXPECT_GT(counts.journal_frames, 500u);
+  EXPECT_GT(counts.journal_writes_replayed, 500u);
 }
 
 TEST(CompactionTorture, OnlyWhatWasSupersededIsMissingAndNothingComesBack) {
@@ -43,6 +45,7 @@ TEST(CompactionTorture, OnlyWhatWasSupersededIsMissingAndNothingComesBack) {
   EXPECT_GT(counts.compactions, 500u);
   EXPECT_GT(counts.recoveries_cut, 20u);
   EXPECT_GT(counts.clean_stops, 20u);
+  EXPECT_GT(counts.journal_frames, 500u);
 }
 
 }  // namespace

@@ -65,7 +65,8 @@ Result<std::unique_ptr<PartitionLog>> PartitionLog::open(LogEnvironment& environ
 }
 
 LogPlace PartitionLog::place() const {
-  return {&environment_.disk, environment_.space, &environment_.on_fatal, directory_, identity_};
+  return {&environment_.disk, environment_.space, &environment_.on_fatal,
+          directory_,         identity_,          environment_.journal};
 }
 
 std::string PartitionLog::path(const Segment& segment, std::string_view suffix) const {

@@ -176,6 +176,15 @@ class PartitionLog {
   std::uint64_t unsaved_bytes() const { return unsaved_bytes_; }
   /// Whether the page cache holds bytes that were acknowledged but not synced (FlushMode).
   bool has_unsynced() const { return unsynced_segment_.has_value(); }
+  /// The segment that holds them, and what end_sync() must know of this moment.
+  struct UnsyncedFile {
+    std::string path;
+    std::uint64_t flushes_begun = 0;
+    std::uint64_t generation = 0;
+  };
+  std::optional<UnsyncedFile> unsynced_file() const;
+  /// All that was in the file when unsynced_file() gave it is synced.
+  void end_sync(const UnsyncedFile& file);
   bool flush_in_flight() const { return flush_in_flight_; }
   bool checkpoint_in_flight() const { return checkpoint_in_flight_; }
   /// The state as of end_offset(). Precondition: begin_flush() has just taken all entries. The job

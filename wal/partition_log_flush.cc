@@ -75,6 +75,10 @@ FlushJob PartitionLog::begin_flush(bool force_sync) {
     work->writes.back().end = i + 1;
     work->bytes += entry.bytes.size();
   }
+  // All else keeps its order of writes (wal/format.md).
+  work->journalable = environment_.journal != nullptr && !force_sync && work->sync_data &&
+                      !poisoned_ && !work->truncate && !work->make_directory &&
+                      work->writes.size() == 1 && !work->writes[0].made && count != 0;
   return FlushJob(std::move(work));
 }
 
@@ -118,6 +122,20 @@ void PartitionLog::end_flush(FlushJob job) {
     unsynced_segment_ = work.writes.back().base_offset;
   }
   ++environment_.counters.flushed_logs;
+}
+
+std::optional<PartitionLog::UnsyncedFile> PartitionLog::unsynced_file() const {
+  const Segment* segment = unsynced_segment_.has_value() ? segment_at(*unsynced_segment_) : nullptr;
+  if (segment == nullptr) return std::nullopt;
+  // What a flush under way writes may come too late for the sync.
+  return UnsyncedFile{path(*segment, log_suffix), flush_in_flight_ ? 0 : flushes_begun_,
+                      generation_};
+}
+
+void PartitionLog::end_sync(const UnsyncedFile& file) {
+  if (file.flushes_begun == flushes_begun_ && file.generation == generation_) {
+    unsynced_segment_.reset();
+  }
 }
 
 bool PartitionLog::checkpoint_due() const { return checkpoint_wanted_ && directory_made_; }

@@ -13,6 +13,8 @@
 #include "base/memory_disk.h"
 #include "base/random.h"
 #include "wal/group_commit.h"
+#include "wal/journal.h"
+#include "wal/journal_replay.h"
 #include "wal/test_log.h"
 
 namespace chronik::wal::testing {
@@ -34,6 +36,9 @@ struct TortureCounts {
   std::uint64_t partitions_deleted = 0;
   std::uint64_t reads = 0;
   std::uint64_t compactions = 0;
+  std::uint64_t journal_frames = 0;
+  std::uint64_t journal_releases = 0;
+  std::uint64_t journal_writes_replayed = 0;
 };
 
 class TortureMachine : public DurableListener {
@@ -72,7 +77,25 @@ class TortureMachine : public DurableListener {
     options.idle_checkpoint = milliseconds(20);
     options.round_logs_max = round_logs_max;
     group_ = std::make_unique<GroupCommit>(*environment_, executor_, options);
-    if (random_.one_in(5)) disk_.power_off_after(random_.below(12));
+    if (random_.one_in(5)) disk_.power_off_after(random_.below(random_.one_in(2) ? 12 : 60));
+  }
+  /// What comes before its logs are opened: most starts have a journal, of one shard or another.
+  Result<void> open_journal() {
+    TRY_ASSIGN(const JournalReplay replayed, replay_journals(disk_, root_));
+    counts_.journal_writes_replayed += replayed.writes;
+    if (random_.one_in(8)) return remove_journals(disk_, root_);
+    JournalOptions options;
+    options.file_bytes = (2 + random_.below(3)) * journal_block_bytes;
+    options.bytes_max = options.file_bytes * (2 + random_.below(2));
+    options.append_bytes_max = 200 + random_.below(3000);
+    options.logs_min = 1 + random_.below(2);
+    options.writeback_logs_max = 1 + random_.below(3);
+    const auto shards = static_cast<std::uint32_t>(1 + random_.below(2));
+    TRY_ASSIGN(const std::uint64_t epoch, begin_journals(disk_, root_, shards));
+    const auto shard = static_cast<std::uint32_t>(random_.below(shards));
+    TRY_ASSIGN(journal_, Journal::open(disk_, root_, shard, epoch, options));
+    environment_->journal = journal_.get();
+    return {};
   }
   /// Its logs do not open: right only when the power went.
   void start_refused(const Error& error) {
@@ -105,10 +128,13 @@ class TortureMachine : public DurableListener {
       counts_.checkpoints += counters.checkpoints;
       counts_.rolls += counters.segments_rolled;
       counts_.segments_deleted += counters.segments_deleted;
+      counts_.journal_frames += counters.journal_frames;
+      counts_.journal_releases += counters.journal_releases;
     }
     if (failing_ && fatal_) ++counts_.failed_operations;
     drop_logs();
     group_.reset();
+    journal_.reset();
     environment_.reset();
     CrashModel model = random_.one_in(2) ? CrashModel::ordered : CrashModel::reordered;
     if (random_.one_in(4)) model = CrashModel::kill;
@@ -123,6 +149,7 @@ class TortureMachine : public DurableListener {
   MemoryDisk disk_;
   ManualIoExecutor executor_;
   std::unique_ptr<LogEnvironment> environment_;
+  std::unique_ptr<Journal> journal_;
   std::unique_ptr<GroupCommit> group_;
   bool fatal_ = false;
   bool failing_ = false;  // in this life

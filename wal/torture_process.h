@@ -72,6 +72,7 @@ class TortureProcess : public TortureMachine {
 
   Result<void> open_all() {
     TRY_ASSIGN(directory_, LogDirectory::open(disk_, root_, {1, 1}));
+    TRY(open_journal());
     TRY_ASSIGN(const FoundPartitions found, directory_->find_partitions());
     for (const FoundPartition& partition : found.partitions) {
       // What a broker does by its metadata: other topics' directories go.

@@ -27,7 +27,9 @@ void print(const TortureCounts& counts, std::uint64_t seed, std::uint64_t disks)
       "%llu checkpoints, %llu "
       "rolls, "
       "%llu segments deleted, %llu truncations, %llu partitions deleted, %llu read checks, "
-      "%llu compactions\n",
+      "%llu compactions\n"
+      "%llu frames of journals, %llu of their writes copied at starts, %llu segments synced for "
+      "them\n",
       static_cast<unsigned long long>(seed), static_cast<unsigned long long>(disks),
       static_cast<unsigned long long>(crash_points(counts)),
       static_cast<unsigned long long>(counts.power_cuts),
@@ -44,7 +46,10 @@ void print(const TortureCounts& counts, std::uint64_t seed, std::uint64_t disks)
       static_cast<unsigned long long>(counts.truncations),
       static_cast<unsigned long long>(counts.partitions_deleted),
       static_cast<unsigned long long>(counts.reads),
-      static_cast<unsigned long long>(counts.compactions));
+      static_cast<unsigned long long>(counts.compactions),
+      static_cast<unsigned long long>(counts.journal_frames),
+      static_cast<unsigned long long>(counts.journal_writes_replayed),
+      static_cast<unsigned long long>(counts.journal_releases));
 }
 
 void print_operation(chronik::DiskOperation operation, const std::string& path) {

@@ -20,7 +20,7 @@ class TestData {
     directory_ = wal::LogDirectory::open(disk_, "/data", {}).value();
     broker_.shard().run([&] {
       Shard& shard = broker_.shard();
-      storage_ = std::make_unique<ShardStorage>(shard, disk_, io_, nullptr);
+      storage_ = std::make_unique<ShardStorage>(shard, disk_, io_);
       partitions_ = std::make_unique<Partitions>(
           shard, *storage_, *directory_, [this](const metadata::Topic&) { return settings_; },
           milliseconds(300'000));

@@ -58,7 +58,7 @@ struct LogCleanerTest : testing::Test {
     for (std::uint32_t id = 0; id < sides.size(); ++id) {
       Side& side = sides[id];
       shards.at(id).run([&] {
-        side.storage = std::make_unique<ShardStorage>(shards.at(id), disk, side.io, nullptr);
+        side.storage = std::make_unique<ShardStorage>(shards.at(id), disk, side.io);
         side.partitions = std::make_unique<Partitions>(
             shards.at(id), *side.storage, *directory,
             [this](const metadata::Topic& topic) { return settings_of(topic.name); },

@@ -56,7 +56,7 @@ struct PartitionsTest : testing::Test {
     directory = wal::LogDirectory::open(disk, "/data", {}).value();
     shard = std::make_unique<Shard>(0, clock, Shard::Mode::manual);
     shard->run([&] {
-      storage = std::make_unique<ShardStorage>(*shard, disk, io, nullptr);
+      storage = std::make_unique<ShardStorage>(*shard, disk, io);
       partitions = std::make_unique<Partitions>(
           *shard, *storage, *directory,
           [](const metadata::Topic&) {

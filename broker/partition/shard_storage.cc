@@ -4,21 +4,22 @@
 
 namespace chronik::broker {
 
-ShardStorage::ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, wal::SpaceGuard* space,
-                           std::size_t open_files_max)
+ShardStorage::ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, Place place)
     : shard_(shard),
-      environment_(disk, open_files_max),
+      environment_(disk, place.open_files_max),
       io_(io),
-      group_(environment_, io, group_options()),
+      group_(environment_, io, group_options(place)),
       tick_(shard.timers(), [this] {
         group_.tick(shard_.now());
         arm_tick();
       }) {
-  environment_.space = space;
+  environment_.space = place.space;
+  environment_.journal = place.journal;
 }
 
-wal::GroupCommitOptions ShardStorage::group_options() {
+wal::GroupCommitOptions ShardStorage::group_options(const Place& place) {
   wal::GroupCommitOptions options;
+  options.behind = place.behind;
   options.on_tick_wanted = [this] { hurry_tick(); };
   return options;
 }

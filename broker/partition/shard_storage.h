@@ -17,9 +17,15 @@ namespace chronik::broker {
 
 class ShardStorage {
  public:
-  /// All arguments outlive the object. `space` may be null: appends are never refused.
-  ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, wal::SpaceGuard* space,
-               std::size_t open_files_max = 2048);
+  /// What it has beside the disk; outlives the object.
+  struct Place {
+    wal::SpaceGuard* space = nullptr;   // nullptr: appends are never refused
+    wal::Journal* journal = nullptr;    // nullptr: none
+    wal::IoExecutor* behind = nullptr;  // GroupCommitOptions::behind
+    std::size_t open_files_max = 2048;
+  };
+  /// All arguments outlive the object.
+  ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, Place place = {});
   ShardStorage(const ShardStorage&) = delete;
   ShardStorage& operator=(const ShardStorage&) = delete;
 
@@ -35,7 +41,7 @@ class ShardStorage {
   Future<void> stop();
 
  private:
-  wal::GroupCommitOptions group_options();
+  wal::GroupCommitOptions group_options(const Place& place);
   void hurry_tick();
 
   Shard& shard_;

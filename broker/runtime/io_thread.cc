@@ -5,9 +5,10 @@
 
 namespace chronik::broker {
 
-IoThread::IoThread(Shard& shard)
+IoThread::IoThread(Shard& shard, const char* name)
     : shard_(shard),
-      thread_("disk-" + std::to_string(shard.id()), BackgroundThread::Priority::normal) {}
+      thread_(std::string(name) + "-" + std::to_string(shard.id()),
+              BackgroundThread::Priority::normal) {}
 
 void IoThread::run(Work work, Work done) { thread_.run(shard_, std::move(work), std::move(done)); }
 

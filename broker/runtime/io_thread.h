@@ -11,7 +11,7 @@ namespace chronik::broker {
 
 class IoThread final : public wal::IoExecutor {
  public:
-  explicit IoThread(Shard& shard);
+  explicit IoThread(Shard& shard, const char* name = "disk");
 
   void run(Work work, Work done) override;
 

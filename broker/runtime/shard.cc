@@ -168,7 +168,8 @@ void Shards::stop() {
   for (auto& shard : shards_) shard->stop();
 }
 
-std::uint32_t default_shard_count() {
+std::uint32_t shard_count(int wanted) {
+  if (wanted > 0) return static_cast<std::uint32_t>(wanted);
   return std::max(1u, std::thread::hardware_concurrency() / 2);
 }
 

@@ -171,7 +171,8 @@ class Shards {
   std::vector<std::unique_ptr<Shard>> shards_;
 };
 
-/// max(1, cores / 2): each shard has a thread of its own for the disk beside it.
-std::uint32_t default_shard_count();
+/// So many as are wanted; 0: max(1, cores / 2), since each shard has a thread of its own for the
+/// disk beside it.
+std::uint32_t shard_count(int wanted);
 
 }  // namespace chronik::broker

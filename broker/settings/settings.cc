@@ -40,6 +40,14 @@ constexpr Field fields[] = {
      [](auto& to, auto value) {
        to.disk_watermark_bytes = static_cast<std::uint64_t>(as_int64(value));
      }},
+    {"chronik.journal.append.bytes.max",
+     [](auto& to, auto value) {
+       to.journal_append_bytes_max = static_cast<std::uint64_t>(as_int64(value));
+     }},
+    {"chronik.journal.bytes.max",
+     [](auto& to, auto value) {
+       to.journal_bytes_max = static_cast<std::uint64_t>(as_int64(value));
+     }},
     {"chronik.log.level", [](auto& to, auto value) { to.log_level = as_log_level(value); }},
     {"chronik.shards", [](auto& to, auto value) { to.shards = as_int32(value); }},
     {"connections.max.idle.ms",

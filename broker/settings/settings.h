@@ -41,6 +41,8 @@ struct Settings {
   LogLevel log_level = LogLevel::info;
   std::uint64_t disk_watermark_bytes = 0;  // 0: by the size of the disk
   std::uint64_t disk_reserve_bytes = 0;    // 0: by the size of the disk
+  std::uint64_t journal_bytes_max = 0;     // 0: no journal
+  std::uint64_t journal_append_bytes_max = 0;
 
   std::optional<ClusterSettings> cluster;  // none: standalone
 

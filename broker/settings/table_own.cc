@@ -15,6 +15,12 @@ constexpr SettingDefinition all[] = {
     {"chronik.disk.watermark.bytes", int64, "0", at_least(0), applies, read_only,
      "Free space below which produce requests are refused, so that reads, deletes and retention go "
      "on; 0 means 5 % of the disk, at most 128 MiB."},
+    {"chronik.journal.append.bytes.max", int64, "524288", at_least(0), applies, read_only,
+     "Largest append that goes to the journal, where one sync covers many partitions; a larger one "
+     "is synced in its own file, and so written once."},
+    {"chronik.journal.bytes.max", int64, "0", between(0, 256 << 20), applies, read_only,
+     "Disk space for the journal, of all shards together; a start after a crash reads at most that "
+     "much of it. 0 means no journal: each partition is synced in its own file."},
     {"chronik.log.level", text, "info", one_of("debug, info, warn, error"), applies, read_only,
      "Least level of the lines that are logged; while it runs, change the broker logger root."},
     {"chronik.shards", int32, "0", between(0, 1024), applies, read_only,

@@ -1,0 +1,131 @@
+#include "wal/journal.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "wal/journal_replay.h"
+
+namespace chronik::wal {
+
+std::optional<JournalOptions> JournalOptions::share(std::uint64_t bytes_max, std::uint32_t shards) {
+  constexpr std::uint64_t file_bytes_max = 16u << 20;
+  constexpr std::uint64_t file_bytes_min = 256u << 10;
+  JournalOptions options;
+  options.bytes_max = bytes_max / shards;
+  options.file_bytes =
+      std::min(file_bytes_max, options.bytes_max / 8 / journal_block_bytes * journal_block_bytes);
+  if (options.file_bytes < file_bytes_min) return std::nullopt;
+  return options;
+}
+
+Journal::Journal(Disk& disk, std::string data_directory, std::uint32_t shard, std::uint64_t epoch,
+                 JournalOptions options)
+    : disk_(disk),
+      data_directory_(std::move(data_directory)),
+      shard_(shard),
+      epoch_(epoch),
+      options_(options) {}
+
+std::string Journal::path(std::size_t number) const {
+  return journal_directory(data_directory_) + "/" + journal_file_name({shard_, number});
+}
+
+Result<std::unique_ptr<Journal>> Journal::open(Disk& disk, std::string data_directory,
+                                               std::uint32_t shard, std::uint64_t epoch,
+                                               JournalOptions options) {
+  std::unique_ptr<Journal> journal(
+      new Journal(disk, std::move(data_directory), shard, epoch, options));
+  const std::uint64_t count_max = options.bytes_max / options.file_bytes;
+  for (std::size_t number = 0; number < count_max; ++number) {
+    const std::string path = journal->path(number);
+    Result<std::shared_ptr<File>> file = disk.open(path, OpenMode::read_write);
+    if (!file && file.error().code == Errc::not_found) break;
+    if (!file) return std::move(file).error();
+    TRY_ASSIGN(const std::uint64_t size, (*file)->size());
+    // One that was not finished, or of another size, is made again.
+    if (size != options.file_bytes) break;
+    journal->files_.push_back({std::move(*file)});
+  }
+  TRY_ASSIGN(const auto entries, disk.list(journal_directory(journal->data_directory_)));
+  for (const DirectoryEntry& entry : entries) {
+    const auto name = parse_journal_file_name(entry.name);
+    if (!name || name->shard != shard || name->number < journal->files_.size()) continue;
+    TRY(disk.remove(journal->path(name->number)));
+  }
+  return journal;
+}
+
+bool Journal::serves(std::string_view log_directory) const {
+  return log_directory.size() > data_directory_.size() + 1 &&
+         log_directory.starts_with(data_directory_) &&
+         log_directory[data_directory_.size()] == '/' &&
+         log_directory.find('/', data_directory_.size() + 1) == std::string_view::npos;
+}
+
+std::optional<FramePlace> Journal::place(std::uint64_t bytes, std::uint64_t released) {
+  const std::uint64_t needed = round_up_to_block(bytes);
+  if (needed > options_.file_bytes || files_.empty()) return std::nullopt;
+  if (position_ + needed > options_.file_bytes) {
+    // In turn, so that those in use are always one behind the other.
+    const std::size_t next = (current_ + 1) % files_.size();
+    if (files_[next].last_lsn > released) return std::nullopt;
+    current_ = next;
+    position_ = 0;
+  }
+  return FramePlace{
+      files_[current_].file, position_, {epoch_, last_lsn_ + 1, released}, &begun_, current_};
+}
+
+void Journal::taken(const FramePlace& place, std::uint64_t bytes) {
+  CHECK(place.number.lsn == last_lsn_ + 1 && place.file_number == current_);
+  last_lsn_ = place.number.lsn;
+  files_[current_].last_lsn = last_lsn_;
+  position_ = place.position + round_up_to_block(bytes);
+}
+
+double Journal::fullness(std::uint64_t released) const {
+  const std::uint64_t count_max = options_.bytes_max / options_.file_bytes;
+  const auto used = std::count_if(files_.begin(), files_.end(), [&](const JournalFile& file) {
+    return file.last_lsn > released;
+  });
+  return static_cast<double>(used) / static_cast<double>(count_max);
+}
+
+std::optional<std::string> Journal::wanted_file(std::uint64_t released) const {
+  if (starved_ || files_.size() >= options_.bytes_max / options_.file_bytes) return std::nullopt;
+  const std::size_t next = files_.empty() ? 0 : (current_ + 1) % files_.size();
+  const bool is_free = files_.size() > 1 && files_[next].last_lsn <= released;
+  return is_free ? std::nullopt : std::optional(path(files_.size()));
+}
+
+Result<std::shared_ptr<File>> Journal::make_file(const std::string& path) const {
+  constexpr std::uint64_t step = 1u << 20;
+  const auto fill = [&]() -> Result<std::shared_ptr<File>> {
+    TRY_ASSIGN(const std::shared_ptr<File> file, disk_.open(path, OpenMode::create));
+    TRY(file->truncate(0));
+    TRY(file->allocate(options_.file_bytes));
+    const Bytes zeros(std::min(step, options_.file_bytes));
+    for (std::uint64_t at = 0; at < options_.file_bytes; at += step) {
+      TRY(file->write_at(at, ByteView(zeros).first(std::min(step, options_.file_bytes - at))));
+    }
+    TRY(file->sync_data());
+    TRY(disk_.sync_directory(journal_directory(data_directory_)));
+    return file;
+  };
+  Result<std::shared_ptr<File>> made = fill();
+  if (!made && made.error().code == Errc::no_space) (void)disk_.remove(path);
+  return made;
+}
+
+void Journal::end_file(Result<std::shared_ptr<File>> made) {
+  if (!made) {
+    starved_ = true;
+    log_warn("no file for the journal can be made: logs are synced one by one",
+             {{"why", made.error().message}});
+    return;
+  }
+  // Behind the one in use, so that the turn stays a turn.
+  files_.push_back({std::move(*made)});
+}
+
+}  // namespace chronik::wal

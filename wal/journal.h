@@ -1,0 +1,107 @@
+// Journal: makes small appends of many logs durable by one sync. What they wrote to their segments
+// through the page cache only is in its frames as well, until the segments are synced; a start
+// copies it there (wal/journal_replay.h, wal/format.md "Journal").
+//
+// One per shard, made when the data directory was opened and before any of its logs is. It owns
+// files of a fixed size, which are written once before they are used and recycled afterwards; when
+// none is free there is no place, and the logs are synced in place. All on the shard, except where
+// it says so.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/result.h"
+#include "wal/checkpoint.h"
+#include "wal/journal_frame.h"
+
+namespace chronik::wal {
+
+struct JournalOptions {
+  /// Of all files.
+  std::uint64_t bytes_max = 128u << 20;
+  std::uint64_t file_bytes = 16u << 20;
+  /// A larger append is synced in place: it would be written twice for nothing.
+  std::uint64_t append_bytes_max = 512u << 10;
+  /// With fewer logs to be synced at once, syncs in place are as good.
+  std::size_t logs_min = 3;
+  /// Segments that are synced together behind the acknowledgements.
+  std::size_t writeback_logs_max = 32;
+
+  /// What is left of `bytes_max` for each of `shards`; nothing when that is too little to be of
+  /// use.
+  static std::optional<JournalOptions> share(std::uint64_t bytes_max, std::uint32_t shards);
+};
+
+/// Where the next frame goes.
+struct FramePlace {
+  std::shared_ptr<File> file;
+  std::uint64_t position = 0;
+  FrameNumber number;
+  std::atomic<std::uint64_t>* begun = nullptr;  // of the Journal
+  std::size_t file_number = 0;
+};
+
+class Journal {
+ public:
+  /// Takes the files that are there. `epoch`: begin_journals() (wal/journal_replay.h). Errors: io,
+  /// busy.
+  static Result<std::unique_ptr<Journal>> open(Disk& disk, std::string data_directory,
+                                               std::uint32_t shard, std::uint64_t epoch,
+                                               JournalOptions options);
+
+  const JournalOptions& options() const { return options_; }
+  /// Whether logs in this directory have their place in this journal.
+  bool serves(std::string_view log_directory) const;
+
+  /// For a frame of at most `bytes`. `released`: the segments have all frames up to it, synced.
+  /// Nothing when no file is free. The same place again until taken().
+  std::optional<FramePlace> place(std::uint64_t bytes, std::uint64_t released);
+  /// The frame was written and synced.
+  void taken(const FramePlace& place, std::uint64_t bytes);
+  std::uint64_t last_lsn() const { return last_lsn_; }
+  /// From 0 to 1: how much of what it may use is still needed.
+  double fullness(std::uint64_t released) const;
+
+  /// The path of one more file, where one should be made because none is free: make_file() comes
+  /// next.
+  std::optional<std::string> wanted_file(std::uint64_t released) const;
+  /// On any thread: blocks taken and written, content and name synced. Errors: no_space, busy, io.
+  Result<std::shared_ptr<File>> make_file(const std::string& path) const;
+  void end_file(Result<std::shared_ptr<File>> made);
+  /// Of another attempt after a full disk.
+  void try_again() { starved_ = false; }
+
+  /// On any thread: frames up to here were begun. A checkpoint that carries it makes those of its
+  /// log void.
+  JournalMark mark() const { return {epoch_, begun_.load(std::memory_order_acquire)}; }
+
+ private:
+  struct JournalFile {
+    std::shared_ptr<File> file;
+    std::uint64_t last_lsn = 0;  // 0: nothing of this epoch
+  };
+
+  Journal(Disk& disk, std::string data_directory, std::uint32_t shard, std::uint64_t epoch,
+          JournalOptions options);
+  std::string path(std::size_t number) const;
+
+  Disk& disk_;
+  const std::string data_directory_;
+  const std::uint32_t shard_;
+  const std::uint64_t epoch_;
+  const JournalOptions options_;
+  std::vector<JournalFile> files_;
+  std::size_t current_ = 0;
+  std::uint64_t position_ = 0;
+  std::uint64_t last_lsn_ = 0;
+  std::atomic<std::uint64_t> begun_{0};
+  bool starved_ = false;
+};
+
+}  // namespace chronik::wal

@@ -1,0 +1,221 @@
+#include "wal/journal_commit.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace chronik::wal {
+
+namespace {
+
+/// From here on segments are synced, so that the oldest file is free before the last one is full.
+constexpr double fullness_wanted = 0.5;
+
+}  // namespace
+
+void JournalCommit::plan(Round& round) {
+  round.frame.reset();
+  const std::span<FlushItem> items = round.tried(round.flushes);
+  for (FlushItem& item : items) item.job.set_journaled(false);
+  Journal* const journal = environment_.journal;
+  if (journal == nullptr || stopped_) return;
+  const JournalOptions& options = journal->options();
+  std::vector<FlushItem*> chosen;
+  std::uint64_t bytes = JournalFrameBuilder::header_bytes;
+  for (FlushItem& item : items) {
+    const std::string_view directory = item.job.directory();
+    if (!item.job.journalable() || !journal->serves(directory)) continue;
+    // A checkpoint that follows counts on the sync of what it describes.
+    if (item.log->checkpoint_in_flight()) continue;
+    if (item.job.bytes() > options.append_bytes_max) continue;
+    const std::uint64_t added = JournalFrameBuilder::bytes_of(
+        directory.substr(directory.find_last_of('/') + 1), item.job.bytes());
+    if (bytes + added > options.file_bytes) continue;
+    bytes += added;
+    chosen.push_back(&item);
+  }
+  if (chosen.size() < options.logs_min) return;
+  round.frame = journal->place(bytes, released());
+  if (!round.frame) {
+    ++environment_.counters.journal_full;
+    return;
+  }
+  round.frame_bytes = bytes;
+  for (FlushItem* item : chosen) item->job.set_journaled(true);
+}
+
+void JournalCommit::take_frame(const Round& round) {
+  if (!round.frame || !round.frame_synced) return;
+  environment_.journal->taken(*round.frame, round.frame_bytes);
+  ++environment_.counters.journal_frames;
+  environment_.counters.journal_bytes += round.frame_bytes;
+}
+
+void JournalCommit::flushed(PartitionLog& log, bool journaled, std::uint64_t lsn) {
+  if (environment_.journal == nullptr) return;
+  if (!journaled) {
+    const auto found = slots_.find(&log);
+    if (found == slots_.end()) return;
+    found->second.from = found->second.next = 0;
+    if (!found->second.syncing) slots_.erase(found);
+    return;
+  }
+  ++environment_.counters.journaled_logs;
+  Slot& slot = slots_[&log];
+  std::uint64_t& first = slot.syncing ? slot.next : slot.from;
+  if (first != 0) return;
+  first = lsn;
+  waiting_.push_back({lsn, &log});
+}
+
+void JournalCommit::checkpointed(PartitionLog& log) {
+  // Behind a cut that is not durable yet the log of before may need them.
+  if (!log.has_unsynced() && !log.cut_pending()) flushed(log, false, 0);
+}
+
+void JournalCommit::forget(PartitionLog& log) {
+  const auto found = slots_.find(&log);
+  if (found == slots_.end()) return;
+  const Slot slot = found->second;
+  const std::uint64_t first = slot.from != 0 ? slot.from : slot.next;
+  const auto file = log.unsynced_file();
+  if (first != 0 && file) orphans_.push_back({file->path, first});
+  slots_.erase(found);
+  if (syncing_ == nullptr) return;
+  for (SyncItem& item : syncing_->items) {
+    if (item.log == &log) item.log = nullptr;
+  }
+}
+
+bool JournalCommit::waits(const Waiting& waiting) const {
+  const auto found = slots_.find(waiting.log);
+  return found != slots_.end() &&
+         (found->second.from == waiting.lsn || found->second.next == waiting.lsn);
+}
+
+/// The segments have all frames up to it, synced.
+std::uint64_t JournalCommit::released() {
+  while (!waiting_.empty() && !waits(waiting_.front())) waiting_.pop_front();
+  std::uint64_t first =
+      waiting_.empty() ? environment_.journal->last_lsn() + 1 : waiting_.front().lsn;
+  for (const Orphan& orphan : orphans_) first = std::min(first, orphan.lsn);
+  return first - 1;
+}
+
+void JournalCommit::pace() {
+  if (environment_.journal == nullptr || stopped_ || failed_) return;
+  make_file();
+  sync_oldest();
+}
+
+void JournalCommit::try_again() {
+  if (environment_.journal == nullptr) return;
+  environment_.journal->try_again();
+  pace();
+}
+
+void JournalCommit::make_file() {
+  Journal& journal = *environment_.journal;
+  if (making_) return;
+  const std::optional<std::string> path = journal.wanted_file(released());
+  if (!path) return;
+  making_ = true;
+  auto made = std::make_shared<Result<std::shared_ptr<File>>>(Error{Errc::closed, ""});
+  executor_.run([made, &journal, path = *path] { *made = journal.make_file(path); },
+                [self = shared_from_this(), made, &journal] {
+                  self->making_ = false;
+                  const bool passes = *made || made->error().code == Errc::no_space ||
+                                      made->error().code == Errc::busy;
+                  if (!passes) {
+                    self->environment_.on_fatal(made->error());
+                    self->failed_ = true;
+                  } else {
+                    journal.end_file(std::move(*made));
+                  }
+                  self->on_done_();
+                });
+}
+
+Result<void> JournalCommit::SyncJob::sync(Disk& disk) {
+  SyncBatch batch;
+  for (const SyncItem& item : items) {
+    Result<std::shared_ptr<File>> file = disk.open(item.file.path, OpenMode::read_write);
+    if (file) {
+      batch.files.push_back(std::move(*file));
+    } else if (file.error().code != Errc::not_found) {
+      return std::move(file).error();
+    }
+    // What is gone was removed by a cut or a deletion, which is durable.
+  }
+  return disk.sync_all(batch);
+}
+
+void JournalCommit::SyncJob::run(LogEnvironment& environment) {
+  const Result<void> result = sync(environment.disk);
+  done = result.has_value();
+  if (done || result.error().code == Errc::busy) return;
+  failed = true;
+  environment.on_fatal(result.error());
+}
+
+void JournalCommit::sync_oldest() {
+  Journal& journal = *environment_.journal;
+  if (syncing_ != nullptr || journal.fullness(released()) < fullness_wanted) return;
+  auto job = std::make_shared<SyncJob>();
+  const std::size_t count_max = journal.options().writeback_logs_max;
+  for (Orphan& orphan : orphans_) {
+    if (job->items.size() >= count_max) break;
+    orphan.syncing = true;
+    job->items.push_back({nullptr, {orphan.path}});
+  }
+  for (const Waiting& waiting : waiting_) {
+    if (job->items.size() >= count_max) break;
+    if (!waits(waiting)) continue;
+    PartitionLog& log = *waiting.log;
+    Slot& slot = slots_[&log];
+    const auto file = log.unsynced_file();
+    if (slot.syncing || log.cut_pending() || !file) continue;
+    slot.syncing = true;
+    job->items.push_back({&log, *file});
+  }
+  if (job->items.empty()) return;
+  syncing_ = job;
+  executor_.run([job, &environment = environment_] { job->run(environment); },
+                [self = shared_from_this()] { self->end_sync(); });
+}
+
+void JournalCommit::end_sync() {
+  const std::shared_ptr<SyncJob> job = std::exchange(syncing_, nullptr);
+  failed_ = failed_ || job->failed;
+  for (const SyncItem& item : job->items) {
+    if (item.log == nullptr) continue;
+    const auto found = slots_.find(item.log);
+    if (found == slots_.end()) continue;
+    Slot& slot = found->second;
+    slot.syncing = false;
+    if (job->done) {
+      slot.from = slot.next;
+      slot.next = 0;
+      item.log->end_sync(item.file);
+      ++environment_.counters.journal_releases;
+    } else if (slot.from == 0) {
+      slot.from = std::exchange(slot.next, 0);
+    } else {
+      slot.next = 0;
+    }
+    if (slot.from == 0) slots_.erase(found);
+  }
+  if (job->done) std::erase_if(orphans_, [](const Orphan& orphan) { return orphan.syncing; });
+  for (Orphan& orphan : orphans_) orphan.syncing = false;
+  // Out of descriptors it has its turn behind the next round.
+  if (job->done) pace();
+  on_done_();
+}
+
+bool JournalCommit::works_on(const PartitionLog& log) const {
+  return syncing_ != nullptr && std::ranges::any_of(syncing_->items, [&](const SyncItem& item) {
+           return item.file.path.starts_with(log.directory() + "/");
+         });
+}
+
+}  // namespace chronik::wal

@@ -1,0 +1,96 @@
+// JournalCommit: what a GroupCommit does with its shard's journal: chooses which appends of a round
+// go there, knows which logs have frames that their segments do not make superfluous yet, and syncs
+// these segments behind the acknowledgements, in time for the files of the journal to come round.
+//
+// Owned by the GroupCommit, on its shard; a shard without a journal has one that does nothing.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "wal/commit_round.h"
+#include "wal/io_executor.h"
+#include "wal/log_environment.h"
+
+namespace chronik::wal {
+
+class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
+ public:
+  /// `on_done`: something that was begun behind the acknowledgements has ended.
+  JournalCommit(LogEnvironment& environment, IoExecutor& executor, std::function<void()> on_done)
+      : environment_(environment), executor_(executor), on_done_(std::move(on_done)) {}
+
+  /// Before the round is flushed, in whole or in part: chooses, and reserves the place.
+  void plan(Round& round);
+  /// It was flushed. Before the first flushed().
+  void take_frame(const Round& round);
+  /// The log has ended the flush of a round that wrote frame `lsn`.
+  void flushed(PartitionLog& log, bool journaled, std::uint64_t lsn);
+  /// A checkpoint of the log is durable.
+  void checkpointed(PartitionLog& log);
+  /// The log object ends; its segment may have to be synced all the same.
+  void forget(PartitionLog& log);
+  /// Begins what should be done behind the acknowledgements.
+  void pace();
+  /// Now and then.
+  void try_again();
+  /// Begins nothing more.
+  void stop() { stopped_ = true; }
+
+  bool works_on(const PartitionLog& log) const;
+  bool busy() const { return syncing_ != nullptr || making_; }
+  bool failed() const { return failed_; }
+
+ private:
+  /// The first frames of a log that its segment has not synced.
+  struct Slot {
+    std::uint64_t from = 0;
+    std::uint64_t next = 0;  // the first one that a sync under way does not cover
+    bool syncing = false;
+  };
+  struct Waiting {
+    std::uint64_t lsn = 0;
+    PartitionLog* log = nullptr;
+  };
+  /// Of a log that is no longer open.
+  struct Orphan {
+    std::string path;
+    std::uint64_t lsn = 0;
+    bool syncing = false;
+  };
+  struct SyncItem {
+    PartitionLog* log = nullptr;  // nullptr: gone meanwhile, or an orphan
+    PartitionLog::UnsyncedFile file;
+  };
+  struct SyncJob {
+    std::vector<SyncItem> items;
+    bool done = false;
+    bool failed = false;
+
+    void run(LogEnvironment& environment);
+    Result<void> sync(Disk& disk);
+  };
+
+  bool waits(const Waiting& waiting) const;
+  std::uint64_t released();
+  void make_file();
+  void sync_oldest();
+  void end_sync();
+
+  LogEnvironment& environment_;
+  IoExecutor& executor_;
+  const std::function<void()> on_done_;
+  std::unordered_map<PartitionLog*, Slot> slots_;
+  std::deque<Waiting> waiting_;  // by lsn; those of which the log knows better are left over
+  std::vector<Orphan> orphans_;
+  std::shared_ptr<SyncJob> syncing_;
+  bool making_ = false;
+  bool stopped_ = false;
+  bool failed_ = false;
+};
+
+}  // namespace chronik::wal

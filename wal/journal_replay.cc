@@ -1,0 +1,361 @@
+#include "wal/journal_replay.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "base/crc32c.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "wal/checkpoint.h"
+#include "wal/format.h"
+#include "wal/recovery.h"
+
+namespace chronik::wal {
+
+namespace {
+
+constexpr std::string_view directory_name = "chronik.journal";
+constexpr std::string_view epoch_file = "epoch";
+constexpr std::uint32_t journal_format = 1;
+constexpr std::size_t open_files_max = 256;
+
+std::string epoch_path(const std::string& data_directory) {
+  return journal_directory(data_directory) + "/" + std::string(epoch_file);
+}
+
+std::string encode_epoch(std::uint64_t epoch) {
+  std::string text = fmt::format("format={}\nepoch={:016x}\n", journal_format, epoch);
+  return text + fmt::format("crc={:08x}\n", crc32c(as_bytes(text)));
+}
+
+template <class T>
+bool parse_number(std::string_view text, T& value, int base) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  return error == std::errc() && end == text.data() + text.size() && !text.empty();
+}
+
+Error damaged(const std::string& file, const std::string& what) {
+  return {Errc::corrupt,
+          fmt::format("{}: {}. Nothing was changed. Restore the directory from a copy; or move it "
+                      "away, which gives up what was acknowledged last and is in it alone",
+                      file, what)};
+}
+
+Result<std::uint64_t> read_epoch(Disk& disk, const std::string& data_directory) {
+  const std::string file = epoch_path(data_directory);
+  const Result<Bytes> bytes = read_file(disk, file);
+  if (!bytes && bytes.error().code == Errc::not_found) return damaged(file, "it is missing");
+  if (!bytes) return bytes.error();
+  constexpr std::string_view first = "format=";
+  const std::string_view text = as_text(*bytes);
+  std::uint32_t format = 0;
+  if (text.starts_with(first) &&
+      parse_number(text.substr(first.size(), text.find('\n') - first.size()), format, 10) &&
+      format > journal_format) {
+    return Error{Errc::unsupported,
+                 fmt::format("{}: written by a newer chronik (journal format {}, this one knows "
+                             "{}): use that version",
+                             file, format, journal_format)};
+  }
+  constexpr std::string_view key = "epoch=";
+  const std::size_t at = text.find(key);
+  std::uint64_t epoch = 0;
+  if (at != std::string_view::npos && text.size() >= at + key.size() + 16 &&
+      parse_number(text.substr(at + key.size(), 16), epoch, 16) && encode_epoch(epoch) == text) {
+    return epoch;
+  }
+  return damaged(file, "it does not match its checksum");
+}
+
+Result<void> write_epoch(Disk& disk, const std::string& data_directory, std::uint64_t epoch) {
+  const std::string file = epoch_path(data_directory);
+  const std::string made = file + ".new";
+  TRY_ASSIGN(const auto opened, disk.open(made, OpenMode::create));
+  TRY(opened->truncate(0));
+  TRY(opened->write_at(0, as_bytes(encode_epoch(epoch))));
+  TRY(opened->sync_data());
+  TRY(disk.rename(made, file));
+  return disk.sync_directory(journal_directory(data_directory));
+}
+
+Result<std::vector<JournalFileName>> list_files(Disk& disk, const std::string& data_directory) {
+  std::vector<JournalFileName> names;
+  Result<std::vector<DirectoryEntry>> entries = disk.list(journal_directory(data_directory));
+  if (!entries) return std::move(entries).error();
+  for (const DirectoryEntry& entry : *entries) {
+    if (const auto name = parse_journal_file_name(entry.name)) names.push_back(*name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+struct FramePosition {
+  std::string file;
+  std::uint64_t position = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t released = 0;
+};
+
+/// The frames of one shard by their number.
+using Frames = std::map<std::uint64_t, FramePosition>;
+
+Result<void> find_frames(Disk& disk, const std::string& file, std::uint64_t epoch, Frames& frames) {
+  TRY_ASSIGN(const Bytes bytes, read_file(disk, file));
+  for (std::uint64_t at = 0; at < bytes.size();) {
+    const auto frame = decode_journal_frame(ByteView(bytes).subspan(at));
+    if (!frame) {
+      at += journal_block_bytes;
+      continue;
+    }
+    if (frame->number.epoch == epoch) {
+      frames[frame->number.lsn] = {file, at, frame->bytes, frame->number.released};
+    }
+    at += frame->bytes;
+  }
+  return {};
+}
+
+/// A frame is written when the one before it is synced: all are there that are still needed, up to
+/// the last one.
+Result<void> keep_needed(Frames& frames) {
+  if (frames.empty()) return {};
+  const std::uint64_t released = frames.rbegin()->second.released;
+  frames.erase(frames.begin(), frames.upper_bound(released));
+  std::uint64_t expected = released;
+  const FramePosition* before = nullptr;
+  for (const auto& [lsn, place] : frames) {
+    if (lsn != ++expected) {
+      const FramePosition& near = before != nullptr ? *before : place;
+      return damaged(near.file,
+                     fmt::format("a frame of the journal is damaged at position {}: number {} is "
+                                 "missing, and {} follows in {}",
+                                 before != nullptr ? near.position + near.bytes : near.position,
+                                 expected, lsn, place.file));
+    }
+    before = &place;
+  }
+  return {};
+}
+
+/// Copies writes into segments.
+class Replayer {
+ public:
+  Replayer(Disk& disk, const std::string& data_directory)
+      : disk_(disk), data_directory_(data_directory) {}
+
+  Result<void> take(const JournalFrame& frame, const JournalWrite& write) {
+    TRY_ASSIGN(const Target* target, target_of(write));
+    const bool is_void =
+        target->mark.epoch == frame.number.epoch && frame.number.lsn <= target->mark.lsn;
+    if (!target->there || is_void) {
+      ++report_.void_writes;
+      return {};
+    }
+    const std::string path = data_directory_ + "/" + std::string(write.directory) + "/" +
+                             segment_file_name({write.segment}, log_suffix);
+    TRY_ASSIGN(File* const file, open(path));
+    if (file == nullptr) {
+      // Whether that is damage is for the log's own recovery to say.
+      ++report_.void_writes;
+      return {};
+    }
+    TRY_ASSIGN(const std::uint64_t size, file->size());
+    if (size < write.position) {
+      return damaged(path, fmt::format("the segment has {} bytes, and the journal goes on at {}",
+                                       size, write.position));
+    }
+    TRY(file->write_at(write.position, write.bytes));
+    written_.insert(path);
+    ++report_.writes;
+    report_.bytes += write.bytes.size();
+    return {};
+  }
+
+  Result<void> sync() {
+    files_.clear();
+    SyncBatch batch;
+    for (const std::string& path : written_) {
+      TRY_ASSIGN(batch.files.emplace_back(), disk_.open(path, OpenMode::read_write));
+      if (batch.files.size() < open_files_max) continue;
+      TRY(disk_.sync_all(batch));
+      batch.files.clear();
+    }
+    if (!batch.files.empty()) TRY(disk_.sync_all(batch));
+    report_.segments = written_.size();
+    return {};
+  }
+
+  JournalReplay& report() { return report_; }
+
+ private:
+  /// The log of a directory, as it is now.
+  struct Target {
+    bool there = false;
+    JournalMark mark;
+  };
+
+  Result<const Target*> target_of(const JournalWrite& write) {
+    const auto key = std::pair(std::string(write.directory), write.topic_id);
+    const auto [found, made] = targets_.try_emplace(key);
+    Target& target = found->second;
+    if (!made) return &target;
+    const std::string directory = data_directory_ + "/" + key.first;
+    TRY_ASSIGN(target.there, disk_.exists(directory + "/" + topic_file_name(write.topic_id)));
+    if (!target.there) return &target;
+    const std::string file = directory + "/" + std::string(checkpoint_file);
+    const Result<Bytes> bytes = read_file(disk_, file);
+    if (!bytes && bytes.error().code == Errc::not_found) return &target;
+    if (!bytes) return bytes.error();
+    const Result<Checkpoint> checkpoint = decode_checkpoint(*bytes, file);
+    if (!checkpoint && checkpoint.error().code != Errc::corrupt) return checkpoint.error();
+    // Of a damaged one nobody knows what is void: the log is not opened with it, and what a repair
+    // takes from the segments should be all there was.
+    if (checkpoint && checkpoint->journal) target.mark = *checkpoint->journal;
+    return &target;
+  }
+
+  Result<File*> open(const std::string& path) {
+    const auto known = files_.find(path);
+    if (known != files_.end()) return known->second.get();
+    if (files_.size() >= open_files_max) files_.clear();
+    Result<std::shared_ptr<File>> file = disk_.open(path, OpenMode::read_write);
+    if (!file && file.error().code == Errc::not_found) return static_cast<File*>(nullptr);
+    if (!file) return std::move(file).error();
+    return files_.emplace(path, std::move(*file)).first->second.get();
+  }
+
+  Disk& disk_;
+  const std::string& data_directory_;
+  std::map<std::pair<std::string, Uuid>, Target> targets_;
+  std::map<std::string, std::shared_ptr<File>> files_;
+  std::set<std::string> written_;
+  JournalReplay report_;
+};
+
+}  // namespace
+
+std::string journal_directory(const std::string& data_directory) {
+  return data_directory + "/" + std::string(directory_name);
+}
+
+std::string journal_file_name(JournalFileName name) {
+  return fmt::format("{}-{}", name.shard, name.number);
+}
+
+std::optional<JournalFileName> parse_journal_file_name(std::string_view text) {
+  const std::size_t dash = text.find('-');
+  JournalFileName name;
+  if (dash == std::string_view::npos || !parse_number(text.substr(0, dash), name.shard, 10) ||
+      !parse_number(text.substr(dash + 1), name.number, 10) || journal_file_name(name) != text) {
+    return std::nullopt;
+  }
+  return name;
+}
+
+Result<void> for_each_journal_write(
+    Disk& disk, const std::string& data_directory,
+    const std::function<Result<void>(const JournalFrame&, const JournalWrite&)>& visit) {
+  TRY_ASSIGN(const bool there, disk.exists(journal_directory(data_directory)));
+  if (!there) return {};
+  TRY_ASSIGN(const std::vector<JournalFileName> names, list_files(disk, data_directory));
+  if (names.empty()) return {};
+  TRY_ASSIGN(const std::uint64_t epoch, read_epoch(disk, data_directory));
+  std::map<std::uint32_t, Frames> shards;
+  for (const JournalFileName& name : names) {
+    const std::string file = journal_directory(data_directory) + "/" + journal_file_name(name);
+    TRY(find_frames(disk, file, epoch, shards[name.shard]));
+  }
+  for (auto& [shard, frames] : shards) TRY(keep_needed(frames));
+  Bytes bytes;
+  std::string open_path;
+  std::shared_ptr<File> file;
+  for (const auto& [shard, frames] : shards) {
+    for (const auto& [lsn, place] : frames) {
+      if (place.file != open_path) {
+        TRY_ASSIGN(file, disk.open(place.file, OpenMode::read));
+        open_path = place.file;
+      }
+      bytes.resize(place.bytes);
+      TRY_ASSIGN(const std::size_t read, file->read_at(place.position, bytes));
+      const auto frame = decode_journal_frame(ByteView(bytes).first(read));
+      if (!frame) return damaged(place.file, "the journal changes while it is read");
+      for (const JournalWrite& write : frame->writes) TRY(visit(*frame, write));
+    }
+  }
+  return {};
+}
+
+Result<JournalReplay> replay_journals(Disk& disk, const std::string& data_directory) {
+  TRY_ASSIGN(const bool there, disk.exists(journal_directory(data_directory)));
+  if (!there) return JournalReplay{};
+  TRY_ASSIGN(const std::vector<JournalFileName> names, list_files(disk, data_directory));
+  // One that was only begun: nothing was ever in it.
+  if (names.empty()) return JournalReplay{};
+  const auto begin = std::chrono::steady_clock::now();
+  Replayer replayer(disk, data_directory);
+  std::uint64_t last = 0;
+  JournalReplay& report = replayer.report();
+  TRY(for_each_journal_write(disk, data_directory,
+                             [&](const JournalFrame& frame, const JournalWrite& write) {
+                               if (frame.number.lsn != last) ++report.frames;
+                               last = frame.number.lsn;
+                               return replayer.take(frame, write);
+                             }));
+  TRY(replayer.sync());
+  TRY_ASSIGN(const std::uint64_t epoch, read_epoch(disk, data_directory));
+  TRY(write_epoch(disk, data_directory, epoch + 1));
+  if (report.frames != 0) {
+    const auto taken = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - begin);
+    log_info("the journal was copied into the segments", {{"frames", report.frames},
+                                                          {"writes", report.writes},
+                                                          {"bytes", report.bytes},
+                                                          {"segments", report.segments},
+                                                          {"void_writes", report.void_writes},
+                                                          {"ms", taken.count()}});
+  }
+  return report;
+}
+
+Result<std::uint64_t> begin_journals(Disk& disk, const std::string& data_directory,
+                                     std::uint32_t shards) {
+  const std::string directory = journal_directory(data_directory);
+  TRY(disk.make_directory(directory));
+  TRY_ASSIGN(const std::vector<JournalFileName> names, list_files(disk, data_directory));
+  TRY_ASSIGN(const bool has_epoch, disk.exists(epoch_path(data_directory)));
+  if (!has_epoch || names.empty()) {
+    TRY(write_epoch(disk, data_directory, Random(Random::system_seed()).next()));
+  }
+  // A process before this one may have ended before they were.
+  TRY(disk.sync_directory(directory));
+  TRY(disk.sync_directory(data_directory));
+  for (const JournalFileName& name : names) {
+    if (name.shard >= shards) TRY(disk.remove(directory + "/" + journal_file_name(name)));
+  }
+  return read_epoch(disk, data_directory);
+}
+
+Result<void> remove_journals(Disk& disk, const std::string& data_directory) {
+  const std::string directory = journal_directory(data_directory);
+  TRY_ASSIGN(const bool there, disk.exists(directory));
+  if (!there) return {};
+  TRY_ASSIGN(const std::vector<JournalFileName> names, list_files(disk, data_directory));
+  for (const JournalFileName& name : names) {
+    TRY(disk.remove(directory + "/" + journal_file_name(name)));
+  }
+  // With files that a power cut brings back, the epoch must still be there.
+  TRY(disk.sync_directory(directory));
+  for (const std::string_view name : {epoch_file, std::string_view("epoch.new")}) {
+    const Result<void> removed = disk.remove(directory + "/" + std::string(name));
+    if (!removed && removed.error().code != Errc::not_found) return removed.error();
+  }
+  TRY(disk.remove(directory));
+  return disk.sync_directory(data_directory);
+}
+
+}  // namespace chronik::wal
