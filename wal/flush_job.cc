@@ -48,6 +48,10 @@ Result<void> FlushWork::write_all() {
     names_changed = true;
     parent_synced = false;
   }
+  if (!first_checkpoint.empty()) {
+    TRY(replace_checkpoint(*place.disk, place.directory, place.marked(first_checkpoint)));
+    first_checkpoint.clear();
+  }
   if (truncate.has_value()) {
     TRY(run_truncate());
     truncate.reset();
@@ -351,8 +355,13 @@ void FlushJob::set_journaled(bool journaled) {
   work_->sync_data = !journaled;
 }
 bool FlushJob::journaled() const { return work_->journaled; }
-bool FlushJob::syncs_data() const { return work_->sync_data; }
 const std::string& FlushJob::directory() const { return work_->place.directory; }
+bool FlushJob::begins_log() const { return work_->begins_log; }
+void FlushJob::begin_with_mark() {
+  Checkpoint nothing = nothing_before(0, 0, no_leader_epoch);
+  nothing.identity = work_->place.identity;
+  work_->first_checkpoint = encode_checkpoint(nothing);
+}
 void FlushJob::add_to(JournalFrameBuilder& frame) const { work_->add_to(frame); }
 
 CheckpointJob::CheckpointJob() = default;

@@ -50,8 +50,11 @@ class FlushJob {
   /// Shard, before it is run: whether it is written without a sync, because a frame has it.
   void set_journaled(bool journaled);
   bool journaled() const;
-  bool syncs_data() const;
   const std::string& directory() const;
+  /// It has the first entries of a log. When there was one in the directory before, of the same
+  /// topic id, its frames must not be taken for this one's: begin_with_mark() makes them void first.
+  bool begins_log() const;
+  void begin_with_mark();
   /// I/O thread, after write(): when that went well.
   void add_to(JournalFrameBuilder& frame) const;
 

@@ -93,6 +93,10 @@ struct FlushWork {
   /// A frame of the journal may take the place of the sync; does.
   bool journalable = false;
   bool journaled = false;
+  /// Has the first entry of the log.
+  bool begins_log = false;
+  /// Of a log without entries, to be there before these: see FlushJob::begin_with_mark().
+  Bytes first_checkpoint;
   std::optional<TruncateWork> truncate;
   std::shared_ptr<Tail> tail;
   std::vector<SegmentWrite> writes;

@@ -18,7 +18,13 @@ void JournalCommit::plan(Round& round) {
   const std::span<FlushItem> items = round.tried(round.flushes);
   for (FlushItem& item : items) item.job.set_journaled(false);
   Journal* const journal = environment_.journal;
-  if (journal == nullptr || stopped_) return;
+  if (journal == nullptr) return;
+  const std::uint64_t released = this->released();
+  std::erase_if(ended_, [&](const auto& ended) { return ended.second <= released; });
+  for (FlushItem& item : items) {
+    if (item.job.begins_log() && ended_.contains(item.job.directory())) item.job.begin_with_mark();
+  }
+  if (stopped_) return;
   const JournalOptions& options = journal->options();
   std::vector<FlushItem*> chosen;
   std::uint64_t bytes = JournalFrameBuilder::header_bytes;
@@ -35,13 +41,16 @@ void JournalCommit::plan(Round& round) {
     chosen.push_back(&item);
   }
   if (chosen.size() < options.logs_min) return;
-  round.frame = journal->place(bytes, released());
+  round.frame = journal->place(bytes, released);
   if (!round.frame) {
     ++environment_.counters.journal_full;
     return;
   }
   round.frame_bytes = bytes;
-  for (FlushItem* item : chosen) item->job.set_journaled(true);
+  for (FlushItem* item : chosen) {
+    item->job.set_journaled(true);
+    item->log->group_.last_frame = round.frame->number.lsn;
+  }
 }
 
 void JournalCommit::take_frame(const Round& round) {
@@ -74,6 +83,7 @@ void JournalCommit::checkpointed(PartitionLog& log) {
 }
 
 void JournalCommit::forget(PartitionLog& log) {
+  if (log.group_.last_frame != 0) ended_[log.directory()] = log.group_.last_frame;
   const auto found = slots_.find(&log);
   if (found == slots_.end()) return;
   const Slot slot = found->second;

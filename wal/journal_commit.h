@@ -87,6 +87,8 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
   std::unordered_map<PartitionLog*, Slot> slots_;
   std::deque<Waiting> waiting_;  // by lsn; those of which the log knows better are left over
   std::vector<Orphan> orphans_;
+  /// Directories of logs that ended, with their last frame. The next log there may be another one.
+  std::unordered_map<std::string, std::uint64_t> ended_;
   std::shared_ptr<SyncJob> syncing_;
   bool making_ = false;
   bool stopped_ = false;

@@ -143,12 +143,27 @@ class LogTorture final : public TortureProcess {
 
   void recreate(std::size_t i) {
     Partition& partition = partitions_[i];
+    // A broker that it comes back to waits until the directory of before is removed.
+    const std::string aside =
+        root_ + "/" + deleted_directory_name(partition.topic_id, identity(i).partition);
+    const Result<bool> being_removed = disk_.exists(aside);
+    if (!being_removed || *being_removed) return;
     ++counts_.partitions_deleted;
     const std::string path = partition.log->directory();
-    group_->destroy(std::move(partition.log), [] {});
+    const auto deleted = std::make_shared<bool>(false);
+    group_->destroy(std::move(partition.log), [deleted] { *deleted = true; });
+    if (random_.one_in(2)) {
+      partition.topic_id = new_topic_id();
+    } else {
+      // A replica that leaves and comes back.
+      partition.maybe_gone = true;
+      executor_.run_all();
+      if (!*deleted && !dead()) fail("a deletion does not come to its end");
+      if (!*deleted) return;
+      partition.maybe_gone = false;
+    }
     partition.model = LogModel();
     partition.epoch = 0;
-    partition.topic_id = new_topic_id();
     partition.log = PartitionLog::create(*environment_, path, identity(i),
                                          random_settings(partition), &partition.derived);
     partition.log->set_listener(this);

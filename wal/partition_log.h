@@ -204,6 +204,7 @@ class PartitionLog {
 
  private:
   friend class GroupCommit;
+  friend class JournalCommit;
   friend class LogCompaction;
 
   /// What its GroupCommit keeps about this log.
@@ -215,6 +216,7 @@ class PartitionLog {
     std::uint64_t seen_unsaved_bytes = 0;
     SteadyTime seen_at{};
     SteadyTime unsynced_at{};
+    std::uint64_t last_frame = 0;  // of the journal that may have something of it
   };
   using VisitEntry = std::function<bool(const EntryPlace&)>;
 

@@ -75,6 +75,7 @@ FlushJob PartitionLog::begin_flush(bool force_sync) {
     work->writes.back().end = i + 1;
     work->bytes += entry.bytes.size();
   }
+  work->begins_log = count != 0 && in_flight_->entries[0].index == 1;
   // All else keeps its order of writes (wal/format.md).
   work->journalable = environment_.journal != nullptr && !force_sync && work->sync_data &&
                       !poisoned_ && !work->truncate && !work->make_directory &&

@@ -41,6 +41,8 @@ class TortureProcess : public TortureMachine {
     LogModel model;
     SeenEntries derived;
     LeaderEpoch epoch = 0;
+    /// It was deleted when the process died, or not yet.
+    bool maybe_gone = false;
     std::unique_ptr<PartitionLog> log;
   };
 
@@ -51,7 +53,7 @@ class TortureProcess : public TortureMachine {
 
   SharedLogSettings random_settings(const Partition& partition) {
     auto settings = std::make_shared<LogSettings>();
-    settings->segment_bytes = 300 + random_.below(4000);
+    settings->segment_bytes = 300 + random_.below(random_.one_in(3) ? 40'000 : 4'000);
     settings->index_interval_bytes = static_cast<std::uint32_t>(80 + random_.below(500));
     settings->retention_ms = milliseconds(200 + random_.below(3000));
     settings->retention_bytes = 500 + random_.below(20'000);
@@ -93,6 +95,9 @@ class TortureProcess : public TortureMachine {
       if (disk_.struck()) return Error{Errc::io, "the disk failed under the start"};
       partition.log->set_listener(this);
       group_->add(*partition.log);
+      if (std::exchange(partition.maybe_gone, false) && partition.log->last_index() == 0) {
+        partition.model = LogModel();
+      }
       const bool lossy = partition.page_cache && lost_power_;
       fail(partition.model.recovered(*partition.log, lossy));
       partition.epoch = std::max(0, partition.log->last_epoch());
