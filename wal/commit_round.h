@@ -61,7 +61,7 @@ struct Round {
     if (!frame) return {};
     JournalFrameBuilder builder;
     for (const FlushItem& item : items) item.job.add_to(builder);
-    if (builder.empty()) {
+    if (builder.empty() && !frame->empty) {
       frame.reset();
       return {};
     }

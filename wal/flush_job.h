@@ -52,7 +52,8 @@ class FlushJob {
   bool journaled() const;
   const std::string& directory() const;
   /// It has the first entries of a log. When there was one in the directory before, of the same
-  /// topic id, its frames must not be taken for this one's: begin_with_mark() makes them void first.
+  /// topic id, its frames must not be taken for this one's: begin_with_mark() makes them void
+  /// first.
   bool begins_log() const;
   void begin_with_mark();
   /// I/O thread, after write(): when that went well.

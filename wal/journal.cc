@@ -63,22 +63,37 @@ bool Journal::serves(std::string_view log_directory) const {
 }
 
 std::optional<FramePlace> Journal::place(std::uint64_t bytes, std::uint64_t released) {
+  // The last block of a file is place_of_release()'s.
+  const std::uint64_t usable = options_.file_bytes - journal_block_bytes;
   const std::uint64_t needed = round_up_to_block(bytes);
-  if (needed > options_.file_bytes || files_.empty()) return std::nullopt;
-  if (position_ + needed > options_.file_bytes) {
+  if (needed > usable || files_.empty()) return std::nullopt;
+  if (position_ + needed > usable) {
     // In turn, so that those in use are always one behind the other.
     const std::size_t next = (current_ + 1) % files_.size();
-    if (files_[next].last_lsn > released) return std::nullopt;
+    if (files_[next].last_lsn > released_) return std::nullopt;
     current_ = next;
     position_ = 0;
   }
-  return FramePlace{
-      files_[current_].file, position_, {epoch_, last_lsn_ + 1, released}, &begun_, current_};
+  return FramePlace{files_[current_].file, position_, {epoch_, last_lsn_ + 1, released}, &begun_,
+                    current_};
+}
+
+std::optional<FramePlace> Journal::place_of_release(std::uint64_t released) {
+  if (files_.empty()) return std::nullopt;
+  const JournalFile& next = files_[(current_ + 1) % files_.size()];
+  if (next.last_lsn <= released_ || next.last_lsn > released) return std::nullopt;
+  if (position_ + journal_block_bytes > options_.file_bytes) return std::nullopt;
+  FramePlace place{files_[current_].file, position_, {epoch_, last_lsn_ + 1, released}};
+  place.begun = &begun_;
+  place.file_number = current_;
+  place.empty = true;
+  return place;
 }
 
 void Journal::taken(const FramePlace& place, std::uint64_t bytes) {
   CHECK(place.number.lsn == last_lsn_ + 1 && place.file_number == current_);
   last_lsn_ = place.number.lsn;
+  released_ = place.number.released;
   files_[current_].last_lsn = last_lsn_;
   position_ = place.position + round_up_to_block(bytes);
 }

@@ -45,6 +45,8 @@ struct FramePlace {
   FrameNumber number;
   std::atomic<std::uint64_t>* begun = nullptr;  // of the Journal
   std::size_t file_number = 0;
+  /// The frame has no writes: it only says what is released.
+  bool empty = false;
 };
 
 class Journal {
@@ -62,9 +64,15 @@ class Journal {
   /// For a frame of at most `bytes`. `released`: the segments have all frames up to it, synced.
   /// Nothing when no file is free. The same place again until taken().
   std::optional<FramePlace> place(std::uint64_t bytes, std::uint64_t released);
+  /// Where place() has nothing: of an empty frame, with which a file becomes free. A file is not
+  /// written over before a frame on disk says that it may be: should the next one be torn, that one
+  /// is the last.
+  std::optional<FramePlace> place_of_release(std::uint64_t released);
   /// The frame was written and synced.
   void taken(const FramePlace& place, std::uint64_t bytes);
   std::uint64_t last_lsn() const { return last_lsn_; }
+  /// As the last frame on disk says.
+  std::uint64_t released() const { return released_; }
   /// From 0 to 1: how much of what it may use is still needed.
   double fullness(std::uint64_t released) const;
 
@@ -100,6 +108,7 @@ class Journal {
   std::size_t current_ = 0;
   std::uint64_t position_ = 0;
   std::uint64_t last_lsn_ = 0;
+  std::uint64_t released_ = 0;
   std::atomic<std::uint64_t> begun_{0};
   bool starved_ = false;
 };

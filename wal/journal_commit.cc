@@ -20,7 +20,7 @@ void JournalCommit::plan(Round& round) {
   Journal* const journal = environment_.journal;
   if (journal == nullptr) return;
   const std::uint64_t released = this->released();
-  std::erase_if(ended_, [&](const auto& ended) { return ended.second <= released; });
+  std::erase_if(ended_, [&](const auto& ended) { return ended.second <= journal->released(); });
   for (FlushItem& item : items) {
     if (item.job.begins_log() && ended_.contains(item.job.directory())) item.job.begin_with_mark();
   }
@@ -42,11 +42,13 @@ void JournalCommit::plan(Round& round) {
   }
   if (chosen.size() < options.logs_min) return;
   round.frame = journal->place(bytes, released);
+  round.frame_bytes = bytes;
   if (!round.frame) {
     ++environment_.counters.journal_full;
+    round.frame = journal->place_of_release(released);
+    round.frame_bytes = JournalFrameBuilder::header_bytes;
     return;
   }
-  round.frame_bytes = bytes;
   for (FlushItem* item : chosen) {
     item->job.set_journaled(true);
     item->log->group_.last_frame = round.frame->number.lsn;

@@ -142,22 +142,58 @@ Result<void> keep_needed(Frames& frames) {
   return {};
 }
 
+/// The logs of the writes, as they are now: which of these are void.
+class Targets {
+ public:
+  Targets(Disk& disk, const std::string& data_directory)
+      : disk_(disk), data_directory_(data_directory) {}
+
+  /// Whether it is of a log that is not there any more, or one that has made it void.
+  Result<bool> is_void(const JournalFrame& frame, const JournalWrite& write) {
+    TRY_ASSIGN(const Target* target, target_of(write));
+    return !target->there || (target->mark.epoch == frame.number.epoch &&
+                              frame.number.lsn <= target->mark.lsn);
+  }
+
+ private:
+  struct Target {
+    bool there = false;
+    JournalMark mark;
+  };
+
+  Result<const Target*> target_of(const JournalWrite& write) {
+    const auto key = std::pair(std::string(write.directory), write.topic_id);
+    const auto [found, made] = targets_.try_emplace(key);
+    Target& target = found->second;
+    if (!made) return &target;
+    const std::string directory = data_directory_ + "/" + key.first;
+    TRY_ASSIGN(target.there, disk_.exists(directory + "/" + topic_file_name(write.topic_id)));
+    if (!target.there) return &target;
+    const std::string file = directory + "/" + std::string(checkpoint_file);
+    const Result<Bytes> bytes = read_file(disk_, file);
+    if (!bytes && bytes.error().code == Errc::not_found) return &target;
+    if (!bytes) return bytes.error();
+    const Result<Checkpoint> checkpoint = decode_checkpoint(*bytes, file);
+    if (!checkpoint && checkpoint.error().code != Errc::corrupt) return checkpoint.error();
+    // Of a damaged one nobody knows what is void: the log is not opened with it, and a repair should
+    // find all there was.
+    if (checkpoint && checkpoint->journal) target.mark = *checkpoint->journal;
+    return &target;
+  }
+
+  Disk& disk_;
+  const std::string& data_directory_;
+  std::map<std::pair<std::string, Uuid>, Target> targets_;
+};
+
 /// Copies writes into segments.
 class Replayer {
  public:
-  Replayer(Disk& disk, const std::string& data_directory)
-      : disk_(disk), data_directory_(data_directory) {}
+  explicit Replayer(Disk& disk) : disk_(disk) {}
 
-  Result<void> take(const JournalFrame& frame, const JournalWrite& write) {
-    TRY_ASSIGN(const Target* target, target_of(write));
-    const bool is_void =
-        target->mark.epoch == frame.number.epoch && frame.number.lsn <= target->mark.lsn;
-    if (!target->there || is_void) {
-      ++report_.void_writes;
-      return {};
-    }
-    const std::string path = data_directory_ + "/" + std::string(write.directory) + "/" +
-                             segment_file_name({write.segment}, log_suffix);
+  Result<void> take(const std::string& path, const JournalFrame& frame, const JournalWrite& write) {
+    if (frame.number.lsn != last_lsn_) ++report_.frames;
+    last_lsn_ = frame.number.lsn;
     TRY_ASSIGN(File* const file, open(path));
     if (file == nullptr) {
       // Whether that is damage is for the log's own recovery to say.
@@ -193,32 +229,6 @@ class Replayer {
   JournalReplay& report() { return report_; }
 
  private:
-  /// The log of a directory, as it is now.
-  struct Target {
-    bool there = false;
-    JournalMark mark;
-  };
-
-  Result<const Target*> target_of(const JournalWrite& write) {
-    const auto key = std::pair(std::string(write.directory), write.topic_id);
-    const auto [found, made] = targets_.try_emplace(key);
-    Target& target = found->second;
-    if (!made) return &target;
-    const std::string directory = data_directory_ + "/" + key.first;
-    TRY_ASSIGN(target.there, disk_.exists(directory + "/" + topic_file_name(write.topic_id)));
-    if (!target.there) return &target;
-    const std::string file = directory + "/" + std::string(checkpoint_file);
-    const Result<Bytes> bytes = read_file(disk_, file);
-    if (!bytes && bytes.error().code == Errc::not_found) return &target;
-    if (!bytes) return bytes.error();
-    const Result<Checkpoint> checkpoint = decode_checkpoint(*bytes, file);
-    if (!checkpoint && checkpoint.error().code != Errc::corrupt) return checkpoint.error();
-    // Of a damaged one nobody knows what is void: the log is not opened with it, and what a repair
-    // takes from the segments should be all there was.
-    if (checkpoint && checkpoint->journal) target.mark = *checkpoint->journal;
-    return &target;
-  }
-
   Result<File*> open(const std::string& path) {
     const auto known = files_.find(path);
     if (known != files_.end()) return known->second.get();
@@ -230,12 +240,28 @@ class Replayer {
   }
 
   Disk& disk_;
-  const std::string& data_directory_;
-  std::map<std::pair<std::string, Uuid>, Target> targets_;
   std::map<std::string, std::shared_ptr<File>> files_;
   std::set<std::string> written_;
+  std::uint64_t last_lsn_ = 0;
   JournalReplay report_;
 };
+
+/// The frames that count, by shard.
+Result<std::map<std::uint32_t, Frames>> find_needed_frames(Disk& disk,
+                                                           const std::string& data_directory) {
+  std::map<std::uint32_t, Frames> shards;
+  TRY_ASSIGN(const bool there, disk.exists(journal_directory(data_directory)));
+  if (!there) return shards;
+  TRY_ASSIGN(const std::vector<JournalFileName> names, list_files(disk, data_directory));
+  if (names.empty()) return shards;
+  TRY_ASSIGN(const std::uint64_t epoch, read_epoch(disk, data_directory));
+  for (const JournalFileName& name : names) {
+    const std::string file = journal_directory(data_directory) + "/" + journal_file_name(name);
+    TRY(find_frames(disk, file, epoch, shards[name.shard]));
+  }
+  for (auto& [shard, frames] : shards) TRY(keep_needed(frames));
+  return shards;
+}
 
 }  // namespace
 
@@ -257,20 +283,10 @@ std::optional<JournalFileName> parse_journal_file_name(std::string_view text) {
   return name;
 }
 
-Result<void> for_each_journal_write(
-    Disk& disk, const std::string& data_directory,
-    const std::function<Result<void>(const JournalFrame&, const JournalWrite&)>& visit) {
-  TRY_ASSIGN(const bool there, disk.exists(journal_directory(data_directory)));
-  if (!there) return {};
-  TRY_ASSIGN(const std::vector<JournalFileName> names, list_files(disk, data_directory));
-  if (names.empty()) return {};
-  TRY_ASSIGN(const std::uint64_t epoch, read_epoch(disk, data_directory));
-  std::map<std::uint32_t, Frames> shards;
-  for (const JournalFileName& name : names) {
-    const std::string file = journal_directory(data_directory) + "/" + journal_file_name(name);
-    TRY(find_frames(disk, file, epoch, shards[name.shard]));
-  }
-  for (auto& [shard, frames] : shards) TRY(keep_needed(frames));
+Result<void> for_each_journal_write(Disk& disk, const std::string& data_directory,
+                                    const VisitJournalWrite& visit, std::uint64_t& void_writes) {
+  TRY_ASSIGN(const auto shards, find_needed_frames(disk, data_directory));
+  Targets targets(disk, data_directory);
   Bytes bytes;
   std::string open_path;
   std::shared_ptr<File> file;
@@ -284,7 +300,16 @@ Result<void> for_each_journal_write(
       TRY_ASSIGN(const std::size_t read, file->read_at(place.position, bytes));
       const auto frame = decode_journal_frame(ByteView(bytes).first(read));
       if (!frame) return damaged(place.file, "the journal changes while it is read");
-      for (const JournalWrite& write : frame->writes) TRY(visit(*frame, write));
+      for (const JournalWrite& write : frame->writes) {
+        TRY_ASSIGN(const bool is_void, targets.is_void(*frame, write));
+        if (is_void) {
+          ++void_writes;
+          continue;
+        }
+        TRY(visit(fmt::format("{}/{}/{}", data_directory, write.directory,
+                              segment_file_name({write.segment}, log_suffix)),
+                  *frame, write));
+      }
     }
   }
   return {};
@@ -297,19 +322,18 @@ Result<JournalReplay> replay_journals(Disk& disk, const std::string& data_direct
   // One that was only begun: nothing was ever in it.
   if (names.empty()) return JournalReplay{};
   const auto begin = std::chrono::steady_clock::now();
-  Replayer replayer(disk, data_directory);
-  std::uint64_t last = 0;
+  Replayer replayer(disk);
   JournalReplay& report = replayer.report();
-  TRY(for_each_journal_write(disk, data_directory,
-                             [&](const JournalFrame& frame, const JournalWrite& write) {
-                               if (frame.number.lsn != last) ++report.frames;
-                               last = frame.number.lsn;
-                               return replayer.take(frame, write);
-                             }));
+  TRY(for_each_journal_write(
+      disk, data_directory,
+      [&](const std::string& path, const JournalFrame& frame, const JournalWrite& write) {
+        return replayer.take(path, frame, write);
+      },
+      report.void_writes));
   TRY(replayer.sync());
   TRY_ASSIGN(const std::uint64_t epoch, read_epoch(disk, data_directory));
   TRY(write_epoch(disk, data_directory, epoch + 1));
-  if (report.frames != 0) {
+  if (report.frames != 0 || report.void_writes != 0) {
     const auto taken = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::steady_clock::now() - begin);
     log_info("the journal was copied into the segments", {{"frames", report.frames},

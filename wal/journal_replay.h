@@ -39,12 +39,14 @@ struct JournalReplay {
   std::uint64_t void_writes = 0;
 };
 
-/// The writes that the segments may lack, in the order in which they were made; of logs that are no
-/// longer there too. Changes nothing. Errors: io; corrupt when a frame is missing that was
-/// acknowledged; unsupported (a newer format).
-Result<void> for_each_journal_write(
-    Disk& disk, const std::string& data_directory,
-    const std::function<Result<void>(const JournalFrame& frame, const JournalWrite& write)>& visit);
+/// A write that a segment may lack.
+using VisitJournalWrite = std::function<Result<void>(
+    const std::string& segment_path, const JournalFrame& frame, const JournalWrite& write)>;
+/// All of them, in the order in which they were made; void ones are left out and counted. Changes
+/// nothing. Errors: io; corrupt when a frame is missing that was acknowledged; unsupported (a newer
+/// format).
+Result<void> for_each_journal_write(Disk& disk, const std::string& data_directory,
+                                    const VisitJournalWrite& visit, std::uint64_t& void_writes);
 
 /// Copies what is there into the segments and syncs them; then the journals hold nothing. Durable
 /// on return. Errors: as for_each_journal_write(), no_space, busy.

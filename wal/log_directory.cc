@@ -6,6 +6,7 @@
 #include "base/crc32c.h"
 #include "base/log.h"
 #include "wal/format.h"
+#include "wal/journal.h"
 #include "wal/journal_replay.h"
 #include "wal/recovery.h"
 
@@ -136,6 +137,12 @@ std::optional<std::pair<std::string, PartitionId>> parse_partition_directory_nam
 LogDirectory::LogDirectory(Disk& disk, std::string path, std::unique_ptr<DirectoryLock> lock,
                            std::unique_ptr<SpaceGuard> space)
     : disk_(disk), path_(std::move(path)), lock_(std::move(lock)), space_(std::move(space)) {}
+
+LogDirectory::~LogDirectory() = default;
+
+Journal* LogDirectory::journal(std::uint32_t shard) const {
+  return shard < journals_.size() ? journals_[shard].get() : nullptr;
+}
 
 Result<std::unique_ptr<LogDirectory>> LogDirectory::open(Disk& disk, std::string path,
                                                          SpaceLimits limits) {

@@ -17,10 +17,11 @@
 #include "base/types.h"
 #include "base/uuid.h"
 #include "wal/disk_space.h"
-#include "wal/journal.h"
 #include "wal/log_settings.h"
 
 namespace chronik::wal {
+
+class Journal;
 
 /// A node with its data directory: whose directory was lost and made anew is another one.
 struct Founder {
@@ -77,6 +78,8 @@ class LogDirectory {
   static Result<std::unique_ptr<LogDirectory>> open(Disk& disk, std::string path,
                                                     SpaceLimits limits);
 
+  ~LogDirectory();
+
   const std::string& path() const { return path_; }
   /// Nothing on a directory that was just made: then write_stamp() comes next.
   const std::optional<DirectoryStamp>& stamp() const { return stamp_; }
@@ -103,9 +106,7 @@ class LogDirectory {
   Result<void> begin_journals(std::uint32_t shards, std::uint64_t bytes_max,
                               std::uint64_t append_bytes_max);
   /// Of a shard; nullptr where there is none.
-  Journal* journal(std::uint32_t shard) const {
-    return shard < journals_.size() ? journals_[shard].get() : nullptr;
-  }
+  Journal* journal(std::uint32_t shard) const;
 
  private:
   friend class PlaceClaim;

@@ -6,6 +6,7 @@
 
 #include "wal/flush_work.h"
 #include "wal/format.h"
+#include "wal/journal_replay.h"
 #include "wal/log_directory.h"
 
 namespace chronik::wal {
@@ -287,6 +288,8 @@ Result<RepairReport> repair_log(Disk& disk, const std::string& path,
         fmt::format("{}: name the directory of one partition in it (<topic>-<number>)", directory)};
   }
   TRY_ASSIGN(const auto lock, disk.lock(parent_of(directory) + "/chronik.lock"));
+  // Or the next start would copy it over what is kept.
+  TRY(replay_journals(disk, parent_of(directory)));
   return Repair(disk, directory, on_progress).run();
 }
 
