@@ -230,8 +230,8 @@ void Server::State::start_shards() {
     call_on(shard, [&] {
       own.storage = std::make_unique<ShardStorage>(
           shard, disk, *own.io,
-          ShardStorage::Place{&directory->space(), directory->journal(id), own.behind.get(),
-                              log_files_of(descriptors) / count});
+          StoragePlace{&directory->space(), directory->journal(id), own.behind.get(),
+                       log_files_of(descriptors) / count});
       const auto settings_of = [this](const metadata::Topic& topic) {
         const std::shared_ptr<const LiveConfig> now = live.current();
         return partition_settings(

@@ -74,8 +74,8 @@ std::optional<FramePlace> Journal::place(std::uint64_t bytes, std::uint64_t rele
     current_ = next;
     position_ = 0;
   }
-  return FramePlace{files_[current_].file, position_, {epoch_, last_lsn_ + 1, released}, &begun_,
-                    current_};
+  return FramePlace{
+      files_[current_].file, position_, {epoch_, last_lsn_ + 1, released}, &begun_, current_};
 }
 
 std::optional<FramePlace> Journal::place_of_release(std::uint64_t released) {

@@ -151,8 +151,8 @@ class Targets {
   /// Whether it is of a log that is not there any more, or one that has made it void.
   Result<bool> is_void(const JournalFrame& frame, const JournalWrite& write) {
     TRY_ASSIGN(const Target* target, target_of(write));
-    return !target->there || (target->mark.epoch == frame.number.epoch &&
-                              frame.number.lsn <= target->mark.lsn);
+    return !target->there ||
+           (target->mark.epoch == frame.number.epoch && frame.number.lsn <= target->mark.lsn);
   }
 
  private:
@@ -175,8 +175,8 @@ class Targets {
     if (!bytes) return bytes.error();
     const Result<Checkpoint> checkpoint = decode_checkpoint(*bytes, file);
     if (!checkpoint && checkpoint.error().code != Errc::corrupt) return checkpoint.error();
-    // Of a damaged one nobody knows what is void: the log is not opened with it, and a repair should
-    // find all there was.
+    // Of a damaged one nobody knows what is void: the log is not opened with it, and a repair
+    // should find all there was.
     if (checkpoint && checkpoint->journal) target.mark = *checkpoint->journal;
     return &target;
   }

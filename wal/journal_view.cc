@@ -30,8 +30,7 @@ class ViewedFile final : public File {
       const std::uint64_t until =
           std::min(position + out.size(), piece.position + piece.bytes.size());
       if (begin >= until) continue;
-      const ByteView part =
-          ByteView(piece.bytes).subspan(begin - piece.position, until - begin);
+      const ByteView part = ByteView(piece.bytes).subspan(begin - piece.position, until - begin);
       std::copy(part.begin(), part.end(),
                 out.begin() + static_cast<std::ptrdiff_t>(begin - position));
     }

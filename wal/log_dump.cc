@@ -4,6 +4,7 @@
 
 #include "protocol/record_reader.h"
 #include "wal/format.h"
+#include "wal/journal_view.h"
 #include "wal/log_verify.h"
 #include "wal/partition_scan.h"
 
@@ -131,9 +132,21 @@ Result<std::uint64_t> dump_logs(Disk& disk, const std::string& path, const DumpO
                                 const std::function<void(std::string_view line)>& line) {
   TRY_ASSIGN(const std::vector<std::string> directories, partition_directories(disk, path));
   std::uint64_t damages = 0;
+  Result<std::unique_ptr<JournalView>> view = JournalView::open(disk, path);
+  if (!view) {
+    if (view.error().code != Errc::corrupt) return std::move(view).error();
+    line(view.error().message);
+    ++damages;
+  } else if ((*view)->bytes() != 0) {
+    line(
+        fmt::format("# {} bytes of {} segments are shown as the next start copies them there from "
+                    "the journal",
+                    (*view)->bytes(), (*view)->segments()));
+  }
+  Disk& seen = view ? static_cast<Disk&>(**view) : disk;
   for (const std::string& directory : directories) {
     Dumper dumper(options, line);
-    TRY_ASSIGN(PartitionScan scan, PartitionScan::open(disk, directory, dumper));
+    TRY_ASSIGN(PartitionScan scan, PartitionScan::open(seen, directory, dumper));
     dumper.describe(scan);
     TRY(scan.run());
     damages += dumper.damages;

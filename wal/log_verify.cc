@@ -6,6 +6,8 @@
 
 #include "protocol/record_reader.h"
 #include "wal/format.h"
+#include "wal/journal_replay.h"
+#include "wal/journal_view.h"
 #include "wal/log_directory.h"
 
 namespace chronik::wal {
@@ -176,9 +178,21 @@ Result<VerifyReport> verify_logs(Disk& disk, const std::string& path, const Veri
         {.directory = {}, .file = stamp_path(path), .what = stamp.error().message});
     if (callbacks.on_damage) callbacks.on_damage(report.damages.back());
   }
+  Result<std::unique_ptr<JournalView>> view = JournalView::open(disk, path);
+  if (view) {
+    report.journal_bytes = (*view)->bytes();
+    report.journal_segments = (*view)->segments();
+  } else if (view.error().code == Errc::corrupt) {
+    report.damages.push_back(
+        {.directory = {}, .file = journal_directory(path), .what = view.error().message});
+    if (callbacks.on_damage) callbacks.on_damage(report.damages.back());
+  } else {
+    return std::move(view).error();
+  }
+  Disk& seen = view ? static_cast<Disk&>(**view) : disk;
   ScanProgress progress{.partitions = directories.size()};
   for (const std::string& directory : directories) {
-    TRY(Verifier(disk, options, callbacks, progress, report).verify(directory));
+    TRY(Verifier(seen, options, callbacks, progress, report).verify(directory));
   }
   return report;
 }

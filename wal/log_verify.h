@@ -27,7 +27,11 @@ struct VerifyReport {
   std::uint64_t bytes = 0;
   std::uint64_t torn_tails = 0;
   std::uint64_t damaged_indexes = 0;  // made again by themselves
-  std::vector<LogDamage> damages;     // the rest: these stop a start, or would give bad records
+  /// Of these bytes, in so many segments, the journal has a copy that the next start writes there;
+  /// they were read as if it had.
+  std::uint64_t journal_bytes = 0;
+  std::uint64_t journal_segments = 0;
+  std::vector<LogDamage> damages;  // the rest: these stop a start, or would give bad records
 
   bool sound() const { return damages.empty(); }
 };

@@ -63,7 +63,7 @@ void print_advice(const std::vector<wal::LogDamage>& damages, std::ostream& out)
     if (damage.in_records) {
       records = true;
     } else if (damage.directory.empty()) {
-      stamp = true;
+      stamp = stamp || damage.file.ends_with("chronik.stamp");
     } else {
       directories.insert(damage.directory);
     }
@@ -115,6 +115,11 @@ int verify_log(const LogVerifyCommand& command, Disk& disk, const Console& conso
       "{}: {}, {}, {}, {}, {}\n", path, count(report->partitions, "partition", "partitions"),
       count(report->segments, "segment", "segments"), count(report->batches, "batch", "batches"),
       count(report->records, "record", "records"), count(report->bytes, "byte", "bytes"));
+  if (report->journal_bytes != 0) {
+    console.out << fmt::format("in the journal: {} of {}, which the next start copies there\n",
+                               count(report->journal_bytes, "byte", "bytes"),
+                               count(report->journal_segments, "segment", "segments"));
+  }
   if (report->torn_tails != 0) {
     console.out << fmt::format(
         "{}: never acknowledged, cut at the next start\n",

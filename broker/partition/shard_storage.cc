@@ -4,7 +4,7 @@
 
 namespace chronik::broker {
 
-ShardStorage::ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, Place place)
+ShardStorage::ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, StoragePlace place)
     : shard_(shard),
       environment_(disk, place.open_files_max),
       io_(io),
@@ -17,7 +17,7 @@ ShardStorage::ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, Place 
   environment_.journal = place.journal;
 }
 
-wal::GroupCommitOptions ShardStorage::group_options(const Place& place) {
+wal::GroupCommitOptions ShardStorage::group_options(const StoragePlace& place) {
   wal::GroupCommitOptions options;
   options.behind = place.behind;
   options.on_tick_wanted = [this] { hurry_tick(); };

@@ -15,17 +15,18 @@
 
 namespace chronik::broker {
 
+/// What a shard's logs have beside the disk; outlives them.
+struct StoragePlace {
+  wal::SpaceGuard* space = nullptr;   // nullptr: appends are never refused
+  wal::Journal* journal = nullptr;    // nullptr: none
+  wal::IoExecutor* behind = nullptr;  // GroupCommitOptions::behind
+  std::size_t open_files_max = 2048;
+};
+
 class ShardStorage {
  public:
-  /// What it has beside the disk; outlives the object.
-  struct Place {
-    wal::SpaceGuard* space = nullptr;   // nullptr: appends are never refused
-    wal::Journal* journal = nullptr;    // nullptr: none
-    wal::IoExecutor* behind = nullptr;  // GroupCommitOptions::behind
-    std::size_t open_files_max = 2048;
-  };
   /// All arguments outlive the object.
-  ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, Place place = {});
+  ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, StoragePlace place = {});
   ShardStorage(const ShardStorage&) = delete;
   ShardStorage& operator=(const ShardStorage&) = delete;
 
@@ -41,7 +42,7 @@ class ShardStorage {
   Future<void> stop();
 
  private:
-  wal::GroupCommitOptions group_options(const Place& place);
+  wal::GroupCommitOptions group_options(const StoragePlace& place);
   void hurry_tick();
 
   Shard& shard_;
