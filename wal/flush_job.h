@@ -16,6 +16,14 @@ struct FlushWork;
 struct CheckpointWork;
 class JournalFrameBuilder;
 
+/// A segment that was written without a sync, and what its log must know of that moment when it was
+/// synced by somebody else.
+struct UnsyncedFile {
+  std::string path;
+  std::uint64_t flushes_begun = 0;
+  std::uint64_t generation = 0;
+};
+
 /// Writes entries to their segments: one gathered write per file, then fdatasync; makes directories
 /// and segments that are new and syncs the directories. The syncs of many jobs are asked for in one
 /// batch, which the file system commits together.

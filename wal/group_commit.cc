@@ -474,7 +474,7 @@ void GroupCommit::tick(SteadyTime now) {
     log_info("the logs are written again");
   }
   for (PartitionLog* log : std::vector<PartitionLog*>(state.logs)) {
-    PartitionLog::GroupSlot& slot = log->group_;
+    GroupSlot& slot = log->group_;
     if (!log->has_unsynced()) {
       slot.unsynced_at = {};
     } else if (slot.unsynced_at == SteadyTime{}) {

@@ -64,7 +64,7 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
   };
   struct SyncItem {
     PartitionLog* log = nullptr;  // nullptr: gone meanwhile, or an orphan
-    PartitionLog::UnsyncedFile file;
+    UnsyncedFile file;
   };
   struct SyncJob {
     std::vector<SyncItem> items;

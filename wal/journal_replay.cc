@@ -347,13 +347,13 @@ Result<JournalReplay> replay_journals(Disk& disk, const std::string& data_direct
 }
 
 Result<std::uint64_t> begin_journals(Disk& disk, const std::string& data_directory,
-                                     std::uint32_t shards) {
+                                     std::uint32_t shards, std::uint64_t seed) {
   const std::string directory = journal_directory(data_directory);
   TRY(disk.make_directory(directory));
   TRY_ASSIGN(const std::vector<JournalFileName> names, list_files(disk, data_directory));
   TRY_ASSIGN(const bool has_epoch, disk.exists(epoch_path(data_directory)));
   if (!has_epoch || names.empty()) {
-    TRY(write_epoch(disk, data_directory, Random(Random::system_seed()).next()));
+    TRY(write_epoch(disk, data_directory, Random(seed).next()));
   }
   // A process before this one may have ended before they were.
   TRY(disk.sync_directory(directory));

@@ -53,9 +53,11 @@ Result<void> for_each_journal_write(Disk& disk, const std::string& data_director
 Result<JournalReplay> replay_journals(Disk& disk, const std::string& data_directory);
 
 /// The directory of the journals, made when it is missing, for so many shards; what others left is
-/// removed. Returns the epoch of their frames. Behind replay_journals(). Errors: io, no_space.
+/// removed. Returns the epoch of their frames, which is drawn from `seed` where it is the first
+/// one: no epoch of another journal that the directory ever had. Behind replay_journals(). Errors:
+/// io, no_space.
 Result<std::uint64_t> begin_journals(Disk& disk, const std::string& data_directory,
-                                     std::uint32_t shards);
+                                     std::uint32_t shards, std::uint64_t seed);
 /// There are to be none. Behind replay_journals(). Errors: io.
 Result<void> remove_journals(Disk& disk, const std::string& data_directory);
 

@@ -48,7 +48,7 @@ class JournalOnFakeDisk : public ::testing::Test {
     environment->on_fatal = [this](const Error& error) { fatal.push_back(error.message); };
     TRY_ASSIGN(replay, replay_journals(disk, "/data"));
     if (with_journal) {
-      TRY_ASSIGN(const std::uint64_t epoch, begin_journals(disk, "/data", 1));
+      TRY_ASSIGN(const std::uint64_t epoch, begin_journals(disk, "/data", 1, 42));
       TRY_ASSIGN(journal, Journal::open(disk, "/data", 0, epoch, options));
       environment->journal = journal.get();
     } else {

@@ -5,6 +5,7 @@
 
 #include "base/crc32c.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "wal/format.h"
 #include "wal/journal.h"
 #include "wal/journal_replay.h"
@@ -177,7 +178,8 @@ Result<void> LogDirectory::begin_journals(std::uint32_t shards, std::uint64_t by
     return remove_journals(disk_, path_);
   }
   options->append_bytes_max = append_bytes_max;
-  TRY_ASSIGN(const std::uint64_t epoch, wal::begin_journals(disk_, path_, shards));
+  TRY_ASSIGN(const std::uint64_t epoch,
+             wal::begin_journals(disk_, path_, shards, Random::system_seed()));
   for (std::uint32_t shard = 0; shard < shards; ++shard) {
     TRY_ASSIGN(journals_.emplace_back(), Journal::open(disk_, path_, shard, epoch, *options));
   }

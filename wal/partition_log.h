@@ -30,6 +30,7 @@
 #include "wal/epoch_cache.h"
 #include "wal/flush_job.h"
 #include "wal/flush_work.h"
+#include "wal/group_slot.h"
 #include "wal/log_environment.h"
 #include "wal/log_settings.h"
 #include "wal/log_slice.h"
@@ -38,7 +39,6 @@
 
 namespace chronik::wal {
 
-class GroupCommit;
 class LogBeginReceiver;
 class PartitionLog;
 
@@ -176,12 +176,7 @@ class PartitionLog {
   std::uint64_t unsaved_bytes() const { return unsaved_bytes_; }
   /// Whether the page cache holds bytes that were acknowledged but not synced (FlushMode).
   bool has_unsynced() const { return unsynced_segment_.has_value(); }
-  /// The segment that holds them, and what end_sync() must know of this moment.
-  struct UnsyncedFile {
-    std::string path;
-    std::uint64_t flushes_begun = 0;
-    std::uint64_t generation = 0;
-  };
+  /// The segment that holds them.
   std::optional<UnsyncedFile> unsynced_file() const;
   /// All that was in the file when unsynced_file() gave it is synced.
   void end_sync(const UnsyncedFile& file);
@@ -207,17 +202,6 @@ class PartitionLog {
   friend class JournalCommit;
   friend class LogCompaction;
 
-  /// What its GroupCommit keeps about this log.
-  struct GroupSlot {
-    GroupCommit* group = nullptr;
-    std::size_t number = 0;
-    bool queued = false;
-    bool force_sync = false;
-    std::uint64_t seen_unsaved_bytes = 0;
-    SteadyTime seen_at{};
-    SteadyTime unsynced_at{};
-    std::uint64_t last_frame = 0;  // of the journal that may have something of it
-  };
   using VisitEntry = std::function<bool(const EntryPlace&)>;
 
   PartitionLog(LogEnvironment& environment, std::string directory, LogIdentity identity,

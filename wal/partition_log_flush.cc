@@ -125,7 +125,7 @@ void PartitionLog::end_flush(FlushJob job) {
   ++environment_.counters.flushed_logs;
 }
 
-std::optional<PartitionLog::UnsyncedFile> PartitionLog::unsynced_file() const {
+std::optional<UnsyncedFile> PartitionLog::unsynced_file() const {
   const Segment* segment = unsynced_segment_.has_value() ? segment_at(*unsynced_segment_) : nullptr;
   if (segment == nullptr) return std::nullopt;
   // What a flush under way writes may come too late for the sync.

@@ -91,7 +91,7 @@ class TortureMachine : public DurableListener {
     options.logs_min = 1 + random_.below(2);
     options.writeback_logs_max = 1 + random_.below(3);
     const auto shards = static_cast<std::uint32_t>(1 + random_.below(2));
-    TRY_ASSIGN(const std::uint64_t epoch, begin_journals(disk_, root_, shards));
+    TRY_ASSIGN(const std::uint64_t epoch, begin_journals(disk_, root_, shards, random_.next()));
     const auto shard = static_cast<std::uint32_t>(random_.below(shards));
     TRY_ASSIGN(journal_, Journal::open(disk_, root_, shard, epoch, options));
     environment_->journal = journal_.get();

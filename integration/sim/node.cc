@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "raft/multi/state_file.h"
+#include "wal/journal.h"
+#include "wal/journal_replay.h"
 
 namespace chronik::sim {
 
@@ -42,6 +44,22 @@ metadata::RaftMetaLogOptions Node::log_options(const raft::Membership& founders)
   return options;
 }
 
+/// As LogDirectory does.
+Result<void> Node::open_journal() {
+  if (plan_.journal_logs_min == 0) return {};
+  TRY(wal::replay_journals(*door, root));
+  wal::JournalOptions options;
+  options.file_bytes = 6 * wal::journal_block_bytes;
+  options.bytes_max = 3 * options.file_bytes;
+  options.append_bytes_max = 2 * wal::journal_block_bytes;
+  options.logs_min = static_cast<std::size_t>(plan_.journal_logs_min);
+  options.writeback_logs_max = 2;
+  TRY_ASSIGN(const std::uint64_t epoch, wal::begin_journals(*door, root, 1, random.next()));
+  TRY_ASSIGN(journal_, wal::Journal::open(*door, root, 0, epoch, options));
+  environment_->journal = journal_.get();
+  return {};
+}
+
 Result<void> Node::start(const raft::Membership& founders) {
   CHECK(!up());
   fatal_.clear();
@@ -51,6 +69,10 @@ Result<void> Node::start(const raft::Membership& founders) {
   environment_->on_fatal = [this](const Error& error) {
     if (fatal_.empty()) fatal_ = error.message;
   };
+  if (Result<void> opened = open_journal(); !opened) {
+    end();
+    return opened;
+  }
   group_commit_ = std::make_unique<wal::GroupCommit>(*environment_, io_);
   raft::RaftOptions options;
   options.node = id_;
@@ -92,6 +114,7 @@ void Node::end() {
   store_.reset();
   partitions_.reset();
   environment_.reset();
+  journal_.reset();
 }
 
 void Node::begin_stop() {

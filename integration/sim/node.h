@@ -105,6 +105,7 @@ class Node final : private raft::Transport, private metadata::MetadataObserver {
   SteadyTime world_time(SteadyTime local_time) const;
   bool tick();
   void go_on_stopping();
+  Result<void> open_journal();
   metadata::RaftMetaLogOptions log_options(const raft::Membership& founders);
 
   World& world_;
@@ -121,6 +122,7 @@ class Node final : private raft::Transport, private metadata::MetadataObserver {
 
   // Of one process.
   std::unique_ptr<wal::LogEnvironment> environment_;
+  std::unique_ptr<wal::Journal> journal_;
   std::unique_ptr<wal::GroupCommit> group_commit_;
   std::unique_ptr<raft::RaftReplicaManager> manager_;
   std::unique_ptr<metadata::RaftMetaLog> store_;

@@ -58,6 +58,12 @@ void plan_replicated(Plan& plan) {
   plan.moves = maybe(40);
 }
 
+/// Apart as well.
+void plan_journal(Plan& plan) {
+  Random random(plan.seed ^ 0x10C4'7A11'0000ULL);
+  if (random.one_in(2)) plan.journal_logs_min = 1 + static_cast<int>(random.below(2));
+}
+
 }  // namespace
 
 Plan::Plan(std::uint64_t from) : seed(from) {
@@ -80,6 +86,7 @@ Plan::Plan(std::uint64_t from) : seed(from) {
   trouble_interval = milliseconds(200 + random.below(1'200));
   propose_timeout = milliseconds(maybe(60) ? 5'000 : 500 + random.below(3'000));
   plan_replicated(*this);
+  plan_journal(*this);
   rests = Random(seed ^ 0x2E57).below(100) < 60;
 }
 
@@ -111,6 +118,8 @@ std::string Plan::describe() const {
   for (const auto& [has, name] : kinds) {
     if (has) text += fmt::format(", {}", name);
   }
+  if (journal_logs_min > 0)
+    text += fmt::format(", a journal for {} logs or more", journal_logs_min);
   if (replicated > 0) {
     text += fmt::format(
         "; {} partitions with {} producers and {} consumers each, requests time out after {} ms, "

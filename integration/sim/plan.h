@@ -36,11 +36,12 @@ struct Plan {
   bool pauses = false;
 
   milliseconds disk_delay_max{2};
-  bool stalls = false;      // an operation takes seconds now and then
-  bool full_disks = false;  // for some seconds
-  bool lost_syncs = false;  // a sync fails, once, and its pages are lost
-  bool flips = false;       // bits of the files of one node
-  bool wipes = false;       // a directory is deleted; the node comes back as a learner
+  bool stalls = false;       // an operation takes seconds now and then
+  bool full_disks = false;   // for some seconds
+  bool lost_syncs = false;   // a sync fails, once, and its pages are lost
+  bool flips = false;        // bits of the files of one node
+  int journal_logs_min = 0;  // wal::JournalOptions::logs_min; 0: nodes have no journal
+  bool wipes = false;        // a directory is deleted; the node comes back as a learner
 
   bool skew = false;        // clocks run at different rates
   bool wall_jumps = false;  // of the clock that stamps entries
