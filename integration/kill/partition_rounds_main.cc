@@ -223,7 +223,9 @@ class PartitionRounds {
   void one(const std::string& kind, const Hits& hits, bool to_the_end) {
     int watched = 1;
     while (nodes_of(hits).contains(watched)) ++watched;
-    moves_->set_mode(MoveLoad::Mode::wide);
+    // A move to three nodes that begins between two faults does not stand both.
+    const bool many = nodes_of(hits).size() > 1;
+    moves_->set_mode(many ? MoveLoad::Mode::hold : MoveLoad::Mode::wide);
     const std::set<int> silent = moves_->may_stand_still(records, nodes_of(hits));
     const std::vector<int> leaders = view_.leaders();
     const auto led =
