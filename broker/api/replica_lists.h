@@ -2,6 +2,7 @@
 // are connected, as far as this node sees.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "broker/runtime/metadata_view.h"
@@ -13,13 +14,20 @@ inline bool is_gone(const MetadataView& view, BrokerId replica) {
   return view.is_absent(replica) || view.image()->is_fenced(replica);
 }
 
-/// A replica alone is always in sync.
+/// In the order of the replicas, as Kafka names them. A replica alone is always in sync.
 inline std::vector<BrokerId> in_sync_replicas(const MetadataView& view,
                                               const metadata::Partition& partition,
                                               const PartitionLeader& leader) {
   if (!partition.has_group()) return partition.replicas;
-  if (!leader.in_sync.empty()) return leader.in_sync;
   std::vector<BrokerId> in_sync;
+  if (!leader.in_sync.empty()) {
+    const auto place = [&](BrokerId replica) {
+      return std::ranges::find(partition.replicas, replica) - partition.replicas.begin();
+    };
+    in_sync = leader.in_sync;
+    std::ranges::stable_sort(in_sync, {}, place);
+    return in_sync;
+  }
   for (const BrokerId replica : partition.replicas) {
     if (replica == leader.leader || !is_gone(view, replica)) in_sync.push_back(replica);
   }

@@ -40,6 +40,11 @@ PATTERNS = [
     (r"min\.insync\.replicas=1,(?=retention)|DYNAMIC_DEFAULT_BROKER_CONFIG:min\.insync\.replicas=1, ", ""),
     (r"(?<=Configs: )min\.insync\.replicas=1$", ""),
     (r'"[^"]*/chronik-test-\w+(/\d)?/data"', '"DIRECTORY"'),
+    # In Kafka, who comes back into it stands at its end.
+    (r"(?<=Isr: )\d+(,\d+)+", lambda isr: ",".join(sorted(isr.group().split(",")))),
+    # Which broker is lost is said here, and only here most replicas of a partition must be there.
+    (r"(?<=: )(Broker \d+, the preferred leader, cannot be reached|The preferred leader was not available)", "LOST"),
+    (r"(?<=: )(All|Most) brokers (specified )?in the manual .*", "LOST"),
     # No log directory is cordoned (KIP-1066) where there is one.
     (" or some brokers have all their log directories cordoned", ""),
     # What to do instead is said here only.
