@@ -48,8 +48,8 @@ def run(step, cluster):
             return output
 
 
-def outputs(steps, make):
-    """What each step gave on a new cluster."""
+def outputs(steps, make, end):
+    """What each step gave on a new cluster; the last one begins before `end`."""
     with tempfile.TemporaryDirectory(prefix="chronik-test-") as directory, make() as cluster:
         cluster.tools = pathlib.Path(directory)
         cluster.files = {name: cluster.tools / f"{name}.json" for name in FILES}
@@ -58,6 +58,8 @@ def outputs(steps, make):
         result = []
         for step in steps:
             begin = time.monotonic()
+            if begin > end:
+                raise SystemExit(f"not at the end after {tools_test.LIMIT} s: next would be '{step.name}'")
             result.append(run(step, cluster))
             print(f"{cluster.name} {time.monotonic() - begin:4.1f} s  {step.name}: {step.command}"[:120], flush=True)
         return result
@@ -67,8 +69,9 @@ def main():
     brokers.install_kafka()
     failed = []
     steps = tools_test.all_steps("cluster_tools.steps")
-    theirs = outputs(steps, clusters.KafkaCluster)
-    ours = outputs(steps, clusters.ChronikCluster)
+    end = time.monotonic() + tools_test.LIMIT
+    theirs = outputs(steps, clusters.KafkaCluster, end)
+    ours = outputs(steps, clusters.ChronikCluster, end)
     for step, our, their in zip(steps, ours, theirs):
         found = tools_test.differences(step, our, their)
         if found:
