@@ -10,7 +10,8 @@ namespace chronik::sim {
 namespace {
 
 constexpr milliseconds look_interval{100};
-constexpr milliseconds rest_max{30'000};
+// Files of snapshots that were sent stay open for a minute, which ticks have to end.
+constexpr milliseconds rest_max{100'000};
 constexpr milliseconds replaced_max{20'000};
 
 using raft::testing::SilenceWatch;

@@ -27,7 +27,7 @@ class Traffic {
   /// All is well from here on: what was begun must come to an end.
   void finish();
   bool at_rest() const;
-  /// Whether every partition has a leader that serves it.
+  /// Whether every partition that can lose a node has a leader that serves it.
   bool all_are_led() const;
   /// At rest: every replica has everything.
   void check_whole();

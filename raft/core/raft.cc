@@ -164,6 +164,9 @@ void Raft::tick() {
   ++ticks_;
   if (silent_ticks_ > 0) --silent_ticks_;
   if (role_ == Role::leader) return tick_leader();
+  // A vote, or a term, is on its way to the disk, and nobody could be answered yet. To campaign
+  // anew meanwhile would give a disk that is too slow for so many elections the more to write.
+  if (hard_ != durable_hard_) return;
   if (++election_elapsed_ < election_timeout_) {
     const auto read = leader_ == no_node ? std::nullopt : own_reads_.to_ask_again(ticks_);
     if (read) send(leader_, ReadIndex{*read});
