@@ -237,6 +237,8 @@ void Partition::tend(const metadata::Partition& members, SteadyTime now) {
   const std::vector<raft::MemberDirectory> present = seat_->groups->present();
   awaited_.clear();
   if (changing_) return;
+  // Who is to vote, or to be enough when others have gone, must be seen to answer, also at rest.
+  if (replica_->rests() && !raft::votes_in(raft, wanted)) replica_->patrol(0);
   if (const auto newcomer = newcomers_.next(raft, present, wanted)) {
     const std::span<const raft::MemberChange> changes(&*newcomer, 1);
     if (may_vote(changes)) return change(changes);

@@ -12,10 +12,10 @@ bool Raft::may_rest() const {
   if (!committed_in_term() || membership().is_joint() || transfer_to_ != no_node) return false;
   if (log_.applied() != log_.last_index() || has_ready() || !in_flight_.empty()) return false;
   if (!read_queue_.empty() || !own_reads_.empty()) return false;
+  // Who learns gets a vote soon, from a driver that wants to see it answer.
+  if (!membership().learners.empty()) return false;
   const bool all_have_it = std::ranges::all_of(progress_, [this](const Progress& peer) {
     if (is_away(peer.id)) return true;
-    // Whether a learner would vote, only heartbeats tell.
-    if (peer.withheld && !membership().is_voter(peer.id)) return false;
     return peer.state == ProgressState::replicate && peer.match == log_.last_index() &&
            peer.sent_commit == shown_commit();
   });
