@@ -31,7 +31,7 @@ struct JournalOptions {
   /// With fewer logs to be synced at once, syncs in place are as good.
   std::size_t logs_min = 3;
   /// Segments that are synced together behind the acknowledgements.
-  std::size_t writeback_logs_max = 32;
+  std::size_t writeback_logs_max = 128;
 
   /// What is left of `bytes_max` for each of `shards`; nothing when that is too little to be of
   /// use.

@@ -9,7 +9,8 @@ namespace chronik::wal {
 namespace {
 
 /// From here on segments are synced, so that the oldest file is free before the last one is full.
-constexpr double fullness_wanted = 0.5;
+/// The later, the more each sync covers.
+constexpr double fullness_wanted = 0.7;
 
 }  // namespace
 

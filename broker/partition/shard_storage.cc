@@ -4,6 +4,12 @@
 
 namespace chronik::broker {
 
+namespace {
+
+constexpr std::uint64_t unsaved_bytes_with_journal = 768u << 20;
+
+}  // namespace
+
 ShardStorage::ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, StoragePlace place)
     : shard_(shard),
       environment_(disk, place.open_files_max),
@@ -20,6 +26,9 @@ ShardStorage::ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, Storag
 wal::GroupCommitOptions ShardStorage::group_options(const StoragePlace& place) {
   wal::GroupCommitOptions options;
   options.behind = place.behind;
+  // Over many partitions that would be a checkpoint of each for every few hundred KiB: four syncs,
+  // where the journal has saved all the others.
+  if (place.journal != nullptr) options.unsaved_total_bytes_max = unsaved_bytes_with_journal;
   options.on_tick_wanted = [this] { hurry_tick(); };
   return options;
 }
