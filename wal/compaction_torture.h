@@ -72,7 +72,9 @@ class CompactionTorture final : public TortureMachine {
 
   bool start() {
     start_process(GroupCommitOptions().round_logs_max);
-    if (const Result<void> opened = open_journal(); !opened) {
+    Result<void> opened = replay();
+    if (opened) opened = open_journal();
+    if (!opened) {
       start_refused(opened.error());
       return false;
     }

@@ -41,6 +41,12 @@ class LogTorture final : public TortureProcess {
     if (dice < 40) {
       for (std::uint64_t n = 1 + random_.below(4); n > 0; --n) append(partition);
       if (!random_.one_in(8)) group_->mark_dirty(*partition.log);
+      // Others too, which share its round.
+      for (Partition& other : partitions_) {
+        if (!random_.one_in(3)) continue;
+        append(other);
+        group_->mark_dirty(*other.log);
+      }
     } else if (dice < 68) {
       // Sometimes there are no descriptors for the work: it is done again, nothing is lost.
       if (random_.one_in(20)) disk_.set_open_files_max(random_.below(8));

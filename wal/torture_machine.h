@@ -79,10 +79,13 @@ class TortureMachine : public DurableListener {
     group_ = std::make_unique<GroupCommit>(*environment_, executor_, options);
     if (random_.one_in(5)) disk_.power_off_after(random_.below(random_.one_in(2) ? 12 : 60));
   }
-  /// What comes before its logs are opened: most starts have a journal, of one shard or another.
-  Result<void> open_journal() {
+  Result<void> replay() {
     TRY_ASSIGN(const JournalReplay replayed, replay_journals(disk_, root_));
     counts_.journal_writes_replayed += replayed.writes;
+    return {};
+  }
+  /// What comes before its logs are opened: most starts have a journal, of one shard or another.
+  Result<void> open_journal() {
     if (random_.one_in(8)) return remove_journals(disk_, root_);
     JournalOptions options;
     options.file_bytes = (2 + random_.below(3)) * journal_block_bytes;
@@ -95,6 +98,13 @@ class TortureMachine : public DurableListener {
     const auto shard = static_cast<std::uint32_t>(random_.below(shards));
     TRY_ASSIGN(journal_, Journal::open(disk_, root_, shard, epoch, options));
     environment_->journal = journal_.get();
+    // Else a life is often over before there is one.
+    for (std::uint64_t n = random_.below(3); n > 0; --n) {
+      const std::optional<std::string> wanted = journal_->wanted_file(0);
+      if (!wanted) break;
+      TRY_ASSIGN(std::shared_ptr<File> made, journal_->make_file(*wanted));
+      journal_->end_file(std::move(made));
+    }
     return {};
   }
   /// Its logs do not open: right only when the power went.

@@ -73,6 +73,7 @@ class TortureProcess : public TortureMachine {
   }
 
   Result<void> open_all() {
+    if (random_.one_in(2)) TRY(replay());
     TRY_ASSIGN(directory_, LogDirectory::open(disk_, root_, {1, 1}));
     TRY(open_journal());
     TRY_ASSIGN(const FoundPartitions found, directory_->find_partitions());
