@@ -47,8 +47,7 @@ bool Raft::may_rest_under(const Heartbeat& heartbeat) const {
   if (options_.rest_after_ticks == 0 || is_away(leader_)) return false;
   const bool has_it = matched_ == heartbeat.commit && log_.last_index() == heartbeat.commit &&
                       log_.applied() == heartbeat.commit;
-  // Its own reads that the leader does not answer any more are lost, and nothing comes of waiting.
-  return has_it && !has_ready() && in_flight_.empty() && !fetching_;
+  return has_it && !has_ready() && in_flight_.empty() && !fetching_ && own_reads_.empty();
 }
 
 /// Whether a rest, or a leader's waiting for one, goes on with this message.
