@@ -56,14 +56,16 @@ void Simulation::look_for_silence(Machine& one, Machine& other) {
 }
 
 bool Simulation::all_rest() const {
-  const auto rests = [this](Node& node, const raft::Replica* awake) {
+  const auto may_be_awake = [this](Node& node, const raft::Replica* awake) {
     // Who is removed, and has not heard of it, looks for the others for ever.
-    return awake == &node.replica() && !log_.membership().contains(node.id());
+    return !awake->raft().membership().learners.empty() ||
+           (awake == &node.replica() && !log_.membership().contains(node.id()));
   };
   return std::ranges::all_of(machines_, [&](const auto& each) {
     Node& node = *each.second.node;
-    return !node.up() || std::ranges::all_of(node.manager().awake(),
-                                             [&](const auto* awake) { return rests(node, awake); });
+    return !node.up() || std::ranges::all_of(node.manager().awake(), [&](const auto* awake) {
+      return may_be_awake(node, awake);
+    });
   });
 }
 
