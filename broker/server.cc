@@ -226,7 +226,7 @@ void Server::State::start_shards() {
     Shard& shard = shards->at(id);
     PerShard& own = per_shard[id];
     own.io = std::make_unique<IoThread>(shard);
-    own.behind = std::make_unique<IoThread>(shard, "sync");
+    if (directory->journal(id) != nullptr) own.behind = std::make_unique<IoThread>(shard, "sync");
     call_on(shard, [&] {
       own.storage = std::make_unique<ShardStorage>(
           shard, disk, *own.io,

@@ -1,12 +1,26 @@
 #include "wal/file_removal.h"
 
+#include <spdlog/fmt/fmt.h>
+
 #include "base/log.h"
+#include "wal/format.h"
 
 namespace chronik::wal {
 
 namespace {
 constexpr std::uint64_t slice_bytes = 64u << 20;
 }  // namespace
+
+Result<std::string> unused_aside(Disk& disk, const std::string& parent, const Uuid& topic_id,
+                                 PartitionId partition) {
+  std::string aside = fmt::format("{}/{}", parent, deleted_directory_name(topic_id, partition));
+  for (int n = 2;; ++n) {
+    TRY_ASSIGN(const bool taken, disk.exists(aside));
+    if (!taken) return aside;
+    aside =
+        fmt::format("{}/{}-{}-{}{}", parent, topic_id.to_string(), partition, n, deleted_suffix);
+  }
+}
 
 bool FileRemoval::step(Disk& disk) {
   if (stack_.empty()) return true;

@@ -8,8 +8,16 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/types.h"
+#include "base/uuid.h"
 
 namespace chronik::wal {
+
+/// Under which name in `parent` the directory of a partition is set aside, to be removed: one that
+/// no other has. A replica that leaves, comes back and leaves again does so before all of its first
+/// directory is removed.
+Result<std::string> unused_aside(Disk& disk, const std::string& parent, const Uuid& topic_id,
+                                 PartitionId partition);
 
 class FileRemoval {
  public:

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "wal/file_removal.h"
 #include "wal/flush_work.h"
 #include "wal/format.h"
 #include "wal/journal.h"
@@ -90,12 +91,8 @@ Result<void> FlushWork::prepare_directory() {
 Result<void> FlushWork::set_aside(const PartitionFiles& files) {
   const std::string parent = parent_of(place.directory);
   const Uuid owner = files.topic_ids.empty() ? Uuid{} : files.topic_ids.front();
-  std::string aside = parent + "/" + deleted_directory_name(owner, place.identity.partition);
-  for (int n = 0;; ++n) {
-    TRY_ASSIGN(const bool taken, place.disk->exists(aside));
-    if (!taken) break;
-    aside = fmt::format("{}/unfinished-{}-{}{}", parent, owner.to_string(), n, deleted_suffix);
-  }
+  TRY_ASSIGN(const std::string aside,
+             unused_aside(*place.disk, parent, owner, place.identity.partition));
   log_warn("the directory of a new partition was there already: set aside",
            {{"directory", place.directory}, {"to", aside}});
   return place.disk->rename(place.directory, aside);

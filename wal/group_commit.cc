@@ -50,6 +50,8 @@ struct Deletion {
       const bool ours = std::find(files.topic_ids.begin(), files.topic_ids.end(),
                                   identity.topic_id) != files.topic_ids.end();
       if (!files.exists || !ours) return {};
+      TRY_ASSIGN(aside,
+                 unused_aside(disk, parent_of(directory), identity.topic_id, identity.partition));
       TRY(disk.rename(directory, aside));
       renamed = true;
     }
@@ -409,9 +411,6 @@ void GroupCommit::destroy(std::unique_ptr<PartitionLog> log, Done done) {
   auto deletion = std::make_shared<Deletion>();
   deletion->identity = log->identity();
   deletion->directory = log->directory();
-  deletion->aside =
-      parent_of(deletion->directory) + "/" +
-      deleted_directory_name(deletion->identity.topic_id, deletion->identity.partition);
   deletion->done = std::move(done);
   remove(*log);
   log.reset();
@@ -430,7 +429,7 @@ void GroupCommit::State::set_aside(const std::shared_ptr<Deletion>& deletion) {
       },
       [self = shared_from_this(), deletion] {
         if (!deletion->error.has_value()) {
-          self->remove_path(deletion->aside);
+          if (deletion->renamed) self->remove_path(deletion->aside);
           deletion->done();
         } else if (may_pass(*deletion->error)) {
           deletion->error->code == Errc::busy ? self->give_descriptors_back()

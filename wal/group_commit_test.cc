@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "wal/format.h"
 #include "wal/recovery.h"
 #include "wal/test_log.h"
 
@@ -94,6 +95,27 @@ TEST_F(GroupCommitOnFakeDisk, ALogDestroyedDuringItsFlushIsNotCheckpointedAfterI
   EXPECT_TRUE(destroyed);
   EXPECT_EQ(environment.counters.checkpoints, 1U) << "no checkpoint followed the first flush";
   EXPECT_FALSE(list_partition_files(disk, "/data/t-0").value().exists);
+}
+
+// A replica that leaves its partition, comes back and leaves again, before all of its first
+// directory is removed: the second one could not be set aside under the same name, which ended the
+// broker.
+TEST_F(GroupCommitOnFakeDisk, ALogIsDestroyedBesideAnEarlierOneOfItsTopic) {
+  std::vector<std::string> fatal;
+  environment.on_fatal = [&](const Error& error) { fatal.push_back(error.message); };
+  const std::string earlier = "/data/" + deleted_directory_name(testing::test_topic_id(), 0);
+  CHECK(disk.make_directories(earlier));
+  CHECK(disk.open(earlier + "/00000000000000000000.log", OpenMode::create));
+  append(1);
+  executor.run_all();
+  bool destroyed = false;
+  group.destroy(std::move(logs[0]), [&] { destroyed = true; });
+  logs.erase(logs.begin());
+  executor.run_all();
+  EXPECT_TRUE(fatal.empty()) << fatal.front();
+  EXPECT_TRUE(destroyed);
+  EXPECT_FALSE(list_partition_files(disk, "/data/t-0").value().exists);
+  EXPECT_TRUE(disk.exists(earlier).value());
 }
 
 class GroupCommitInNeed : public GroupCommitOnFakeDisk {

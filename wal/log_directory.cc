@@ -6,6 +6,7 @@
 #include "base/crc32c.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "wal/file_removal.h"
 #include "wal/format.h"
 #include "wal/journal.h"
 #include "wal/journal_replay.h"
@@ -245,16 +246,8 @@ Result<FoundPartitions> LogDirectory::find_partitions() const {
 }
 
 Result<std::string> LogDirectory::set_aside(const FoundPartition& partition) {
-  const std::string base =
-      path_ + "/" +
-      deleted_directory_name(partition.identity.topic_id, partition.identity.partition);
-  std::string aside = base;
-  for (int n = 0;; ++n) {
-    TRY_ASSIGN(const bool taken, disk_.exists(aside));
-    if (!taken) break;
-    aside = fmt::format("{}/unfinished-{}-{}{}", path_, partition.identity.topic_id.to_string(), n,
-                        deleted_suffix);
-  }
+  const LogIdentity& identity = partition.identity;
+  TRY_ASSIGN(std::string aside, unused_aside(disk_, path_, identity.topic_id, identity.partition));
   TRY(disk_.rename(partition.directory, aside));
   TRY(disk_.sync_directory(path_));
   return aside;

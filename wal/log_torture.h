@@ -149,11 +149,6 @@ class LogTorture final : public TortureProcess {
 
   void recreate(std::size_t i) {
     Partition& partition = partitions_[i];
-    // A broker that it comes back to waits until the directory of before is removed.
-    const std::string aside =
-        root_ + "/" + deleted_directory_name(partition.topic_id, identity(i).partition);
-    const Result<bool> being_removed = disk_.exists(aside);
-    if (!being_removed || *being_removed) return;
     ++counts_.partitions_deleted;
     const std::string path = partition.log->directory();
     const auto deleted = std::make_shared<bool>(false);

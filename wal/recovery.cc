@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "wal/batch_scan.h"
+#include "wal/file_removal.h"
 #include "wal/format.h"
 
 namespace chronik::wal {
@@ -130,13 +131,8 @@ Result<void> Recovery::set_aside_unfinished() {
       files_.compacted_logs.empty() && files_.compacted_indexes.empty()) {
     return {};
   }
-  std::string aside;
-  for (int n = 0;; ++n) {
-    aside = fmt::format("{}/unfinished-{}-{}{}", parent_of(directory_),
-                        identity_.topic_id.to_string(), n, deleted_suffix);
-    TRY_ASSIGN(const bool taken, disk_.exists(aside));
-    if (!taken) break;
-  }
+  TRY_ASSIGN(const std::string aside,
+             unused_aside(disk_, parent_of(directory_), identity_.topic_id, identity_.partition));
   log_warn("a partition directory was never finished, nothing in it was acknowledged: set aside",
            {{"directory", directory_}, {"to", aside}});
   files_.logs.clear();

@@ -19,8 +19,9 @@ constexpr SettingDefinition all[] = {
      "Largest append that goes to the journal, where one sync covers many partitions; a larger one "
      "is synced in its own file, and so written once."},
     {"chronik.journal.bytes.max", int64, "0", between(0, 256 << 20), applies, read_only,
-     "Disk space for the journal, of all shards together; a start after a crash reads at most that "
-     "much of it. 0 means no journal: each partition is synced in its own file."},
+     "Disk space for the journal, of all shards together, which a start after a crash reads; with "
+     "0 "
+     "there is none, and each partition is synced in its own file."},
     {"chronik.log.level", text, "info", one_of("debug, info, warn, error"), applies, read_only,
      "Least level of the lines that are logged; while it runs, change the broker logger root."},
     {"chronik.shards", int32, "0", between(0, 1024), applies, read_only,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "wal/file_removal.h"
 #include "wal/format.h"
 
 namespace chronik::sim {
@@ -44,11 +45,9 @@ Result<void> HostedPartitions::remove_leftovers() {
     TRY_ASSIGN(const bool left, disk.exists(path_of(placed.identity.partition)));
     if (!left) continue;
     TRY(left_->keep_of(path_of(placed.identity.partition), group_of(placed)));
-    const std::string aside =
-        root_ + "/" +
-        wal::deleted_directory_name(placed.identity.topic_id, placed.identity.partition);
-    TRY_ASSIGN(const bool taken, disk.exists(aside));
-    TRY(disk.rename(path_of(placed.identity.partition), taken ? free_name(aside) : aside));
+    TRY_ASSIGN(const std::string aside,
+               wal::unused_aside(disk, root_, placed.identity.topic_id, placed.identity.partition));
+    TRY(disk.rename(path_of(placed.identity.partition), aside));
     TRY(disk.sync_directory(root_));
   }
   TRY_ASSIGN(const std::vector<DirectoryEntry> entries, disk.list(root_));
@@ -57,14 +56,6 @@ Result<void> HostedPartitions::remove_leftovers() {
     on_->group_commit.remove_directory(root_ + "/" + entry.name);
   }
   return {};
-}
-
-std::string HostedPartitions::free_name(const std::string& taken) const {
-  for (int n = 0;; ++n) {
-    std::string name = fmt::format("{}.{}{}", taken, n, wal::deleted_suffix);
-    const Result<bool> exists = on_->environment.disk.exists(name);
-    if (!exists || !*exists) return name;
-  }
 }
 
 std::string HostedPartitions::directory_of(std::string_view root, int partition) {

@@ -53,7 +53,6 @@ class HostedPartitions {
 
  private:
   Result<void> remove_leftovers();
-  std::string free_name(const std::string& taken) const;
   std::string path_of(int index) const;
   bool has_place(int index) const;
   Result<void> open_seat(int index);
