@@ -160,8 +160,8 @@ TEST_F(ReplicaStory, WhatOnlyTheLastLeaderHadIsKnownToBeLostOnceTheNextOneIsHear
   const NodeId first = await_leader();
   must_propose(first, "before");
   cluster_.network.isolate(first);
-  std::vector<Outcome> lost;
-  for (int i = 0; i < 5; ++i) lost.push_back(propose(first, "lost"));
+  std::vector<Outcome> lost(5);
+  for (Outcome& outcome : lost) outcome = propose(first, "lost");
   const Outcome twice = propose(first, "again", {.idempotent = true});
   ASSERT_TRUE(cluster_.run_until([&] {
     return std::ranges::any_of(setup_.replicas, [&](const auto& at) {
