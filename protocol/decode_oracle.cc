@@ -38,14 +38,15 @@ bool check_any_body(const MessageType& type, std::int16_t version, ByteView byte
   return true;
 }
 
-bool check_any_message(ByteView bytes) {
+bool check_any_message(ByteView bytes, std::span<const MessageType* const> types) {
   if (bytes.size() < 3) return false;
-  const auto types = message_types();
   const MessageType& type = *types[(bytes[0] | std::size_t{bytes[1]} << 8) % types.size()];
   const int versions = type.max_version - type.min_version + 1;
   const auto version = static_cast<std::int16_t>(type.min_version + bytes[2] % versions);
   return check_any_body(type, version, bytes.subspan(3));
 }
+
+bool check_any_message(ByteView bytes) { return check_any_message(bytes, message_types()); }
 
 bool check_any_frame(ByteView bytes) {
   Reader reader(bytes);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "base/bytes.h"
 #include "protocol/catalog.h"
@@ -14,8 +15,10 @@ namespace chronik::protocol {
 /// and the same bytes, and it prints. False if they are none.
 bool check_any_body(const MessageType& type, std::int16_t version, ByteView bytes);
 
-/// The same where the bytes choose for themselves: the first two the message, the third its
-/// version, the rest is the body.
+/// The same where the bytes choose for themselves: the first two the message of `types`, the third
+/// its version, the rest is the body.
+bool check_any_message(ByteView bytes, std::span<const MessageType* const> types);
+/// Of all messages of protocol/schema.
 bool check_any_message(ByteView bytes);
 
 /// The same for what a client sends behind the length of a frame: a request header, then the body
