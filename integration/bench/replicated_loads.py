@@ -113,12 +113,24 @@ def seconds_until(is_so, what, limit=120):
     return time.monotonic() - begin
 
 
+def wait_until_idle(cluster, limit=180):
+    """Until the checkpoints of new logs, ten seconds behind their last record, are written."""
+    deadline = time.monotonic() + limit
+    time.sleep(12)
+    while True:
+        before = [machine.cpu_seconds(node.pid) for node in cluster.nodes]
+        time.sleep(5)
+        used = max(machine.cpu_seconds(node.pid) - cpu for node, cpu in zip(cluster.nodes, before))
+        if used / 5 < 0.02 or time.monotonic() > deadline:
+            return
+
+
 def many_partitions(cluster, scale, idle_seconds=20, each=1000):
     topics = max(1, int(min(cluster.partitions_max, 10_000 * scale) / each))
     begin = time.monotonic()
     names = [fresh_topic(cluster, each) for _ in range(topics)]
     created = time.monotonic() - begin
-    time.sleep(10)
+    wait_until_idle(cluster)
     before = [machine.cpu_seconds(node.pid) for node in cluster.nodes]
     sent = cluster_loads.segments(cluster)
     time.sleep(idle_seconds)
