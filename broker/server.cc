@@ -29,6 +29,7 @@
 #include "broker/runtime/metadata_view.h"
 #include "broker/topic_follower.h"
 #include "metadata/meta_log_store.h"
+#include "raft/multi/state_file.h"
 #include "wal/log_directory.h"
 
 namespace chronik::broker {
@@ -187,9 +188,9 @@ Result<void> Server::State::open_directory() {
                              settings.log_dirs.size())};
   }
   broker.data_directory = settings.log_dirs.front();
-  TRY_ASSIGN(directory, wal::LogDirectory::open(disk, broker.data_directory,
-                                                {.watermark_bytes = settings.disk_watermark_bytes,
-                                                 .reserve_bytes = settings.disk_reserve_bytes}));
+  const wal::SpaceLimits limits{settings.disk_watermark_bytes, settings.disk_reserve_bytes};
+  TRY_ASSIGN(directory, wal::LogDirectory::open(disk, broker.data_directory, limits,
+                                                raft::StateFile::take_into(disk)));
   if (!directory->stamp()) {
     wal::DirectoryStamp stamp;
     // A cluster's id is known once its nodes have found each other.

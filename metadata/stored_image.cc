@@ -10,6 +10,7 @@
 #include "metadata/snapshot_file.h"
 #include "metadata/state_machine.h"
 #include "raft/multi/state_file.h"
+#include "wal/journal_view.h"
 #include "wal/log_verify.h"
 #include "wal/partition_scan.h"
 
@@ -92,8 +93,12 @@ Result<Base> find_base(Disk& disk, const std::string& directory, std::optional<E
 
 }  // namespace
 
-Result<StoredImage> read_stored_image(Disk& disk, const std::string& directory,
+Result<StoredImage> read_stored_image(Disk& of_node, const std::string& directory,
                                       std::optional<EntryIndex> at) {
+  // What the next start would read.
+  TRY_ASSIGN(const std::unique_ptr<wal::JournalView> view,
+             wal::JournalView::open(of_node, directory));
+  Disk& disk = *view;
   const wal::LogIdentity identity = metadata_log_identity();
   const raft::StateFile state_file(disk, directory, {identity.topic_id, identity.partition});
   TRY_ASSIGN(const std::optional<raft::ReplicaState> state, state_file.look());

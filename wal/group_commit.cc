@@ -74,9 +74,16 @@ struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State> {
           self->failed = self->failed || self->journal->failed();
           self->finish_stop();
         });
+    states =
+        std::make_shared<StateCommit>(environment, executor, *journal, [weak = weak_from_this()] {
+          const std::shared_ptr<State> self = weak.lock();
+          if (self != nullptr) self->states_saved();
+        });
   }
 
   void start_round();
+  void start_states();
+  void states_saved();
   void choose_checkpoints(Round& round);
   void take(Round& round, PartitionLog& log);
   void submit_flush(const std::shared_ptr<Round>& round);
@@ -104,6 +111,7 @@ struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State> {
   IoExecutor& executor;
   const GroupCommitOptions options;
   std::shared_ptr<JournalCommit> journal;
+  std::shared_ptr<StateCommit> states;
   std::vector<PartitionLog*> logs;
   std::deque<PartitionLog*> dirty;
   std::shared_ptr<Round> flushing;
@@ -117,6 +125,7 @@ struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State> {
   /// Out of descriptors: how many logs a round tries at once, and whether it waits before it does.
   std::size_t width = no_width_limit;
   bool pause = false;
+  bool flush_waits = false;  // the round that is under way, until postponed
   std::vector<std::function<void()>> postponed;
   bool starved = false;  // of descriptors or space, and said so
   SteadyTime starved_at{};
@@ -157,6 +166,26 @@ void GroupCommit::mark_dirty(PartitionLog& log) {
   state_->start_round();
 }
 
+void GroupCommit::save_states(std::vector<StateWrite> writes, Done done) {
+  state_->states->add(std::move(writes), std::move(done));
+  state_->start_states();
+}
+
+/// Logs that wait for descriptors or space do not keep votes from being told.
+void GroupCommit::State::start_states() {
+  if (failed || (flushing != nullptr && !flush_waits)) return;
+  states->begin_round(flushing == nullptr);
+}
+
+void GroupCommit::State::states_saved() {
+  failed = failed || states->failed();
+  if (failed) return;
+  start_states();
+  start_round();
+  journal->pace();
+  finish_stop();
+}
+
 void GroupCommit::remove(PartitionLog& log) {
   if (log.group_.group != this) return;
   State& state = *state_;
@@ -168,6 +197,7 @@ void GroupCommit::remove(PartitionLog& log) {
   for (const auto& round : state.checkpointing) round->forget(log);
   for (const auto& round : state.notifying) round->forget(log);
   state.journal->forget(log);
+  state.states->forget(log.directory());
   state.unsaved_bytes -= std::min(state.unsaved_bytes, log.unsaved_bytes());
   log.group_ = {};
 }
@@ -186,7 +216,8 @@ void GroupCommit::State::take(Round& round, PartitionLog& log) {
 }
 
 void GroupCommit::State::start_round() {
-  if (failed || flushing != nullptr || dirty.empty()) return;
+  start_states();
+  if (failed || flushing != nullptr || states->in_flight() || dirty.empty()) return;
   auto round = std::make_shared<Round>();
   while (!dirty.empty() &&
          round->flushes.size() + round->checkpoints.size() < options.round_logs_max) {
@@ -232,6 +263,7 @@ void GroupCommit::State::choose_checkpoints(Round& round) {
 void GroupCommit::State::submit_flush(const std::shared_ptr<Round>& round) {
   drop_removed(round->flushes);
   round->width = width;
+  flush_waits = false;
   journal->plan(*round);
   executor.run(
       [round, &disk = environment.disk, space = environment.space] { round->flush(disk, space); },
@@ -290,7 +322,9 @@ void GroupCommit::State::flushed(const std::shared_ptr<Round>& round) {
     failed = true;
     return;
   }
-  journal->take_frame(*round);
+  if (round->frame && round->frame_synced) {
+    journal->take_frame(*round->frame, round->frame_bytes);
+  }
   const std::uint64_t lsn = round->frame ? round->frame->number.lsn : 0;
   const std::shared_ptr<Round> finished = look_at(round, &Round::flushes);
   for (FlushItem& item : finished->flushes) {
@@ -303,7 +337,9 @@ void GroupCommit::State::flushed(const std::shared_ptr<Round>& round) {
   notifying.push_back(finished);
   if (finished != round && !round->flushes.empty()) {
     for (FlushItem& item : round->flushes) item.job.release_files();
+    flush_waits = pause;
     pause ? later([this, round] { submit_flush(round); }) : submit_flush(round);
+    start_states();
   } else {
     flushing.reset();
     ++environment.counters.flushes;
@@ -527,7 +563,7 @@ void GroupCommit::State::finish_stop() {
 bool GroupCommit::busy() const {
   const State& state = *state_;
   return state.flushing != nullptr || state.saving() || state.removing || !state.dirty.empty() ||
-         state.journal->busy();
+         state.states->waiting() || state.states->in_flight() || state.journal->busy();
 }
 
 bool GroupCommit::failed() const { return state_->failed; }

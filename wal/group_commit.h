@@ -1,6 +1,7 @@
 // GroupCommit: makes the dirty logs of one shard durable together. While one flush is in flight the
 // next batch forms; there is no timer in the way of an ack. Per round: write all, sync all, then
-// the listeners' on_durable(), then checkpoints that are due (behind the acks). Out of
+// the listeners' on_durable(), then checkpoints that are due (behind the acks). Between two rounds
+// the states that Raft keeps beside logs have theirs. Out of
 // descriptors or space a round goes on in parts, or waits: nothing is lost by that, and it passes.
 //
 // One per shard, on the shard; disk work goes to the IoExecutor. After a fatal disk error no
@@ -17,6 +18,7 @@
 #include "wal/io_executor.h"
 #include "wal/log_environment.h"
 #include "wal/partition_log.h"
+#include "wal/state_commit.h"
 
 namespace chronik::wal {
 
@@ -55,6 +57,11 @@ class GroupCommit {
   void mark_dirty(PartitionLog& log);
   /// Forgets the log; a flush in flight goes on without it. PartitionLog's destructor calls it.
   void remove(PartitionLog& log);
+
+  /// Makes states that Raft keeps beside logs durable, many by one sync; `done` on the shard once
+  /// they are, never when the disk failed. They are written in the order of the calls, and before
+  /// any flush that is asked for after the call.
+  void save_states(std::vector<StateWrite> writes, Done done);
 
   /// Ends the log of a deleted partition: its directory is renamed aside, which makes the deletion
   /// durable (then `done`), and removed slice by slice between flushes.

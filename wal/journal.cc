@@ -18,25 +18,16 @@ std::optional<JournalOptions> JournalOptions::share(std::uint64_t bytes_max, std
   return options;
 }
 
-Journal::Journal(Disk& disk, std::string data_directory, std::uint32_t shard, std::uint64_t epoch,
-                 JournalOptions options)
-    : disk_(disk),
-      data_directory_(std::move(data_directory)),
-      shard_(shard),
-      epoch_(epoch),
-      options_(options) {}
+Journal::Journal(std::shared_ptr<JournalHome> home, std::uint32_t shard, JournalOptions options)
+    : home_(std::move(home)), shard_(shard), options_(options), wanted_(options.make_at_once) {}
 
-std::string Journal::path(std::size_t number) const {
-  return journal_directory(data_directory_) + "/" + journal_file_name({shard_, number});
-}
-
-Result<std::unique_ptr<Journal>> Journal::open(Disk& disk, std::string data_directory,
-                                               std::uint32_t shard, std::uint64_t epoch,
-                                               JournalOptions options) {
-  std::unique_ptr<Journal> journal(
-      new Journal(disk, std::move(data_directory), shard, epoch, options));
+Result<std::unique_ptr<Journal>> Journal::open(std::shared_ptr<JournalHome> home,
+                                               std::uint32_t shard, JournalOptions options) {
+  Disk& disk = home->disk();
+  std::unique_ptr<Journal> journal(new Journal(std::move(home), shard, options));
   const std::uint64_t count_max = options.bytes_max / options.file_bytes;
-  for (std::size_t number = 0; number < count_max; ++number) {
+  std::size_t number = 0;
+  for (; number < count_max; ++number) {
     const std::string path = journal->path(number);
     Result<std::shared_ptr<File>> file = disk.open(path, OpenMode::read_write);
     if (!file && file.error().code == Errc::not_found) break;
@@ -46,26 +37,27 @@ Result<std::unique_ptr<Journal>> Journal::open(Disk& disk, std::string data_dire
     if (size != options.file_bytes) break;
     journal->files_.push_back({std::move(*file)});
   }
-  TRY_ASSIGN(const auto entries, disk.list(journal_directory(journal->data_directory_)));
-  for (const DirectoryEntry& entry : entries) {
-    const auto name = parse_journal_file_name(entry.name);
-    if (!name || name->shard != shard || name->number < journal->files_.size()) continue;
-    TRY(disk.remove(journal->path(name->number)));
+  // Those behind it were of another size, too, or of more.
+  for (bool there = true; there; ++number) {
+    const Result<void> removed = disk.remove(journal->path(number));
+    there = removed.has_value();
+    if (!removed && removed.error().code != Errc::not_found) return removed.error();
   }
   return journal;
 }
 
 bool Journal::serves(std::string_view log_directory) const {
-  return log_directory.size() > data_directory_.size() + 1 &&
-         log_directory.starts_with(data_directory_) &&
-         log_directory[data_directory_.size()] == '/' &&
-         log_directory.find('/', data_directory_.size() + 1) == std::string_view::npos;
+  const std::string& data = home_->data_directory();
+  return log_directory.size() > data.size() + 1 && log_directory.starts_with(data) &&
+         log_directory[data.size()] == '/' &&
+         log_directory.find('/', data.size() + 1) == std::string_view::npos;
 }
 
 std::optional<FramePlace> Journal::place(std::uint64_t bytes, std::uint64_t released) {
   // The last block of a file is place_of_release()'s.
   const std::uint64_t usable = options_.file_bytes - journal_block_bytes;
   const std::uint64_t needed = round_up_to_block(bytes);
+  wanted_ = true;
   if (needed > usable || files_.empty()) return std::nullopt;
   if (position_ + needed > usable) {
     // In turn, so that those in use are always one behind the other.
@@ -74,8 +66,11 @@ std::optional<FramePlace> Journal::place(std::uint64_t bytes, std::uint64_t rele
     current_ = next;
     position_ = 0;
   }
-  return FramePlace{
-      files_[current_].file, position_, {epoch_, last_lsn_ + 1, released}, &begun_, current_};
+  return FramePlace{files_[current_].file,
+                    position_,
+                    {home_->epoch(), last_lsn_ + 1, released},
+                    &begun_,
+                    current_};
 }
 
 std::optional<FramePlace> Journal::place_of_release(std::uint64_t released) {
@@ -83,7 +78,7 @@ std::optional<FramePlace> Journal::place_of_release(std::uint64_t released) {
   const JournalFile& next = files_[(current_ + 1) % files_.size()];
   if (next.last_lsn <= released_ || next.last_lsn > released) return std::nullopt;
   if (position_ + journal_block_bytes > options_.file_bytes) return std::nullopt;
-  FramePlace place{files_[current_].file, position_, {epoch_, last_lsn_ + 1, released}};
+  FramePlace place{files_[current_].file, position_, {home_->epoch(), last_lsn_ + 1, released}};
   place.begun = &begun_;
   place.file_number = current_;
   place.empty = true;
@@ -107,7 +102,8 @@ double Journal::fullness(std::uint64_t released) const {
 }
 
 std::optional<std::string> Journal::wanted_file(std::uint64_t released) const {
-  if (starved_ || files_.size() >= options_.bytes_max / options_.file_bytes) return std::nullopt;
+  if (!wanted_ || starved_ || files_.size() >= options_.bytes_max / options_.file_bytes)
+    return std::nullopt;
   const std::size_t next = files_.empty() ? 0 : (current_ + 1) % files_.size();
   const bool is_free = files_.size() > 1 && files_[next].last_lsn <= released;
   return is_free ? std::nullopt : std::optional(path(files_.size()));
@@ -116,7 +112,8 @@ std::optional<std::string> Journal::wanted_file(std::uint64_t released) const {
 Result<std::shared_ptr<File>> Journal::make_file(const std::string& path) const {
   constexpr std::uint64_t step = 1u << 20;
   const auto fill = [&]() -> Result<std::shared_ptr<File>> {
-    TRY_ASSIGN(const std::shared_ptr<File> file, disk_.open(path, OpenMode::create));
+    TRY(home_->make());
+    TRY_ASSIGN(const std::shared_ptr<File> file, home_->disk().open(path, OpenMode::create));
     TRY(file->truncate(0));
     TRY(file->allocate(options_.file_bytes));
     const Bytes zeros(std::min(step, options_.file_bytes));
@@ -124,11 +121,11 @@ Result<std::shared_ptr<File>> Journal::make_file(const std::string& path) const 
       TRY(file->write_at(at, ByteView(zeros).first(std::min(step, options_.file_bytes - at))));
     }
     TRY(file->sync_data());
-    TRY(disk_.sync_directory(journal_directory(data_directory_)));
+    TRY(home_->sync_names());
     return file;
   };
   Result<std::shared_ptr<File>> made = fill();
-  if (!made && made.error().code == Errc::no_space) (void)disk_.remove(path);
+  if (!made && made.error().code == Errc::no_space) (void)home_->disk().remove(path);
   return made;
 }
 

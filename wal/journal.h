@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "wal/checkpoint.h"
 #include "wal/journal_frame.h"
+#include "wal/journal_replay.h"
 
 namespace chronik::wal {
 
@@ -32,6 +33,8 @@ struct JournalOptions {
   std::size_t logs_min = 3;
   /// Segments that are synced together behind the acknowledgements.
   std::size_t writeback_logs_max = 128;
+  /// The first file is made before there is any use for it.
+  bool make_at_once = false;
 
   /// What is left of `bytes_max` for each of `shards`; nothing when that is too little to be of
   /// use.
@@ -51,11 +54,9 @@ struct FramePlace {
 
 class Journal {
  public:
-  /// Takes the files that are there. `epoch`: begin_journals() (wal/journal_replay.h). Errors: io,
-  /// busy.
-  static Result<std::unique_ptr<Journal>> open(Disk& disk, std::string data_directory,
-                                               std::uint32_t shard, std::uint64_t epoch,
-                                               JournalOptions options);
+  /// Takes the files that are there. `home`: begin_journals(). Errors: io, busy.
+  static Result<std::unique_ptr<Journal>> open(std::shared_ptr<JournalHome> home,
+                                               std::uint32_t shard, JournalOptions options);
 
   const JournalOptions& options() const { return options_; }
   /// Whether logs in this directory have their place in this journal.
@@ -76,8 +77,8 @@ class Journal {
   /// From 0 to 1: how much of what it may use is still needed.
   double fullness(std::uint64_t released) const;
 
-  /// The path of one more file, where one should be made because none is free: make_file() comes
-  /// next.
+  /// The path of one more file, where one should be made because none is free and there was use for
+  /// one: make_file() comes next.
   std::optional<std::string> wanted_file(std::uint64_t released) const;
   /// On any thread: blocks taken and written, content and name synced. Errors: no_space, busy, io.
   Result<std::shared_ptr<File>> make_file(const std::string& path) const;
@@ -87,7 +88,7 @@ class Journal {
 
   /// On any thread: frames up to here were begun. A checkpoint that carries it makes those of its
   /// log void.
-  JournalMark mark() const { return {epoch_, begun_.load(std::memory_order_acquire)}; }
+  JournalMark mark() const { return {home_->epoch(), begun_.load(std::memory_order_acquire)}; }
 
  private:
   struct JournalFile {
@@ -95,14 +96,11 @@ class Journal {
     std::uint64_t last_lsn = 0;  // 0: nothing of this epoch
   };
 
-  Journal(Disk& disk, std::string data_directory, std::uint32_t shard, std::uint64_t epoch,
-          JournalOptions options);
-  std::string path(std::size_t number) const;
+  Journal(std::shared_ptr<JournalHome> home, std::uint32_t shard, JournalOptions options);
+  std::string path(std::size_t number) const { return home_->path({shard_, number}); }
 
-  Disk& disk_;
-  const std::string data_directory_;
+  const std::shared_ptr<JournalHome> home_;
   const std::uint32_t shard_;
-  const std::uint64_t epoch_;
   const JournalOptions options_;
   std::vector<JournalFile> files_;
   std::size_t current_ = 0;
@@ -111,6 +109,7 @@ class Journal {
   std::uint64_t released_ = 0;
   std::atomic<std::uint64_t> begun_{0};
   bool starved_ = false;
+  bool wanted_;  // there was a frame to be written
 };
 
 }  // namespace chronik::wal

@@ -56,11 +56,26 @@ void JournalCommit::plan(Round& round) {
   }
 }
 
-void JournalCommit::take_frame(const Round& round) {
-  if (!round.frame || !round.frame_synced) return;
-  environment_.journal->taken(*round.frame, round.frame_bytes);
+std::optional<FramePlace> JournalCommit::place_for(const std::vector<StateWrite>& states,
+                                                   std::uint64_t& bytes) {
+  Journal* const journal = environment_.journal;
+  if (journal == nullptr || stopped_ || states.size() < journal->options().logs_min) {
+    return std::nullopt;
+  }
+  bytes = JournalFrameBuilder::header_bytes;
+  for (const StateWrite& state : states) {
+    if (!state.small || !journal->serves(state.directory)) return std::nullopt;
+    bytes += JournalFrameBuilder::bytes_of(state.directory_name(), state.bytes.size());
+  }
+  std::optional<FramePlace> place = journal->place(bytes, released());
+  if (!place) ++environment_.counters.journal_full;
+  return place;
+}
+
+void JournalCommit::take_frame(const FramePlace& frame, std::uint64_t bytes) {
+  environment_.journal->taken(frame, bytes);
   ++environment_.counters.journal_frames;
-  environment_.counters.journal_bytes += round.frame_bytes;
+  environment_.counters.journal_bytes += bytes;
 }
 
 void JournalCommit::flushed(PartitionLog& log, bool journaled, std::uint64_t lsn) {
@@ -92,7 +107,7 @@ void JournalCommit::forget(PartitionLog& log) {
   const Slot slot = found->second;
   const std::uint64_t first = slot.from != 0 ? slot.from : slot.next;
   const auto file = log.unsynced_file();
-  if (first != 0 && file) orphans_.push_back({file->path, first});
+  if (first != 0 && file) files_.add(file->path, first);
   slots_.erase(found);
   if (syncing_ == nullptr) return;
   for (SyncItem& item : syncing_->items) {
@@ -111,8 +126,7 @@ std::uint64_t JournalCommit::released() {
   while (!waiting_.empty() && !waits(waiting_.front())) waiting_.pop_front();
   std::uint64_t first =
       waiting_.empty() ? environment_.journal->last_lsn() + 1 : waiting_.front().lsn;
-  for (const Orphan& orphan : orphans_) first = std::min(first, orphan.lsn);
-  return first - 1;
+  return std::min(first, files_.first().value_or(first)) - 1;
 }
 
 void JournalCommit::pace() {
@@ -151,15 +165,18 @@ void JournalCommit::make_file() {
 
 Result<void> JournalCommit::SyncJob::sync(Disk& disk) {
   SyncBatch batch;
-  for (const SyncItem& item : items) {
-    Result<std::shared_ptr<File>> file = disk.open(item.file.path, OpenMode::read_write);
+  const auto add = [&](const std::string& path) -> Result<void> {
+    Result<std::shared_ptr<File>> file = disk.open(path, OpenMode::read_write);
     if (file) {
       batch.files.push_back(std::move(*file));
     } else if (file.error().code != Errc::not_found) {
       return std::move(file).error();
     }
     // What is gone was removed by a cut or a deletion, which is durable.
-  }
+    return {};
+  };
+  for (const SyncItem& item : items) TRY(add(item.file.path));
+  for (const std::string& path : files) TRY(add(path));
   return disk.sync_all(batch);
 }
 
@@ -176,13 +193,9 @@ void JournalCommit::sync_oldest() {
   if (syncing_ != nullptr || journal.fullness(released()) < fullness_wanted) return;
   auto job = std::make_shared<SyncJob>();
   const std::size_t count_max = journal.options().writeback_logs_max;
-  for (Orphan& orphan : orphans_) {
-    if (job->items.size() >= count_max) break;
-    orphan.syncing = true;
-    job->items.push_back({nullptr, {orphan.path}});
-  }
+  job->files = files_.begin_sync(count_max);
   for (const Waiting& waiting : waiting_) {
-    if (job->items.size() >= count_max) break;
+    if (job->items.size() + job->files.size() >= count_max) break;
     if (!waits(waiting)) continue;
     PartitionLog& log = *waiting.log;
     Slot& slot = slots_[&log];
@@ -191,7 +204,7 @@ void JournalCommit::sync_oldest() {
     slot.syncing = true;
     job->items.push_back({&log, *file});
   }
-  if (job->items.empty()) return;
+  if (job->items.empty() && job->files.empty()) return;
   syncing_ = job;
   executor_.run([job, &environment = environment_] { job->run(environment); },
                 [self = shared_from_this()] { self->end_sync(); });
@@ -218,17 +231,20 @@ void JournalCommit::end_sync() {
     }
     if (slot.from == 0) slots_.erase(found);
   }
-  if (job->done) std::erase_if(orphans_, [](const Orphan& orphan) { return orphan.syncing; });
-  for (Orphan& orphan : orphans_) orphan.syncing = false;
+  files_.end_sync(job->files, job->done);
   // Out of descriptors it has its turn behind the next round.
   if (job->done) pace();
   on_done_();
 }
 
 bool JournalCommit::works_on(const PartitionLog& log) const {
-  return syncing_ != nullptr && std::ranges::any_of(syncing_->items, [&](const SyncItem& item) {
-           return item.file.path.starts_with(log.directory() + "/");
-         });
+  if (syncing_ == nullptr) return false;
+  const std::string directory = log.directory() + "/";
+  return std::ranges::any_of(
+             syncing_->items,
+             [&](const SyncItem& item) { return item.file.path.starts_with(directory); }) ||
+         std::ranges::any_of(syncing_->files,
+                             [&](const std::string& path) { return path.starts_with(directory); });
 }
 
 }  // namespace chronik::wal

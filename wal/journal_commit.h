@@ -8,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -15,6 +16,8 @@
 #include "wal/commit_round.h"
 #include "wal/io_executor.h"
 #include "wal/log_environment.h"
+#include "wal/state_commit.h"
+#include "wal/unsynced_files.h"
 
 namespace chronik::wal {
 
@@ -26,8 +29,13 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
 
   /// Before the round is flushed, in whole or in part: chooses, and reserves the place.
   void plan(Round& round);
-  /// It was flushed. Before the first flushed().
-  void take_frame(const Round& round);
+  /// Of states that belong to `directory` each: a frame that takes them all; nothing: they are
+  /// synced in place.
+  std::optional<FramePlace> place_for(const std::vector<StateWrite>& states, std::uint64_t& bytes);
+  /// It was written and synced. Before the first flushed().
+  void take_frame(const FramePlace& frame, std::uint64_t bytes);
+  /// The frame has what was written to the file without a sync.
+  void saved(const std::string& path, std::uint64_t lsn) { files_.add(path, lsn); }
   /// The log has ended the flush of a round that wrote frame `lsn`.
   void flushed(PartitionLog& log, bool journaled, std::uint64_t lsn);
   /// A checkpoint of the log is durable.
@@ -56,18 +64,13 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
     std::uint64_t lsn = 0;
     PartitionLog* log = nullptr;
   };
-  /// Of a log that is no longer open.
-  struct Orphan {
-    std::string path;
-    std::uint64_t lsn = 0;
-    bool syncing = false;
-  };
   struct SyncItem {
-    PartitionLog* log = nullptr;  // nullptr: gone meanwhile, or an orphan
+    PartitionLog* log = nullptr;  // nullptr: gone meanwhile
     UnsyncedFile file;
   };
   struct SyncJob {
     std::vector<SyncItem> items;
+    std::vector<std::string> files;  // of files_
     bool done = false;
     bool failed = false;
 
@@ -86,7 +89,7 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
   const std::function<void()> on_done_;
   std::unordered_map<PartitionLog*, Slot> slots_;
   std::deque<Waiting> waiting_;  // by lsn; those of which the log knows better are left over
-  std::vector<Orphan> orphans_;
+  UnsyncedFiles files_;          // states, and segments of logs that are no longer open
   /// Directories of logs that ended, with their last frame. The next log there may be another one.
   std::unordered_map<std::string, std::uint64_t> ended_;
   std::shared_ptr<SyncJob> syncing_;

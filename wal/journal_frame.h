@@ -25,12 +25,15 @@ inline constexpr std::uint64_t round_up_to_block(std::uint64_t bytes) {
   return (bytes + journal_block_bytes - 1) / journal_block_bytes * journal_block_bytes;
 }
 
+/// In place of a segment: the state that Raft keeps beside the log (raft/multi/state_file.h).
+inline constexpr Offset state_segment = -1;
+
 /// What one append was. The bytes live as long as what was decoded.
 struct JournalWrite {
   Uuid topic_id;
   PartitionId partition = 0;
   std::string_view directory;  // its name in the data directory
-  Offset segment = 0;          // base offset
+  Offset segment = 0;          // base offset, or state_segment
   std::uint64_t position = 0;
   ByteView bytes;
 };

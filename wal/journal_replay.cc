@@ -151,6 +151,7 @@ class Targets {
   /// Whether it is of a log that is not there any more, or one that has made it void.
   Result<bool> is_void(const JournalFrame& frame, const JournalWrite& write) {
     TRY_ASSIGN(const Target* target, target_of(write));
+    if (write.segment == state_segment) return !target->there;
     return !target->there ||
            (target->mark.epoch == frame.number.epoch && frame.number.lsn <= target->mark.lsn);
   }
@@ -186,7 +187,7 @@ class Targets {
   std::map<std::pair<std::string, Uuid>, Target> targets_;
 };
 
-/// Copies writes into segments.
+/// Copies writes into segments, and states into their files.
 class Replayer {
  public:
   explicit Replayer(Disk& disk) : disk_(disk) {}
@@ -194,6 +195,10 @@ class Replayer {
   Result<void> take(const std::string& path, const JournalFrame& frame, const JournalWrite& write) {
     if (frame.number.lsn != last_lsn_) ++report_.frames;
     last_lsn_ = frame.number.lsn;
+    if (write.segment == state_segment) {
+      states_[path] = to_bytes(write.bytes);
+      return {};
+    }
     TRY_ASSIGN(File* const file, open(path));
     if (file == nullptr) {
       // Whether that is damage is for the log's own recovery to say.
@@ -226,6 +231,19 @@ class Replayer {
     return {};
   }
 
+  /// The last of each directory.
+  Result<void> take_states(const TakeStates& take) {
+    if (states_.empty()) return {};
+    if (!take) {
+      return Error{Errc::unsupported,
+                   fmt::format("{}: the journal has the votes of a node of a cluster: start the "
+                               "broker on this directory first",
+                               states_.begin()->first)};
+    }
+    TRY_ASSIGN(report_.states, take(states_));
+    return {};
+  }
+
   JournalReplay& report() { return report_; }
 
  private:
@@ -241,6 +259,7 @@ class Replayer {
 
   Disk& disk_;
   std::map<std::string, std::shared_ptr<File>> files_;
+  std::map<std::string, Bytes> states_;  // by directory
   std::set<std::string> written_;
   std::uint64_t last_lsn_ = 0;
   JournalReplay report_;
@@ -306,16 +325,19 @@ Result<void> for_each_journal_write(Disk& disk, const std::string& data_director
           ++void_writes;
           continue;
         }
-        TRY(visit(fmt::format("{}/{}/{}", data_directory, write.directory,
-                              segment_file_name({write.segment}, log_suffix)),
-                  *frame, write));
+        std::string path = fmt::format("{}/{}", data_directory, write.directory);
+        if (write.segment != state_segment) {
+          path += "/" + segment_file_name({write.segment}, log_suffix);
+        }
+        TRY(visit(path, *frame, write));
       }
     }
   }
   return {};
 }
 
-Result<JournalReplay> replay_journals(Disk& disk, const std::string& data_directory) {
+Result<JournalReplay> replay_journals(Disk& disk, const std::string& data_directory,
+                                      const TakeStates& take_states) {
   TRY_ASSIGN(const bool there, disk.exists(journal_directory(data_directory)));
   if (!there) return JournalReplay{};
   TRY_ASSIGN(const std::vector<JournalFileName> names, list_files(disk, data_directory));
@@ -331,6 +353,7 @@ Result<JournalReplay> replay_journals(Disk& disk, const std::string& data_direct
       },
       report.void_writes));
   TRY(replayer.sync());
+  TRY(replayer.take_states(take_states));
   TRY_ASSIGN(const std::uint64_t epoch, read_epoch(disk, data_directory));
   TRY(write_epoch(disk, data_directory, epoch + 1));
   if (report.frames != 0 || report.void_writes != 0) {
@@ -340,28 +363,54 @@ Result<JournalReplay> replay_journals(Disk& disk, const std::string& data_direct
                                                           {"writes", report.writes},
                                                           {"bytes", report.bytes},
                                                           {"segments", report.segments},
+                                                          {"states", report.states},
                                                           {"void_writes", report.void_writes},
                                                           {"ms", taken.count()}});
   }
   return report;
 }
 
-Result<std::uint64_t> begin_journals(Disk& disk, const std::string& data_directory,
-                                     std::uint32_t shards, std::uint64_t seed) {
+JournalHome::JournalHome(Disk& disk, std::string data_directory, std::uint64_t epoch, bool made)
+    : disk_(disk), data_directory_(std::move(data_directory)), epoch_(epoch), made_(made) {}
+
+std::string JournalHome::path(JournalFileName name) const {
+  return journal_directory(data_directory_) + "/" + journal_file_name(name);
+}
+
+Result<void> JournalHome::make() {
+  const std::lock_guard lock(mutex_);
+  if (made_) return {};
+  TRY(disk_.make_directory(journal_directory(data_directory_)));
+  TRY(write_epoch(disk_, data_directory_, epoch_));
+  TRY(sync_names());
+  made_ = true;
+  return {};
+}
+
+Result<void> JournalHome::sync_names() const {
+  TRY(disk_.sync_directory(journal_directory(data_directory_)));
+  return disk_.sync_directory(data_directory_);
+}
+
+Result<std::shared_ptr<JournalHome>> begin_journals(Disk& disk, const std::string& data_directory,
+                                                    std::uint32_t shards, std::uint64_t seed) {
   const std::string directory = journal_directory(data_directory);
-  TRY(disk.make_directory(directory));
-  TRY_ASSIGN(const std::vector<JournalFileName> names, list_files(disk, data_directory));
-  TRY_ASSIGN(const bool has_epoch, disk.exists(epoch_path(data_directory)));
-  if (!has_epoch || names.empty()) {
-    TRY(write_epoch(disk, data_directory, Random(seed).next()));
+  TRY_ASSIGN(const bool there, disk.exists(directory));
+  std::vector<JournalFileName> names;
+  if (there) {
+    TRY_ASSIGN(names, list_files(disk, data_directory));
   }
+  if (names.empty()) {
+    return std::make_shared<JournalHome>(disk, data_directory, Random(seed).next(), false);
+  }
+  TRY_ASSIGN(const std::uint64_t epoch, read_epoch(disk, data_directory));
+  auto home = std::make_shared<JournalHome>(disk, data_directory, epoch, true);
   // A process before this one may have ended before they were.
-  TRY(disk.sync_directory(directory));
-  TRY(disk.sync_directory(data_directory));
+  TRY(home->sync_names());
   for (const JournalFileName& name : names) {
-    if (name.shard >= shards) TRY(disk.remove(directory + "/" + journal_file_name(name)));
+    if (name.shard >= shards) TRY(disk.remove(home->path(name)));
   }
-  return read_epoch(disk, data_directory);
+  return home;
 }
 
 Result<void> remove_journals(Disk& disk, const std::string& data_directory) {

@@ -7,6 +7,9 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,29 +38,60 @@ struct JournalReplay {
   std::uint64_t writes = 0;
   std::uint64_t bytes = 0;
   std::uint64_t segments = 0;
+  std::uint64_t states = 0;
   /// Of logs that were deleted, cut or checkpointed since.
   std::uint64_t void_writes = 0;
 };
 
-/// A write that a segment may lack.
+/// A write that a segment may lack, or the state of a replica: `path` is the segment's, or the
+/// directory of the log.
 using VisitJournalWrite = std::function<Result<void>(
-    const std::string& segment_path, const JournalFrame& frame, const JournalWrite& write)>;
-/// All of them, in the order in which they were made; void ones are left out and counted. Changes
-/// nothing. Errors: io; corrupt when a frame is missing that was acknowledged; unsupported (a newer
-/// format).
+    const std::string& path, const JournalFrame& frame, const JournalWrite& write)>;
+/// All of them, in the order in which they were made; void ones are left out and counted (of states
+/// only those whose log is not there any more). Changes nothing. Errors: io; corrupt when a frame
+/// is missing that was acknowledged; unsupported (a newer format).
 Result<void> for_each_journal_write(Disk& disk, const std::string& data_directory,
                                     const VisitJournalWrite& visit, std::uint64_t& void_writes);
 
-/// Copies what is there into the segments and syncs them; then the journals hold nothing. Durable
-/// on return. Errors: as for_each_journal_write(), no_space, busy.
-Result<JournalReplay> replay_journals(Disk& disk, const std::string& data_directory);
+/// States by the directory of their log: of each the last one that the journal has. Writes those
+/// that their files lack, and says how many these were: the others have something newer, or are of
+/// another replica. Durable on return. Errors: io, busy, unsupported, corrupt.
+using TakeStates = std::function<Result<std::uint64_t>(const std::map<std::string, Bytes>& states)>;
 
-/// The directory of the journals, made when it is missing, for so many shards; what others left is
-/// removed. Returns the epoch of their frames, which is drawn from `seed` where it is the first
-/// one: no epoch of another journal that the directory ever had. Behind replay_journals(). Errors:
-/// io, no_space.
-Result<std::uint64_t> begin_journals(Disk& disk, const std::string& data_directory,
-                                     std::uint32_t shards, std::uint64_t seed);
+/// Copies what is there into the segments and syncs them; then the journals hold nothing. Durable
+/// on return. Errors: as for_each_journal_write(), no_space, busy; unsupported: there are states,
+/// and `take_states` is none.
+Result<JournalReplay> replay_journals(Disk& disk, const std::string& data_directory,
+                                      const TakeStates& take_states = {});
+
+/// Where the journals of a process are: the directory, and the epoch of their frames. Made with the
+/// first file of any of them, so that a broker without use for a journal does not wait for one.
+class JournalHome {
+ public:
+  JournalHome(Disk& disk, std::string data_directory, std::uint64_t epoch, bool made);
+
+  Disk& disk() const { return disk_; }
+  const std::string& data_directory() const { return data_directory_; }
+  std::uint64_t epoch() const { return epoch_; }
+  std::string path(JournalFileName name) const;
+  /// On any thread: the directory and the epoch are durable on return. Errors: io, no_space.
+  Result<void> make();
+  /// The directory's name and those in it, files too, are durable on return. Errors: io, busy.
+  Result<void> sync_names() const;
+
+ private:
+  Disk& disk_;
+  const std::string data_directory_;
+  const std::uint64_t epoch_;
+  std::mutex mutex_;
+  bool made_;
+};
+
+/// For so many shards; what others left is removed. The epoch is drawn from `seed` where it is the
+/// first one: no epoch of another journal that the directory ever had. Behind replay_journals().
+/// Errors: io, no_space.
+Result<std::shared_ptr<JournalHome>> begin_journals(Disk& disk, const std::string& data_directory,
+                                                    std::uint32_t shards, std::uint64_t seed);
 /// There are to be none. Behind replay_journals(). Errors: io.
 Result<void> remove_journals(Disk& disk, const std::string& data_directory);
 

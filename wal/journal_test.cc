@@ -28,6 +28,7 @@ class JournalOnFakeDisk : public ::testing::Test {
     options.file_bytes = 16 * journal_block_bytes;
     options.bytes_max = 4 * options.file_bytes;
     options.logs_min = 2;
+    options.make_at_once = true;
     start();
     // The first appends make directories and files, in place.
     append();
@@ -48,8 +49,8 @@ class JournalOnFakeDisk : public ::testing::Test {
     environment->on_fatal = [this](const Error& error) { fatal.push_back(error.message); };
     TRY_ASSIGN(replay, replay_journals(disk, "/data"));
     if (with_journal) {
-      TRY_ASSIGN(const std::uint64_t epoch, begin_journals(disk, "/data", 1, 42));
-      TRY_ASSIGN(journal, Journal::open(disk, "/data", 0, epoch, options));
+      TRY_ASSIGN(const std::shared_ptr<JournalHome> home, begin_journals(disk, "/data", 1, 42));
+      TRY_ASSIGN(journal, Journal::open(home, 0, options));
       environment->journal = journal.get();
     } else {
       TRY(remove_journals(disk, "/data"));

@@ -67,6 +67,7 @@ Result<std::unique_ptr<JournalView>> JournalView::open(Disk& disk, const std::st
   TRY(for_each_journal_write(
       disk, directory,
       [&](const std::string& segment, const JournalFrame&, const JournalWrite& write) {
+        if (write.segment == state_segment) return Result<void>();
         view->pieces_[segment].push_back({write.position, to_bytes(write.bytes)});
         view->bytes_ += write.bytes.size();
         return Result<void>();

@@ -1,6 +1,6 @@
 // JournalView: a stopped data directory as its next start would make it: reads of segments see what
 // only the journal has. For those who look at logs from outside (dump, verify). All else is the
-// disk below.
+// disk below, states of replicas too: the last vote may be in the journal alone.
 #pragma once
 
 #include <cstdint>

@@ -147,7 +147,8 @@ Journal* LogDirectory::journal(std::uint32_t shard) const {
 }
 
 Result<std::unique_ptr<LogDirectory>> LogDirectory::open(Disk& disk, std::string path,
-                                                         SpaceLimits limits) {
+                                                         SpaceLimits limits,
+                                                         const TakeStates& take_states) {
   const auto say = [&](Error error, std::string_view advice) {
     return Error{error.code, fmt::format("data directory {}: {}: {}", path, error.message, advice)};
   };
@@ -165,7 +166,7 @@ Result<std::unique_ptr<LogDirectory>> LogDirectory::open(Disk& disk, std::string
   std::unique_ptr<LogDirectory> directory(
       new LogDirectory(disk, std::move(path), std::move(*lock), std::move(space)));
   TRY_ASSIGN(directory->stamp_, read_stamp(disk, directory->path_));
-  TRY(replay_journals(disk, directory->path_));
+  TRY(replay_journals(disk, directory->path_, take_states));
   return directory;
 }
 
@@ -179,10 +180,10 @@ Result<void> LogDirectory::begin_journals(std::uint32_t shards, std::uint64_t by
     return remove_journals(disk_, path_);
   }
   options->append_bytes_max = append_bytes_max;
-  TRY_ASSIGN(const std::uint64_t epoch,
+  TRY_ASSIGN(const std::shared_ptr<JournalHome> home,
              wal::begin_journals(disk_, path_, shards, Random::system_seed()));
   for (std::uint32_t shard = 0; shard < shards; ++shard) {
-    TRY_ASSIGN(journals_.emplace_back(), Journal::open(disk_, path_, shard, epoch, *options));
+    TRY_ASSIGN(journals_.emplace_back(), Journal::open(home, shard, *options));
   }
   return {};
 }

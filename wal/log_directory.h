@@ -17,6 +17,7 @@
 #include "base/types.h"
 #include "base/uuid.h"
 #include "wal/disk_space.h"
+#include "wal/journal_replay.h"
 #include "wal/log_settings.h"
 
 namespace chronik::wal {
@@ -76,7 +77,8 @@ class LogDirectory {
   /// what to do: busy (another process has it), unsupported (newer format), corrupt (stamp or
   /// journal damaged), io (not writable).
   static Result<std::unique_ptr<LogDirectory>> open(Disk& disk, std::string path,
-                                                    SpaceLimits limits);
+                                                    SpaceLimits limits,
+                                                    const TakeStates& take_states = {});
 
   ~LogDirectory();
 

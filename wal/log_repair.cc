@@ -277,8 +277,8 @@ Result<void> Repair::cut(const std::vector<SegmentName>& logs) {
 
 }  // namespace
 
-Result<RepairReport> repair_log(Disk& disk, const std::string& path,
-                                const OnProgress& on_progress) {
+Result<RepairReport> repair_log(Disk& disk, const std::string& path, const OnProgress& on_progress,
+                                const TakeStates& take_states) {
   std::string directory = path;
   while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
   TRY_ASSIGN(const std::vector<std::string> partitions, partition_directories(disk, directory));
@@ -289,7 +289,7 @@ Result<RepairReport> repair_log(Disk& disk, const std::string& path,
   }
   TRY_ASSIGN(const auto lock, disk.lock(parent_of(directory) + "/chronik.lock"));
   // Or the next start would copy it over what is kept.
-  TRY(replay_journals(disk, parent_of(directory)));
+  TRY(replay_journals(disk, parent_of(directory), take_states));
   return Repair(disk, directory, on_progress).run();
 }
 

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/result.h"
 #include "base/types.h"
+#include "wal/journal_replay.h"
 #include "wal/partition_scan.h"
 
 namespace chronik::wal {
@@ -28,8 +29,9 @@ struct RepairReport {
 
 /// `directory` is one partition's. May be interrupted and repeated. Errors: io, no_space, busy,
 /// not_found, invalid_argument (no partition's directory), corrupt (whose directory it is cannot be
-/// told).
+/// told); those of replay_journals(), which copies first.
 Result<RepairReport> repair_log(Disk& disk, const std::string& directory,
-                                const OnProgress& on_progress = {});
+                                const OnProgress& on_progress = {},
+                                const TakeStates& take_states = {});
 
 }  // namespace chronik::wal

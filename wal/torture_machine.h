@@ -93,10 +93,12 @@ class TortureMachine : public DurableListener {
     options.append_bytes_max = 200 + random_.below(3000);
     options.logs_min = 1 + random_.below(2);
     options.writeback_logs_max = 1 + random_.below(3);
+    options.make_at_once = !random_.one_in(4);
     const auto shards = static_cast<std::uint32_t>(1 + random_.below(2));
-    TRY_ASSIGN(const std::uint64_t epoch, begin_journals(disk_, root_, shards, random_.next()));
+    TRY_ASSIGN(const std::shared_ptr<JournalHome> home,
+               begin_journals(disk_, root_, shards, random_.next()));
     const auto shard = static_cast<std::uint32_t>(random_.below(shards));
-    TRY_ASSIGN(journal_, Journal::open(disk_, root_, shard, epoch, options));
+    TRY_ASSIGN(journal_, Journal::open(home, shard, options));
     environment_->journal = journal_.get();
     // Else a life is often over before there is one.
     for (std::uint64_t n = random_.below(3); n > 0; --n) {

@@ -7,6 +7,7 @@
 
 #include "broker/cli/command_line.h"
 #include "broker/cli/data_directory.h"
+#include "raft/multi/state_file.h"
 #include "wal/log_repair.h"
 
 namespace chronik::broker::cli {
@@ -142,8 +143,9 @@ int verify_log(const LogVerifyCommand& command, Disk& disk, const Console& conso
 int repair_log(const LogRepairCommand& command, Disk& disk, const Console& console) {
   const std::string path = full_path(command.directory);
   ProgressLine progress(console);
-  const Result<wal::RepairReport> report =
-      wal::repair_log(disk, path, [&](const wal::ScanProgress& far) { progress.show(far); });
+  const Result<wal::RepairReport> report = wal::repair_log(
+      disk, path, [&](const wal::ScanProgress& far) { progress.show(far); },
+      raft::StateFile::take_into(disk));
   progress.clear();
   if (!report) return fail(console, report.error());
   if (!report->changed) {

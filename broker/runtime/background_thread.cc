@@ -27,7 +27,7 @@ void lower_priority() {
 }  // namespace
 
 BackgroundThread::BackgroundThread(std::string name, Priority priority)
-    : name_(std::move(name)), priority_(priority), thread_([this] { thread_main(); }) {}
+    : name_(std::move(name)), priority_(priority) {}
 
 BackgroundThread::~BackgroundThread() { stop(); }
 
@@ -40,15 +40,16 @@ void BackgroundThread::run(Shard& home, Work work, Work done) {
     std::lock_guard lock(mutex_);
     CHECK(!stopping_);
     jobs_.push_back(std::move(job));
+    if (!thread_.joinable()) thread_ = std::thread([this] { thread_main(); });
   }
   submitted_.notify_one();
 }
 
 void BackgroundThread::stop() {
-  if (!thread_.joinable()) return;
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
+    if (!thread_.joinable()) return;
   }
   submitted_.notify_one();
   thread_.join();

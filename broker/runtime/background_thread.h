@@ -1,6 +1,7 @@
 // BackgroundThread: one thread for work that may block. It serves any shard: works run one at a
 // time in the order of submission, and each one's `done` comes back to the shard that sent it as a
-// message, a burst of them with one wake-up. An idle thread sleeps.
+// message, a burst of them with one wake-up. It is there from the first work on; an idle thread
+// sleeps.
 //
 // Of low priority it is for long work that nobody waits for (compaction): keep works short (a slice
 // of a job) and send the next one from `done`, so shards take turns, and what is no longer wanted

@@ -60,15 +60,16 @@ int listeners_of(const BrokerProcess& broker) {
 TEST_F(Standalone, HasNoThreadAndNoListenerOfACluster) {
   BrokerProcess broker;
   ASSERT_TRUE(Admin(broker.bootstrap()).create_topic({.name = "t"}).ok());
-  const std::map<std::string, int> threads = threads_of(broker);
+  std::map<std::string, int> threads = threads_of(broker);
   for (const auto& [name, count] : threads) {
     // "sync": more threads for the disk where it is slow.
     EXPECT_TRUE(name == "chronik" || name == "cleaner" || name == "shard" || name == "disk" ||
                 name == "sync")
         << name;
   }
-  EXPECT_EQ(threads.at("cleaner"), 1);
-  EXPECT_EQ(threads.at("disk"), threads.at("shard"));
+  // Those that nobody had work for are not there yet.
+  EXPECT_LE(threads["cleaner"], 1);
+  EXPECT_LE(threads["disk"], threads["shard"]);
   EXPECT_EQ(listeners_of(broker), 1);
 }
 

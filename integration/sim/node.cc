@@ -47,15 +47,16 @@ metadata::RaftMetaLogOptions Node::log_options(const raft::Membership& founders)
 /// As LogDirectory does.
 Result<void> Node::open_journal() {
   if (plan_.journal_logs_min == 0) return {};
-  TRY(wal::replay_journals(*door, root));
+  TRY(wal::replay_journals(*door, root, raft::StateFile::take_into(*door)));
   wal::JournalOptions options;
   options.file_bytes = 6 * wal::journal_block_bytes;
   options.bytes_max = 3 * options.file_bytes;
   options.append_bytes_max = 2 * wal::journal_block_bytes;
   options.logs_min = static_cast<std::size_t>(plan_.journal_logs_min);
   options.writeback_logs_max = 2;
-  TRY_ASSIGN(const std::uint64_t epoch, wal::begin_journals(*door, root, 1, random.next()));
-  TRY_ASSIGN(journal_, wal::Journal::open(*door, root, 0, epoch, options));
+  TRY_ASSIGN(const std::shared_ptr<wal::JournalHome> home,
+             wal::begin_journals(*door, root, 1, random.next()));
+  TRY_ASSIGN(journal_, wal::Journal::open(home, 0, options));
   environment_->journal = journal_.get();
   return {};
 }

@@ -11,9 +11,9 @@ namespace {
 
 constexpr std::size_t early_max = 20'000;
 constexpr std::int64_t early_ticks = 10;
-// Of one write: when thousands of groups elect at once, the first of them need not wait for the
+// Of one call: when thousands of groups elect at once, the first of them need not wait for the
 // votes of the last.
-constexpr std::size_t states_at_once = 64;
+constexpr std::size_t states_at_once = 256;
 // A follower that rests and was not asked for so many rounds of the patrol wakes.
 constexpr int patrols_missed_max = 2;
 
@@ -27,7 +27,6 @@ RaftReplicaManager::RaftReplicaManager(RaftOptions options, wal::LogEnvironment&
       group_commit_(group_commit),
       executor_(executor),
       transport_(transport),
-      state_writer_(environment, executor),
       catch_up_(options_.catch_up),
       life_(options_.random()),
       self_(std::make_shared<RaftReplicaManager*>(this)) {
@@ -284,42 +283,34 @@ void RaftReplicaManager::settle() {
 }
 
 void RaftReplicaManager::pass(const std::vector<Replica*>& replicas) {
-  struct Saved {
-    GroupId group;
-    std::uint64_t number = 0;
-  };
   std::vector<Replica*> working;
-  std::vector<StateWriter::Save> saves;
-  std::vector<Saved> saved;
+  std::vector<Replica::Save> saves;
   for (Replica* replica : replicas) {
     replica->touched_ = false;
     replica->advance();
     std::optional<Replica::Save> save;
     if (!replica->take_ready(save)) continue;
     working.push_back(replica);
-    if (!save) continue;
-    saves.push_back(std::move(save->what));
-    saved.push_back({replica->group(), save->number});
+    if (save) saves.push_back(std::move(*save));
+    if (saves.size() == states_at_once) save_states(std::exchange(saves, {}));
   }
-  for (std::size_t begin = 0; begin < saves.size(); begin += states_at_once) {
-    const std::size_t end = std::min(saves.size(), begin + states_at_once);
-    ++counters_.state_writes;
-    counters_.states_written += end - begin;
-    std::vector<Saved> written(saved.begin() + static_cast<std::ptrdiff_t>(begin),
-                               saved.begin() + static_cast<std::ptrdiff_t>(end));
-    state_writer_.write({saves.begin() + static_cast<std::ptrdiff_t>(begin),
-                         saves.begin() + static_cast<std::ptrdiff_t>(end)},
-                        [self = self_, written = std::move(written)] {
-                          RaftReplicaManager* manager = *self;
-                          if (manager == nullptr) return;
-                          for (const Saved& at : written) {
-                            Replica* replica = manager->find(at.group);
-                            if (replica != nullptr) replica->on_state_saved(at.number);
-                          }
-                          manager->settle();
-                        });
-  }
+  if (!saves.empty()) save_states(std::move(saves));
   for (Replica* replica : working) replica->carry_out();
+}
+
+void RaftReplicaManager::save_states(std::vector<Replica::Save> saves) {
+  counters_.states_written += saves.size();
+  std::vector<wal::StateWrite> writes;
+  writes.reserve(saves.size());
+  for (Replica::Save& save : saves) writes.push_back(std::move(save.what));
+  group_commit_.save_states(std::move(writes), [self = self_, saves = std::move(saves)] {
+    RaftReplicaManager* manager = *self;
+    if (manager == nullptr) return;
+    for (const Replica::Save& save : saves) {
+      if (*save.replica != nullptr) (*save.replica)->on_state_saved(save.number);
+    }
+    manager->settle();
+  });
 }
 
 void RaftReplicaManager::send_beats() {

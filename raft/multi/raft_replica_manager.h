@@ -44,8 +44,7 @@ struct RaftCounters {
   std::uint64_t bytes_sent = 0;
   std::uint64_t frames_received = 0;
   std::uint64_t frames_refused = 0;  // that could not be read
-  std::uint64_t state_writes = 0;    // syncs of state files
-  std::uint64_t states_written = 0;
+  std::uint64_t states_written = 0;  // of groups, to be durable
 };
 
 class RaftReplicaManager final : private ReplicaHost {
@@ -117,6 +116,7 @@ class RaftReplicaManager final : private ReplicaHost {
   void settle() override;
 
   void pass(const std::vector<Replica*>& replicas);
+  void save_states(std::vector<Replica::Save> saves);
   void send_beats();
   void dispatch(NodeId from, Frame frame);
   void keep_early(GroupMessage message);
@@ -129,7 +129,6 @@ class RaftReplicaManager final : private ReplicaHost {
   wal::GroupCommit& group_commit_;
   wal::IoExecutor& executor_;
   Transport& transport_;
-  StateWriter state_writer_;
   CatchUpQueue catch_up_;
   const std::uint64_t life_;
   std::shared_ptr<RaftReplicaManager*> self_;

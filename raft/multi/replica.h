@@ -161,7 +161,8 @@ class Replica final : private wal::DurableListener {
   /// Takes the next Ready; true when there was one. `save` is filled when a state is to be written
   /// before carry_out(); then on_state_saved(`number`) follows.
   struct Save {
-    StateWriter::Save what;
+    wal::StateWrite what;
+    std::shared_ptr<Replica*> replica;  // null once it has ended
     std::uint64_t number = 0;
   };
   /// Tells Raft what has become durable.

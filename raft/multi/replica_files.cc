@@ -162,7 +162,8 @@ bool is_alone(const Membership& membership, NodeId node) {
 Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
                                         wal::GroupCommit& group_commit, const ReplicaPlace& place) {
   ReplicaFiles files;
-  files.state_file = std::make_unique<StateFile>(environment.disk, place.directory, place.group());
+  files.state_file = std::make_unique<StateFile>(environment.disk, place.directory, place.group(),
+                                                 environment.journal);
   TRY_ASSIGN(std::optional<ReplicaState> state, files.state_file->load());
   if (state) files.state = std::move(*state);
   if (state && begins_anew(files.state, place)) TRY(begin_anew(files, place));

@@ -25,7 +25,7 @@ bool Replica::take_ready(std::optional<Save>& save) {
   if (ready.hard_state) state_.hard = *ready.hard_state;
   if (ready.install) state_.install = MembershipAt{ready.install->index, ready.install->membership};
   if (ready.hard_state || ready.install || save_base_) {
-    save = Save{{state_file_.get(), state_}, ready.number};
+    save = Save{state_file_->write_of(state_), self_, ready.number};
   }
   return true;
 }
@@ -251,9 +251,11 @@ void Replica::meet_damage(const Error& error) {
   damaged.log_damaged = !is_alone(log.membership_at(log.commit()), host_.node());
   log_error("a log is damaged", {{"group", group_.to_string()}, {"why", error.message}});
   // The process ends when that is on disk.
-  StateWriter(host_.environment(), host_.executor())
-      .write({{state_file_.get(), damaged}},
-             [&environment = host_.environment(), error] { environment.on_fatal(error); });
+  std::vector<wal::StateWrite> writes;
+  writes.push_back(state_file_->write_of(damaged));
+  host_.group_commit().save_states(std::move(writes), [&environment = host_.environment(), error] {
+    environment.on_fatal(error);
+  });
 }
 
 /// What the leader takes for replaced is still in the log: an answer to anybody, even to what came

@@ -3,11 +3,11 @@
 // are written in turn, each twice (raft/multi/format.md), so that neither a torn write nor one bad
 // sector loses a vote that was told: a state is told only once its slot is synced.
 //
-// One per group. load() and save() on the thread that opens the group; afterwards StateWriter
-// writes the states of many groups together. The manager's shard owns both.
+// One per group. load() and save() on the thread that opens the group; afterwards states go through
+// the shard's GroupCommit, which writes those of many groups together, maybe by way of its journal.
+// The manager's shard owns it.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,8 +17,9 @@
 #include "base/result.h"
 #include "raft/core/types.h"
 #include "raft/multi/group_id.h"
-#include "wal/io_executor.h"
-#include "wal/log_environment.h"
+#include "wal/checkpoint.h"
+#include "wal/journal_replay.h"
+#include "wal/state_commit.h"
 
 namespace chronik::raft {
 
@@ -44,8 +45,10 @@ struct ReplicaState {
 
 class StateFile {
  public:
-  /// Of `directory`, which need not exist. Nothing is read or written.
-  StateFile(Disk& disk, std::string directory, GroupId group);
+  /// Of `directory`, which need not exist. Nothing is read or written. `journal`: that of the
+  /// shard, if it has one; outlives this.
+  StateFile(Disk& disk, std::string directory, GroupId group,
+            const wal::Journal* journal = nullptr);
 
   /// Reads the newest state; nothing when there is no file. Errors: corrupt (both copies of a slot
   /// are damaged: a vote may be lost; the message names the file and the ways out),
@@ -56,17 +59,25 @@ class StateFile {
   /// Makes directory, the name that says whose it is, and file as needed; all of it and the state
   /// are durable on return. Errors: io, no_space.
   Result<void> save(const ReplicaState& state);
+  /// For GroupCommit::save_states(). Precondition: loaded or saved once before.
+  wal::StateWrite write_of(const ReplicaState& state);
+
+  /// For a start: what the journal has is written to the files where it is newer than theirs, and
+  /// of the same replica. `disk` outlives it.
+  static wal::TakeStates take_into(Disk& disk);
 
   const std::string& path() const { return path_; }
 
  private:
-  friend class StateWriter;
   struct Slot {
     std::uint64_t position = 0;
     Bytes copy;  // goes there twice
   };
   struct Found;
-  Result<Found> read(File& file) const;
+  static Result<Found> read(File& file, const std::string& path);
+  static Result<std::uint64_t> take(Disk& disk,
+                                    const std::vector<std::pair<std::string, ByteView>>& states);
+  Result<Found> read_own(File& file) const;
   Result<void> create(const ReplicaState& state);
   /// The next slot in turn.
   Slot next(const ReplicaState& state);
@@ -77,28 +88,12 @@ class StateFile {
   const std::string directory_;
   const std::string path_;
   const GroupId group_;
+  const wal::Journal* const journal_;
   std::shared_ptr<File> file_;  // null until load() found it or save() made it
   std::uint64_t sequence_ = 0;  // of the newest slot
-};
-
-/// Writes states of many groups with one sync of all their files. Works run in the order of the
-/// calls, before any flush of a log that is asked for after the call (IoExecutor is in order).
-class StateWriter {
- public:
-  StateWriter(wal::LogEnvironment& environment, wal::IoExecutor& executor)
-      : environment_(environment), executor_(executor) {}
-
-  struct Save {
-    StateFile* file = nullptr;  // loaded or saved once before
-    ReplicaState state;
-  };
-  /// `done` runs on the shard once all are durable; never when the disk failed (then on_fatal was
-  /// called).
-  void write(const std::vector<Save>& saves, std::function<void()> done);
-
- private:
-  wal::LogEnvironment& environment_;
-  wal::IoExecutor& executor_;
+  /// Where the journal was when the file was made: no other file of this name has the same, with
+  /// states in the journal.
+  wal::JournalMark made_at_;
 };
 
 }  // namespace chronik::raft

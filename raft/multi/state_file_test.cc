@@ -5,6 +5,7 @@
 
 #include "base/memory_disk.h"
 #include "wal/format.h"
+#include "wal/group_commit.h"
 
 namespace chronik::raft {
 namespace {
@@ -210,19 +211,25 @@ TEST_F(StateFileTest, ManyGroupsAreWrittenTogetherAndTheFailureIsFatal) {
   std::string fatal;
   environment.on_fatal = [&](const Error& error) { fatal = error.message; };
   wal::ManualIoExecutor executor;
-  StateWriter writer(environment, executor);
+  wal::GroupCommit group_commit(environment, executor);
   StateFile first(disk_, "data/a-0", group);
   StateFile second(disk_, "data/b-0", group);
   ASSERT_TRUE(first.save(state(1, 1)) && second.save(state(1, 1)));
   int done = 0;
-  writer.write({{&first, state(2, 1)}, {&second, state(3, 2)}}, [&] { ++done; });
+  const auto write = [&](const ReplicaState& of_first, const ReplicaState& of_second) {
+    std::vector<wal::StateWrite> writes;
+    writes.push_back(first.write_of(of_first));
+    writes.push_back(second.write_of(of_second));
+    group_commit.save_states(std::move(writes), [&] { ++done; });
+  };
+  write(state(2, 1), state(3, 2));
   EXPECT_EQ(done, 0);
   executor.run_all();
   EXPECT_EQ(done, 1);
   EXPECT_EQ(StateFile(disk_, "data/a-0", group).load().value(), state(2, 1));
   EXPECT_EQ(StateFile(disk_, "data/b-0", group).load().value(), state(3, 2));
   disk_.fail_operation(1);
-  writer.write({{&first, state(4, 1)}, {&second, state(4, 2)}}, [&] { ++done; });
+  write(state(4, 1), state(4, 2));
   executor.run_all();
   EXPECT_EQ(done, 1);
   EXPECT_FALSE(fatal.empty());
