@@ -1,7 +1,6 @@
 #include "broker/server.h"
 
 #include <fmt/core.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <future>
@@ -15,6 +14,7 @@
 #include "broker/broker.h"
 #include "broker/broker_fencing.h"
 #include "broker/cluster_member.h"
+#include "broker/descriptor_budget.h"
 #include "broker/group/coordinator.h"
 #include "broker/group/coordinator_office.h"
 #include "broker/net/net_server.h"
@@ -36,36 +36,13 @@ namespace chronik::broker {
 
 namespace {
 
-// Descriptors that are neither connections nor log files: epoll, timers, stdio, lock, listeners.
-constexpr std::uint64_t other_descriptors = 64;
-constexpr std::uint64_t log_files_min = 128;
-constexpr std::uint64_t log_files_max = 8192;
 // Of a clean stop, for the groups to be led by other nodes.
 constexpr milliseconds hand_over_max{1'000};
-// With fewer there would be no room for a handful of connections beside the two above.
-constexpr std::uint64_t descriptors_min = other_descriptors + log_files_min + 8;
 
-/// As many open files as the system grants without asking anybody.
-std::uint64_t raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
-  if (limit.rlim_cur < limit.rlim_max) {
-    rlimit raised = limit;
-    raised.rlim_cur = limit.rlim_max;
-    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
-  }
-  return limit.rlim_cur;
-}
-
-std::uint64_t log_files_of(std::uint64_t descriptors) {
-  return std::clamp(descriptors / 4, log_files_min, log_files_max);
-}
-
-NetOptions net_options(const Settings& settings, std::uint64_t descriptors) {
+NetOptions net_options(const Settings& settings, const DescriptorBudget& descriptors) {
   NetOptions options;
   options.request_bytes_max = settings.socket_request_max_bytes;
-  const std::uint64_t taken = log_files_of(descriptors) + other_descriptors;
-  options.connections.descriptors_max = descriptors > taken ? descriptors - taken : 1;
+  options.connections.descriptors_max = descriptors.connections();
   options.idle_max = settings.connections_max_idle_ms.value_or(milliseconds(-1));
   options.connections.max = static_cast<std::uint64_t>(settings.max_connections);
   options.connections.per_ip_max = static_cast<std::uint64_t>(settings.max_connections_per_ip);
@@ -128,7 +105,6 @@ struct Server::State {
         settings(std::move(start_settings)),
         live(std::move(config), settings) {}
 
-  Result<void> check_descriptors() const;
   Result<void> open_directory();
   void start_shards();
   Result<void> open_metadata(const GiveUp& give_up);
@@ -146,7 +122,7 @@ struct Server::State {
 
   Disk& disk;
   const Clock& clock;
-  const std::uint64_t descriptors = raise_descriptor_limit();
+  const DescriptorBudget descriptors = DescriptorBudget::of_process();
   Random random;
   const Settings settings;
   LiveSettings live;
@@ -171,14 +147,6 @@ struct Server::State {
   std::unique_ptr<NetServer> net;
   bool stopped = false;
 };
-
-Result<void> Server::State::check_descriptors() const {
-  if (descriptors >= descriptors_min) return {};
-  return Error{Errc::invalid_argument,
-               fmt::format("the limit of open files is {}, and at least {} are needed: raise it "
-                           "(ulimit -n, LimitNOFILE=)",
-                           descriptors, descriptors_min)};
-}
 
 Result<void> Server::State::open_directory() {
   if (settings.log_dirs.size() != 1) {
@@ -232,7 +200,7 @@ void Server::State::start_shards() {
       own.storage = std::make_unique<ShardStorage>(
           shard, disk, *own.io,
           StoragePlace{&directory->space(), directory->journal(id), own.behind.get(),
-                       log_files_of(descriptors) / count});
+                       descriptors.log_files() / count});
       const auto settings_of = [this](const metadata::Topic& topic) {
         const std::shared_ptr<const LiveConfig> now = live.current();
         return partition_settings(
@@ -576,7 +544,7 @@ Result<std::unique_ptr<Server>> Server::start(StartConfig config, Settings setti
   std::unique_ptr<Server> server(
       new Server(std::make_unique<State>(std::move(config), std::move(settings), disk, clock)));
   State& state = *server->state_;
-  TRY(state.check_descriptors());
+  TRY(state.descriptors.check());
   TRY(state.open_directory());
   state.start_shards();
   // Before the logs are opened: a port in use is said at once.
