@@ -3,6 +3,7 @@ nothing is acknowledged when the node that leads is gone."""
 
 import itertools
 import os
+import random
 import signal
 import socket
 import statistics
@@ -167,7 +168,9 @@ class AckMeter:
 
     def __init__(self, cluster, topic):
         program = brokers.ROOT / "build/release/ack_meter"
-        command = [program, "--bootstrap", cluster.bootstrap, "--topic", topic]
+        # Which node a client comes to first is not always the one that leads.
+        bootstrap = ",".join(random.sample([node.bootstrap for node in cluster.nodes], len(cluster.nodes)))
+        command = [program, "--bootstrap", bootstrap, "--topic", topic]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, command):
@@ -197,17 +200,21 @@ def longest_pause(cluster, name, act):
     """Milliseconds. The client is a new one each time: one that has just lost a node again and again waits for seconds
     before it connects to it once more."""
     wait_until_whole(cluster, name, 1)
-    node = leader(cluster, name)
+    node = None
     meter = AckMeter(cluster, name)
     try:
         meter.end()  # it writes
-        time.sleep(1)
+        # What the client does once a second shall not come at one and the same time in all runs.
+        time.sleep(1 + random.random())
+        # Not before: the leader that is preferred may have taken the partition back meanwhile.
+        node = leader(cluster, name)
         meter.ask("begin")
         act(node)
         return meter.end()
     finally:
         meter.close()
-        node.start()
+        if node is not None:
+            node.start()
 
 
 def replaced_after(cluster, name):

@@ -255,7 +255,8 @@ TEST_F(Server, SigtermEndsCleanlyAndKeepsEverything) {
   EXPECT_EQ(broker.stop(), 0);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
   broker.start();
-  EXPECT_EQ(consumer.watermarks("t", 0).second, 1000);
+  // The consumer's own question could wait on its connection behind a fetch of a minute.
+  EXPECT_EQ(Consumer(broker.bootstrap(), "", {}).watermarks("t", 0).second, 1000);
 }
 
 TEST_F(Server, HelpAndVersionAreShortAndTrue) {
