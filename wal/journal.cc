@@ -26,8 +26,7 @@ Result<std::unique_ptr<Journal>> Journal::open(std::shared_ptr<JournalHome> home
   Disk& disk = home->disk();
   std::unique_ptr<Journal> journal(new Journal(std::move(home), shard, options));
   const std::uint64_t count_max = options.bytes_max / options.file_bytes;
-  std::size_t number = 0;
-  for (; number < count_max; ++number) {
+  for (std::size_t number = 0; number < count_max; ++number) {
     const std::string path = journal->path(number);
     Result<std::shared_ptr<File>> file = disk.open(path, OpenMode::read_write);
     if (!file && file.error().code == Errc::not_found) break;
@@ -37,11 +36,13 @@ Result<std::unique_ptr<Journal>> Journal::open(std::shared_ptr<JournalHome> home
     if (size != options.file_bytes) break;
     journal->files_.push_back({std::move(*file)});
   }
-  // Those behind it were of another size, too, or of more.
-  for (bool there = true; there; ++number) {
-    const Result<void> removed = disk.remove(journal->path(number));
-    there = removed.has_value();
-    if (!removed && removed.error().code != Errc::not_found) return removed.error();
+  const auto entries = disk.list(journal_directory(journal->home_->data_directory()));
+  if (!entries && entries.error().code == Errc::not_found) return journal;
+  if (!entries) return entries.error();
+  for (const DirectoryEntry& entry : *entries) {
+    const auto name = parse_journal_file_name(entry.name);
+    if (!name || name->shard != shard || name->number < journal->files_.size()) continue;
+    TRY(disk.remove(journal->path(name->number)));
   }
   return journal;
 }

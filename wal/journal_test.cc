@@ -316,6 +316,18 @@ TEST_F(JournalOnFakeDisk, AFailedSyncOfTheJournalEndsTheProcess) {
 }
 
 // A directory as kill -9 and a power cut leave it is no damaged one.
+TEST_F(JournalOnFakeDisk, FilesBehindAGapAreRemoved) {
+  for (int i = 0; i < 60; ++i) append(2'000);
+  ASSERT_GE(journal_files().size(), 4u);  // the epoch, and three
+  end();
+  // As a power cut may leave the names of files that were being made.
+  ASSERT_TRUE(disk.remove("/data/chronik.journal/0-1"));
+  ASSERT_TRUE(disk.sync_directory("/data/chronik.journal"));
+  const std::shared_ptr<JournalHome> home = begin_journals(disk, "/data", 1, 42).value();
+  ASSERT_TRUE(Journal::open(home, 0, options));
+  EXPECT_EQ(journal_files().size(), 2u);
+}
+
 TEST_F(JournalOnFakeDisk, ToolsReadWhatTheJournalHas) {
   for (int i = 0; i < 4; ++i) append();
   end();
