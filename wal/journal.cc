@@ -8,7 +8,7 @@
 namespace chronik::wal {
 
 std::optional<JournalOptions> JournalOptions::share(std::uint64_t bytes_max, std::uint32_t shards) {
-  constexpr std::uint64_t file_bytes_max = 16u << 20;
+  constexpr std::uint64_t file_bytes_max = 32u << 20;
   constexpr std::uint64_t file_bytes_min = 256u << 10;
   JournalOptions options;
   options.bytes_max = bytes_max / shards;

@@ -19,7 +19,7 @@
 #include "base/result.h"
 #include "wal/checkpoint.h"
 #include "wal/journal_frame.h"
-#include "wal/journal_replay.h"
+#include "wal/journal_home.h"
 
 namespace chronik::wal {
 

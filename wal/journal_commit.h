@@ -16,7 +16,7 @@
 #include "wal/commit_round.h"
 #include "wal/io_executor.h"
 #include "wal/log_environment.h"
-#include "wal/state_commit.h"
+#include "wal/state_write.h"
 #include "wal/unsynced_files.h"
 
 namespace chronik::wal {

@@ -12,36 +12,17 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/file.h"
 #include "wal/io_executor.h"
 #include "wal/journal.h"
 #include "wal/log_environment.h"
-#include "wal/log_settings.h"
+#include "wal/state_write.h"
 
 namespace chronik::wal {
 
 class JournalCommit;
-
-/// One state that is to be written to its file.
-struct StateWrite {
-  std::string directory;  // of the log
-  LogIdentity identity;
-  std::shared_ptr<File> file;
-  std::string path;  // of the file
-  /// What a frame has of it, and a start hands to TakeStates (wal/journal_replay.h).
-  Bytes bytes;
-  /// A frame may have it: writing it needs no sync in between.
-  bool small = false;
-  /// I/O thread. Leaves the last of it to be synced. Errors: io, no_space.
-  std::function<Result<void>()> write;
-
-  std::string_view directory_name() const {
-    return std::string_view(directory).substr(directory.find_last_of('/') + 1);
-  }
-};
 
 class StateCommit : public std::enable_shared_from_this<StateCommit> {
  public:

@@ -15,10 +15,10 @@ constexpr SettingDefinition all[] = {
     {"chronik.disk.watermark.bytes", int64, "0", at_least(0), applies, read_only,
      "Free space below which produce requests are refused, so that reads, deletes and retention go "
      "on; 0 means 5 % of the disk, at most 128 MiB."},
-    {"chronik.journal.append.bytes.max", int64, "65536", at_least(0), applies, read_only,
+    {"chronik.journal.append.bytes.max", int64, "131072", at_least(0), applies, read_only,
      "Largest append that goes to the journal, where one sync covers many partitions; a larger one "
      "is synced in its own file, and so written once."},
-    {"chronik.journal.bytes.max", int64, "134217728", between(0, 256 << 20), applies, read_only,
+    {"chronik.journal.bytes.max", int64, "268435456", between(0, 1 << 30), applies, read_only,
      "Disk space for the journal, of all shards together, which a start after a crash reads; with "
      "0 "
      "there is none, and each partition is synced in its own file."},
