@@ -3,6 +3,7 @@
 // each service says on which shard it may be used.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -66,6 +67,9 @@ struct Broker {
   GroupCoordinator* groups = nullptr;
   Quorum* quorum = nullptr;     // null without a cluster
   OtherNodes* nodes = nullptr;  // the same
+
+  /// The other nodes lead from here on, and this one stops; any shard.
+  std::atomic<bool> leaving = false;
 };
 
 }  // namespace chronik::broker

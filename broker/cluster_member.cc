@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/random_uuid.h"
+#include "broker/net/leaving_notice.h"
 #include "broker/runtime/blocking.h"
 
 namespace chronik::broker {
@@ -106,6 +107,7 @@ Result<void> ClusterMember::bind(Random& random) {
   };
   events.frame = [this](raft::NodeId from, SharedBytes frame) {
     if (is_node_frame(frame.view())) return requests_->receive(from, frame);
+    if (is_leaving_notice(frame.view())) return on_node_leaving(from);
     if (is_leader_news(frame.view())) {
       const auto news = decode_leader_news(frame.view());
       if (news && on_news_) {
@@ -144,6 +146,7 @@ void ClusterMember::receive(raft::NodeId from, SharedBytes bytes) {
 void ClusterMember::on_node_up(raft::NodeId node) {
   log_info("another node of the cluster is there", {{"node", node}});
   foreign_.erase(node);
+  leaving_.erase(node);
   if (on_other_) on_other_();
   if (join_) join_->on_node_up(node);
   tell_absent();
@@ -158,6 +161,15 @@ void ClusterMember::on_node_up(raft::NodeId node) {
   if (const std::string lost = quorum_->lost_voters(); !lost.empty()) {
     log_warn("what such a node says counts for nothing until the leader has taken it in",
              {{"why", lost}});
+  }
+}
+
+void ClusterMember::on_node_leaving(raft::NodeId node) {
+  log_info("another node of the cluster stops", {{"node", node}});
+  leaving_.insert(node);
+  tell_absent();
+  for (const std::unique_ptr<RaftShard>& rafts : rafts_) {
+    on_shard_of(*rafts, [&own = *rafts, node] { own.on_node_leaving(node); });
   }
 }
 
@@ -370,7 +382,8 @@ std::vector<BrokerId> ClusterMember::absent() const {
   std::vector<BrokerId> absent;
   for (const ClusterNode& node : place_.settings.nodes) {
     const bool self = node.id == place_.directory.stamp()->node_id;
-    if (!self && !transport_->is_up(node.id)) absent.push_back(node.id);
+    const bool there = transport_->is_up(node.id) && !leaving_.contains(node.id);
+    if (!self && !there) absent.push_back(node.id);
   }
   return absent;
 }
@@ -438,6 +451,12 @@ void ClusterMember::on_tick() {
 
 void ClusterMember::hand_over(milliseconds timeout) {
   if (closed_ || !store_) return;
+  call_on(place_.shard, [this] {
+    for (const ClusterNode& node : place_.settings.nodes) {
+      if (!transport_->is_up(node.id)) continue;
+      transport_->send(node.id, SharedBytes::copy_of(leaving_notice));
+    }
+  });
   std::vector<std::future<void>> handed;
   for (const std::unique_ptr<RaftShard>& rafts : rafts_) {
     auto done = std::make_shared<std::promise<void>>();

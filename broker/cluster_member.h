@@ -10,6 +10,7 @@
 #include <future>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/random.h"
@@ -81,7 +82,8 @@ class ClusterMember final : public OtherNodes {
   /// Tells all nodes that are connected, soon, together with what else there is to tell. Any shard.
   void announce(LeaderNews news);
 
-  /// Another node leads from here on, if that can be within `timeout`.
+  /// Tells the other nodes that this one goes; they lead from here on, if that can be within
+  /// `timeout`.
   void hand_over(milliseconds timeout);
   /// No proposal is taken any more, and nothing comes or leaves. Before the storage stops.
   void close();
@@ -112,6 +114,7 @@ class ClusterMember final : public OtherNodes {
   std::string waits_for() const;
 
   void on_node_up(raft::NodeId node);
+  void on_node_leaving(raft::NodeId node);
   void on_node_down(raft::NodeId node);
   std::vector<BrokerId> absent() const;
   void tell_absent();
@@ -127,6 +130,7 @@ class ClusterMember final : public OtherNodes {
   std::unique_ptr<metadata::RaftMetaLog> store_;
   std::unique_ptr<NodeRequests> requests_;
   std::unique_ptr<ClusterQuorum> quorum_;
+  std::set<raft::NodeId> leaving_;               // they stop, and are still connected
   std::map<raft::NodeId, std::string> foreign_;  // of another cluster, and how that was told
   std::function<void()> on_other_;               // one of them was met, or is foreign
   Watch watch_;

@@ -13,6 +13,7 @@
 #include "protocol/messages/delete_records.h"
 #include "protocol/messages/describe_quorum.h"
 #include "protocol/messages/fetch.h"
+#include "protocol/messages/produce.h"
 #include "protocol/messages/remove_raft_voter.h"
 
 namespace chronik::broker {
@@ -25,8 +26,8 @@ constexpr std::size_t answering_max = 64;
 /// What other nodes may ask for.
 constexpr std::array answered_apis = {
     protocol::DescribeQuorumRequest::api_key, protocol::AddRaftVoterRequest::api_key,
-    protocol::DeleteRecordsRequest::api_key, protocol::FetchRequest::api_key,
-    protocol::RemoveRaftVoterRequest::api_key};
+    protocol::DeleteRecordsRequest::api_key,  protocol::FetchRequest::api_key,
+    protocol::ProduceRequest::api_key,        protocol::RemoveRaftVoterRequest::api_key};
 
 /// Null: there is no such API.
 const ApiEntry* entry_of(const Broker& broker, std::int16_t api_key) {

@@ -47,6 +47,8 @@ void RaftShard::on_node_up(raft::NodeId node, const Uuid& directory) {
   arm();
 }
 
+void RaftShard::on_node_leaving(raft::NodeId node) { groups_->on_node_leaving(node); }
+
 void RaftShard::on_node_down(raft::NodeId node) {
   groups_->on_node_down(node);
   arm();

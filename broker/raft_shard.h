@@ -32,6 +32,7 @@ class RaftShard {
 
   void receive(raft::NodeId from, raft::Frame frame);
   void on_node_up(raft::NodeId node, const Uuid& directory);
+  void on_node_leaving(raft::NodeId node);
   void on_node_down(raft::NodeId node);
   /// Lets the time pass that has passed, and sees to it that the next tick comes.
   void tick();

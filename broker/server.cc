@@ -38,6 +38,10 @@ namespace {
 
 // Of a clean stop, for the groups to be led by other nodes.
 constexpr milliseconds hand_over_max{1'000};
+// Before it, for clients to come back: a few round trips.
+constexpr milliseconds reconnect_time{150};
+// Behind it, for their last response.
+constexpr milliseconds go_time{100};
 
 NetOptions net_options(const Settings& settings, const DescriptorBudget& descriptors) {
   NetOptions options;
@@ -488,8 +492,12 @@ void Server::State::stop_storages() {
 
 void Server::State::stop(milliseconds grace) {
   if (std::exchange(stopped, true) || !shards) return;
-  // While clients can still be told who leads now.
-  if (member) member->hand_over(hand_over_max);
+  if (member && settings.cluster->nodes.size() > 1) {
+    if (net) net->make_clients_reconnect(reconnect_time);
+    broker.leaving = true;
+    member->hand_over(hand_over_max);
+    if (net) net->let_clients_go(go_time);
+  }
   call_on(shards->first(), [&] {
     office.reset();
     if (groups) groups->stop();

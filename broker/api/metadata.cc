@@ -120,7 +120,7 @@ std::vector<metadata::MetadataEvent> plan_missing(RequestContext& context,
 
 MetadataResponse describe_cluster_part(RequestContext& context, const MetadataRequest& request) {
   MetadataResponse response;
-  for (ReachableBroker& broker : reachable_brokers(context)) {
+  for (ReachableBroker& broker : listed_brokers(context)) {
     MetadataResponse::MetadataResponseBroker& out = response.brokers.emplace_back();
     out.node_id = broker.id;
     out.host = std::move(broker.host);

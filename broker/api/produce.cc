@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "broker/api/context.h"
+#include "broker/api/forward_produce.h"
 #include "broker/api/handlers.h"
 #include "broker/api/leader_hint.h"
 #include "broker/api/partition_calls.h"
@@ -31,7 +32,7 @@ constexpr milliseconds leader_wait{1'000};
 struct Target {
   Uuid topic_id;
   PartitionId partition;
-  SharedBytes records;
+  SharedBytes records;  // afterwards only where another node leads
   PartitionResponse* response;
 };
 
@@ -86,8 +87,9 @@ Task<void> append_all(ShardData& data, std::vector<Target*>& targets, Terms term
       set_error(*target->response, why_not_open(data, *target));
       continue;
     }
-    AppendResult result = partition->append(std::move(target->records),
-                                            {terms.version, terms.acks, terms.now, terms.at});
+    AppendResult result =
+        partition->append(target->records, {terms.version, terms.acks, terms.now, terms.at});
+    if (result.error != ErrorCode::not_leader_or_follower) target->records = {};
     if (result.error == ErrorCode::not_leader_or_follower) {
       refused.push_back(partition->leader_known(terms.leader_limit));
     } else if (result.error == ErrorCode::none && terms.acks == 1) {
@@ -118,13 +120,48 @@ Task<void> append_all(ShardData& data, std::vector<Target*>& targets, Terms term
   for (Future<WaitEnd>& wait : refused) co_await wait;
 }
 
+bool was_refused(const Target& target) {
+  const auto error = static_cast<ErrorCode>(target.response->error_code);
+  return error == ErrorCode::not_leader_or_follower && !target.records.empty();
+}
+
+/// Those that this node leads by now.
+std::vector<Target> led_by_now(RequestContext& context, const std::vector<Target>& targets) {
+  const metadata::Image& image = *context.broker().metadata->image();
+  std::vector<Target> led;
+  for (const Target& target : targets) {
+    if (!was_refused(target)) continue;
+    const metadata::Topic* topic = image.topic(target.topic_id);
+    if (check_served_here(context.broker(), topic, target.partition) != ErrorCode::none) continue;
+    *target.response = {};
+    target.response->index = target.partition;
+    led.push_back(target);
+  }
+  return led;
+}
+
+/// Of those that another node leads.
+std::vector<RefusedBatch> refused_batches(const std::vector<Target>& targets) {
+  std::vector<RefusedBatch> refused;
+  for (const Target& target : targets) {
+    if (!was_refused(target)) continue;
+    refused.push_back({target.topic_id, target.partition, target.records, target.response});
+  }
+  return refused;
+}
+
+bool may_forward(RequestContext& context, std::int16_t acks) {
+  // With acks=0 the client learns who leads by the end of its connection.
+  return acks != 0 && context.broker().nodes != nullptr && !context.connection().of_node;
+}
+
 /// Whose leader was not known when the request came: it may be now.
 void name_leaders(RequestContext& context, const std::vector<Target>& targets,
                   ProduceResponse& response) {
   LeaderHint hint(context, response.node_endpoints);
   for (const Target& target : targets) {
     const auto error = static_cast<ErrorCode>(target.response->error_code);
-    if (error != ErrorCode::not_leader_or_follower) continue;
+    if (error != ErrorCode::not_leader_or_follower && target.records.empty()) continue;
     hint.name(target.topic_id, {}, target.partition, *target.response);
   }
 }
@@ -165,8 +202,9 @@ std::vector<Target> find_targets(RequestContext& context, ProduceRequest& reques
       const ErrorCode error = topic == nullptr && by_id
                                   ? ErrorCode::unknown_topic_id
                                   : check_served_here(context.broker(), topic, partition);
-      const bool asks = error == ErrorCode::not_leader_or_follower &&
-                        is_between_leaders(context.broker(), *topic, partition);
+      const bool asks =
+          error == ErrorCode::not_leader_or_follower &&
+          (context.broker().leaving || is_between_leaders(context.broker(), *topic, partition));
       if (error != ErrorCode::none && !asks) {
         set_error(answer, error);
         if (error == ErrorCode::not_leader_or_follower) hint.name(*topic, partition, answer);
@@ -221,6 +259,16 @@ Task<ProduceResponse> produce(RequestContext& context, ProduceRequest request) {
   };
   Task<void> append = call_partitions(context, targets, start);
   co_await std::move(append);
+  std::vector<Target> led = led_by_now(context, targets);
+  if (!led.empty()) {
+    Task<void> append_again = call_partitions(context, led, start);
+    co_await std::move(append_again);
+  }
+  std::vector<RefusedBatch> refused = refused_batches(targets);
+  if (!refused.empty() && may_forward(context, request.acks)) {
+    Task<void> forward = forward_batches(context, std::move(refused), request.acks);
+    co_await std::move(forward);
+  }
   name_leaders(context, targets, response);
   if (request.acks == 0) {
     std::string error = first_error(response);

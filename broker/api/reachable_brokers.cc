@@ -57,6 +57,15 @@ std::vector<ReachableBroker> reachable_brokers(RequestContext& context) {
   return brokers;
 }
 
+std::vector<ReachableBroker> listed_brokers(RequestContext& context) {
+  std::vector<ReachableBroker> brokers = registered_brokers(context);
+  const MetadataView& view = *context.broker().metadata;
+  std::erase_if(brokers, [&](const ReachableBroker& broker) {
+    return broker.fenced && !view.was_just_fenced(broker.id);
+  });
+  return brokers;
+}
+
 std::optional<ReachableBroker> reachable_broker(RequestContext& context, BrokerId id) {
   for (ReachableBroker& broker : reachable_brokers(context)) {
     if (broker.id == id) return std::move(broker);

@@ -24,6 +24,10 @@ struct ReachableBroker {
 std::vector<ReachableBroker> registered_brokers(RequestContext& context);
 /// Those that are not fenced.
 std::vector<ReachableBroker> reachable_brokers(RequestContext& context);
+/// Those that Metadata lists: also who was fenced a moment ago. librdkafka ends what it has for a
+/// broker that is no longer listed, and a partition that the same answer sends to another one then
+/// waits for up to a second.
+std::vector<ReachableBroker> listed_brokers(RequestContext& context);
 /// Whom clients shall send administration to: who leads the metadata, or, where he is not among
 /// reachable_brokers(), this node, which passes it on. Clients (librdkafka) would wait for a broker
 /// that is not in the list, and not ask again.

@@ -211,7 +211,7 @@ void Acceptor::start() {
 
 void Acceptor::close() {
   CHECK(shard_.is_current());
-  closed_ = true;
+  if (std::exchange(closed_, true)) return;
   rest_timer_.cancel();
   if (socket_) socket_->close();
 }

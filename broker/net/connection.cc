@@ -97,6 +97,9 @@ void Connection::settle() {
   if (!closed_ && input_ended_ && !blocked_ && !ending_) {
     end_after_replies(CloseReason::peer_closed, {});
   }
+  if (responded_ && first_ == nullptr && !held_ && !reader_.in_frame()) {
+    end_after_replies(CloseReason::shutdown, {});
+  }
   finish_if_ended();
   if (!closed_ && !blocked_ && !ending_ && !input_ended_) {
     watch_frame();
@@ -379,6 +382,7 @@ void Connection::send_reply(Request& request) {
       output_.add_copy(ByteView(reply.header, reply.header_size));
       output_.add(std::move(reply.bytes));
       output_.add(reply.chain);
+      responded_ = ends_behind_response_;
       return;
     case Reply::Kind::nothing:
       return;

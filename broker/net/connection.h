@@ -43,6 +43,9 @@ class Connection final : private Budget::Waiter {
   /// Reads no more requests; closes when the responses to those begun have left. Handlers that
   /// wait long are cancelled.
   void drain(CloseReason reason);
+  /// Closes when the next response has left and no request is there: a client that waits for each
+  /// of its requests finds nothing that failed.
+  void end_behind_response() { ends_behind_response_ = true; }
   /// Closes at once; what was not sent is lost. Idempotent. The object goes at the end of a turn.
   void close(CloseReason reason, std::string_view detail = {});
 
@@ -109,7 +112,9 @@ class Connection final : private Budget::Waiter {
   bool blocked_ = false;      // input waits for something of ours, not for bytes
   bool input_ended_ = false;  // the peer sends no more
   bool ending_ = false;       // no further request begins; close when the replies have left
-  bool dropping_ = false;     // replies of requests still running are not sent
+  bool ends_behind_response_ = false;
+  bool responded_ = false;  // since then
+  bool dropping_ = false;   // replies of requests still running are not sent
   bool closed_ = false;
   bool settling_ = false;  // is in the set's list for the end of the turn
   CloseReason end_reason_ = CloseReason::peer_closed;

@@ -59,6 +59,12 @@ void ConnectionSet::add(int fd, ConnectionInfo info, Admission::Ticket ticket) {
   added.start(fd);
 }
 
+std::size_t ConnectionSet::end_behind_responses() {
+  CHECK(!draining_);
+  for (auto& [id, connection] : connections_) connection->end_behind_response();
+  return connections_.size();
+}
+
 Future<void> ConnectionSet::drain(SteadyTime deadline) {
   CHECK(!draining_);
   draining_ = true;

@@ -37,6 +37,10 @@ class ConnectionSet final : private TurnEnd {
   /// not end keeps the future open. Once.
   Future<void> drain(SteadyTime deadline);
 
+  /// Ends each connection that is there behind its next response; new ones are taken as before.
+  /// Returns how many there are. Before drain().
+  std::size_t end_behind_responses();
+
   bool empty() const { return connections_.empty(); }
   std::size_t size() const { return connections_.size(); }
 

@@ -234,6 +234,42 @@ TEST(ConnectionTest, StopAnswersWhatRunsAndEndsLongPolls) {
   stopping.join();
 }
 
+TEST(ConnectionTest, BeforeAStopClientsReconnectBehindAResponse) {
+  TestServer server(2);
+  server.state.hold_produce = true;
+  TestClient busy = server.connect();
+  TestClient idle = server.connect();
+  ASSERT_TRUE(busy.send(produce_frame(1, 1)));
+  ASSERT_TRUE(busy.send(produce_frame(2, 2)));
+  server.state.await_waiting(2);
+  std::thread calling([&] { server.server().make_clients_reconnect(milliseconds(300)); });
+  server.state.release(1);
+  EXPECT_EQ(correlation_of(busy.receive_frame()), 1);
+  EXPECT_FALSE(busy.readable_within(50)) << "ended with a request under way";
+  server.state.release(2);
+  EXPECT_EQ(correlation_of(busy.receive_frame()), 2);
+  EXPECT_TRUE(busy.receive_end());
+  TestClient again = server.connect();
+  for (std::int32_t i = 0; i < 3; ++i) {
+    ASSERT_TRUE(again.send(heartbeat_frame(i)));
+    EXPECT_EQ(correlation_of(again.receive_frame()), i);
+  }
+  calling.join();
+  EXPECT_FALSE(idle.readable_within(0)) << "nothing was asked, and so nothing was lost";
+}
+
+TEST(ConnectionTest, BeforeAStopClientsGoBehindAResponseAndNoneComes) {
+  TestServer server;
+  TestClient client = server.connect();
+  ASSERT_TRUE(client.send(heartbeat_frame(1)));
+  EXPECT_EQ(correlation_of(client.receive_frame()), 1);
+  server.server().let_clients_go(milliseconds(1));
+  ASSERT_TRUE(client.send(heartbeat_frame(2)));
+  EXPECT_EQ(correlation_of(client.receive_frame()), 2);
+  EXPECT_TRUE(client.receive_end());
+  EXPECT_TRUE(server.connect().receive_end());
+}
+
 TEST(ConnectionTest, ConnectionsSpreadOverTheShards) {
   TestServer server(4);
   std::vector<TestClient> clients;

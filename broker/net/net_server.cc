@@ -3,9 +3,12 @@
 #include <signal.h>
 
 #include <future>
+#include <memory>
 #include <utility>
 
 #include "broker/runtime/blocking.h"
+#include "broker/runtime/future.h"
+#include "broker/runtime/timer.h"
 
 namespace chronik::broker {
 
@@ -60,13 +63,45 @@ Task<void> drain_set(ConnectionSet* set, SteadyTime deadline) {
 
 }  // namespace
 
+namespace {
+
+Task<void> pass_time(Shard* shard, milliseconds time) {
+  auto promise = std::make_shared<Promise<void>>();
+  Future<void> over = promise->future();
+  Timer timer(shard->timers(), [promise] { promise->set(); });
+  timer.arm_at(shard->now() + time);
+  co_await over;
+}
+
+}  // namespace
+
+void NetServer::end_behind_responses(milliseconds time) {
+  std::size_t clients = 0;
+  for (std::uint32_t id = 0; id < shards_.count(); ++id) {
+    clients += call_on(shards_.at(id), [&] { return sets_[id]->end_behind_responses(); });
+  }
+  if (clients > 0) call_on(shards_.first(), [&] { return pass_time(&shards_.first(), time); });
+}
+
+void NetServer::make_clients_reconnect(milliseconds time) {
+  if (started_) end_behind_responses(time);
+}
+
+void NetServer::let_clients_go(milliseconds time) {
+  if (!started_) return;
+  close_acceptors();
+  end_behind_responses(time);
+}
+
+void NetServer::close_acceptors() {
+  call_on(shards_.first(), [this] {
+    for (auto& acceptor : acceptors_) acceptor->close();
+  });
+}
+
 void NetServer::stop(milliseconds grace) {
   if (std::exchange(stopped_, true)) return;
-  if (started_) {
-    call_on(shards_.first(), [this] {
-      for (auto& acceptor : acceptors_) acceptor->close();
-    });
-  }
+  if (started_) close_acceptors();
   // Sockets accepted before the close are on their way to their shards, before what comes now.
   std::vector<std::promise<void>> drained(sets_.size());
   for (std::uint32_t id = 0; id < shards_.count(); ++id) {

@@ -33,6 +33,17 @@ class NetServer {
   /// Accepts and serves.
   void start();
 
+  /// Ends each connection behind its next response, and takes new ones for `time`; returns when
+  /// that is over, at once where nobody is connected. Before leadership is handed over: a client
+  /// that loses its connection comes back at once, and connects to another node too (librdkafka
+  /// does so when it has no other). One that knows this node alone when it goes for good looks for
+  /// the new leaders up to a second later.
+  void make_clients_reconnect(milliseconds time);
+
+  /// Accepts no more, and ends each connection behind its next response, for `time`. Before stop():
+  /// of a client that waits for each of its requests none fails.
+  void let_clients_go(milliseconds time);
+
   /// Accepts no more, lets the requests under way end and their responses leave, for `grace` at
   /// most; returns when no connection and no handler is left. Idempotent.
   void stop(milliseconds grace);
@@ -48,6 +59,9 @@ class NetServer {
   std::vector<std::unique_ptr<ConnectionSet>> sets_;  // by shard
   std::vector<std::unique_ptr<Acceptor>> acceptors_;  // on the first shard
   std::vector<Listener> listeners_;
+  void end_behind_responses(milliseconds time);
+  void close_acceptors();
+
   bool started_ = false;
   bool stopped_ = false;
 };

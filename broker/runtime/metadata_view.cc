@@ -16,6 +16,8 @@ namespace {
 
 // Within this partitions that lost their leaders have new ones, where any node can lead.
 constexpr milliseconds election_time{2000};
+// As long as Kafka needs at least to notice that a broker is gone (broker.session.timeout.ms).
+constexpr milliseconds just_fenced_time{9000};
 
 }  // namespace
 
@@ -58,10 +60,13 @@ void MetadataView::on_image(const std::shared_ptr<const metadata::Image>& /*befo
                             const metadata::MetadataDelta& delta) {
   const auto gone = deleted(delta);
   (*seen_)[0].image = after;
+  take_fenced((*seen_)[0], delta.brokers, shards_.first().now());
   for (const Key& key : *gone) (*seen_)[0].leaders.erase(key);
   for (std::uint32_t id = 1; id < shards_.count(); ++id) {
-    shards_.at(id).post([seen = seen_, id, image = after, gone]() mutable {
+    Shard& shard = shards_.at(id);
+    shard.post([seen = seen_, id, &shard, image = after, brokers = delta.brokers, gone]() mutable {
       (*seen)[id].image = std::move(image);
+      take_fenced((*seen)[id], brokers, shard.now());
       for (const Key& key : *gone) (*seen)[id].leaders.erase(key);
     });
   }
@@ -163,6 +168,24 @@ bool MetadataView::is_absent(BrokerId broker) const {
   CHECK(shard != nullptr);
   const std::vector<BrokerId>& absent = (*seen_)[shard->id()].absent;
   return std::find(absent.begin(), absent.end(), broker) != absent.end();
+}
+
+void MetadataView::take_fenced(Seen& seen, const std::vector<BrokerId>& changed, SteadyTime now) {
+  for (const BrokerId broker : changed) {
+    if (seen.image->is_fenced(broker)) {
+      seen.fenced_at.try_emplace(broker, now);
+    } else {
+      seen.fenced_at.erase(broker);
+    }
+  }
+}
+
+bool MetadataView::was_just_fenced(BrokerId broker) const {
+  const Shard* shard = Shard::current();
+  CHECK(shard != nullptr);
+  const auto& fenced_at = (*seen_)[shard->id()].fenced_at;
+  const auto found = fenced_at.find(broker);
+  return found != fenced_at.end() && shard->now() - found->second < just_fenced_time;
 }
 
 bool MetadataView::has_lost_leader_lately() const {

@@ -3,6 +3,7 @@
 // proposed a change finds it in his shard's image when propose() returns.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -40,6 +41,8 @@ class MetadataView final : public metadata::MetadataObserver {
   /// also before the leader has fenced them, or where there is none yet. On the first shard.
   void set_absent(std::vector<BrokerId> brokers);
   bool is_absent(BrokerId broker) const;
+  /// Fenced for so short a time that clients may still be on their way from it to another one.
+  bool was_just_fenced(BrokerId broker) const;
   /// Whether a leader was lost so lately that another one may just be about to lead in its place.
   bool has_lost_leader_lately() const;
 
@@ -92,11 +95,13 @@ class MetadataView final : public metadata::MetadataObserver {
     std::shared_ptr<const metadata::Image> image;
     metadata::Leadership leadership;
     std::vector<BrokerId> absent;
-    std::optional<SteadyTime> lost_at;  // a broker, or the leader of a partition, last
+    std::map<BrokerId, SteadyTime> fenced_at;  // of those that are, as far as this node saw it
+    std::optional<SteadyTime> lost_at;         // a broker, or the leader of a partition, last
     std::unordered_map<Key, Known, KeyHash> leaders;      // of those with several replicas
     std::vector<std::shared_ptr<Promise<void>>> waiting;  // for news of one
   };
   static std::shared_ptr<const std::vector<Key>> deleted(const metadata::MetadataDelta& delta);
+  static void take_fenced(Seen& seen, const std::vector<BrokerId>& changed, SteadyTime now);
   static void take_absent(Seen& seen, std::vector<BrokerId> brokers, SteadyTime now);
   static void take_leader(Seen& seen, const Key& key, const PartitionLeader& leader);
   static void take_announced(Seen& seen, const Key& key, const PartitionLeader& leader);

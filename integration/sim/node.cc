@@ -81,6 +81,7 @@ Result<void> Node::start(const raft::Membership& founders) {
   options.lease_reads = lease_reads;
   options.random = [this] { return random.next(); };
   if (plan_.rests) options.rest_after_ticks = 4;
+  if (plan_.forgets) options.recent_bytes_max = 2'000;
   raft::Transport& transport = *this;
   manager_ = std::make_unique<raft::RaftReplicaManager>(std::move(options), *environment_,
                                                         *group_commit_, io_, transport);

@@ -88,6 +88,7 @@ Plan::Plan(std::uint64_t from) : seed(from) {
   plan_replicated(*this);
   plan_journal(*this);
   rests = Random(seed ^ 0x2E57).below(100) < 60;
+  forgets = Random(seed ^ 0xF026'E7).below(100) < 40;
 }
 
 std::string Plan::describe() const {
@@ -114,7 +115,8 @@ std::string Plan::describe() const {
                                                 {wall_jumps, "jumps of the wall clock"},
                                                 {changes, "changes of membership"},
                                                 {hand_overs, "hand-overs"},
-                                                {rests, "rests"}};
+                                                {rests, "rests"},
+                                                {forgets, "little memory for entries"}};
   for (const auto& [has, name] : kinds) {
     if (has) text += fmt::format(", {}", name);
   }

@@ -49,6 +49,7 @@ struct Plan {
   bool changes = false;     // of the membership
   bool hand_overs = false;  // of the leadership
   bool rests = false;       // of groups in which nothing happens
+  bool forgets = false;     // entries that were just written, so that they are read from files
 
   std::uint64_t segment_bytes = 16u << 20;
   std::uint64_t snapshot_log_bytes_min = 4u << 20;

@@ -9,9 +9,10 @@
 
 namespace chronik::raft {
 
-LogStore::LogStore(std::unique_ptr<wal::PartitionLog> log, wal::GroupCommit& group_commit,
-                   std::uint64_t bytes_max)
-    : log_(std::move(log)), group_commit_(group_commit), bytes_max_(bytes_max) {}
+LogStore::LogStore(std::unique_ptr<wal::PartitionLog> log, wal::GroupCommit& group_commit)
+    : log_(std::move(log)), group_commit_(group_commit) {}
+
+LogStore::~LogStore() { forget_recent(); }
 
 Term LogStore::term(Index index) const {
   CHECK(index >= first_index() - 1 && index <= last_index());
@@ -34,17 +35,29 @@ std::optional<std::vector<Entry>> LogStore::entries(Index begin, Index end,
 }
 
 void LogStore::forget_recent() {
+  if (recent_.empty()) return;
   recent_.clear();
-  recent_bytes_ = 0;
+  recent_budget_->drop(std::exchange(recent_bytes_, 0));
+  recent_budget_->leave();
 }
 
 void LogStore::remember(const Entry& entry) {
+  if (recent_budget_ == nullptr) return;
+  if (recent_.empty()) recent_budget_->enter();
   recent_bytes_ += entry.bytes();
+  recent_budget_->add(entry.bytes());
   recent_.push_back(entry);
-  while (recent_bytes_ > bytes_max_ && recent_.size() > 1) {
-    recent_bytes_ -= recent_.front().bytes();
-    recent_.pop_front();
-  }
+  const std::uint64_t share = recent_budget_->share();
+  while (recent_bytes_ > share && recent_.size() > 1) drop_oldest();
+  // The last one is too much where all together have more than is for them.
+  if (recent_bytes_ > share && recent_budget_->is_exceeded()) forget_recent();
+}
+
+void LogStore::drop_oldest() {
+  const std::uint64_t bytes = recent_.front().bytes();
+  recent_bytes_ -= bytes;
+  recent_budget_->drop(bytes);
+  recent_.pop_front();
 }
 
 Result<Index> LogStore::append(const std::vector<Entry>& entries, CommitOffsets* offsets) {
@@ -54,8 +67,11 @@ Result<Index> LogStore::append(const std::vector<Entry>& entries, CommitOffsets*
             fmt::format("{}: entry {} behind {}", log_->directory(), begin, last_index()));
   const bool cut = begin <= last_index();
   if (cut) {
+    if (!recent_.empty() && recent_.front().index >= begin) forget_recent();
     while (!recent_.empty() && recent_.back().index >= begin) {
-      recent_bytes_ -= recent_.back().bytes();
+      const std::uint64_t bytes = recent_.back().bytes();
+      recent_bytes_ -= bytes;
+      recent_budget_->drop(bytes);
       recent_.pop_back();
     }
     ++cuts_;
@@ -81,8 +97,7 @@ Result<Index> LogStore::append(const std::vector<Entry>& entries, CommitOffsets*
 
 void LogStore::restart(const SnapshotMeta& meta, wal::Checkpoint begin) {
   CHECK(begin.last_index == meta.index);
-  recent_.clear();
-  recent_bytes_ = 0;
+  forget_recent();
   hidden_ = 0;
   ++cuts_;
   log_->restart_at(std::move(begin));

@@ -3,7 +3,7 @@
 // there as raft/multi/log_entry.h says.
 //
 // Owned by the group's Replica, on its shard. Entries are written by the shard's group commit; what
-// was not applied yet is kept in memory up to a bound, so that applying reads no file.
+// came last is kept in memory up to a bound, so that applying it and sending it reads no file.
 //
 //   log().start_index() <= first_index() (they are equal but for what is hidden); entries of
 //   [recent_begin(), last_index()] are in memory
@@ -18,6 +18,7 @@
 #include "raft/core/ready.h"
 #include "raft/core/storage.h"
 #include "raft/multi/commit_offsets.h"
+#include "raft/multi/recent_budget.h"
 #include "wal/group_commit.h"
 #include "wal/partition_log.h"
 
@@ -25,9 +26,13 @@ namespace chronik::raft {
 
 class LogStore final : public Storage {
  public:
-  /// `bytes_max`: of entries kept in memory.
-  LogStore(std::unique_ptr<wal::PartitionLog> log, wal::GroupCommit& group_commit,
-           std::uint64_t bytes_max = 8u << 20);
+  LogStore(std::unique_ptr<wal::PartitionLog> log, wal::GroupCommit& group_commit);
+  ~LogStore() override;
+  LogStore(const LogStore&) = delete;
+  LogStore& operator=(const LogStore&) = delete;
+
+  /// From here on the last entries are kept in memory, as far as it goes. `budget` outlives this.
+  void keep_recent(RecentBudget& budget) { recent_budget_ = &budget; }
 
   Index first_index() const override { return std::max(log_->start_index(), hidden_ + 1); }
   Index last_index() const override { return log_->last_index(); }
@@ -77,10 +82,11 @@ class LogStore final : public Storage {
 
  private:
   void remember(const Entry& entry);
+  void drop_oldest();
 
   std::unique_ptr<wal::PartitionLog> log_;
   wal::GroupCommit& group_commit_;
-  const std::uint64_t bytes_max_;
+  RecentBudget* recent_budget_ = nullptr;
   Fifo<Entry> recent_;  // the last ones, without a gap
   std::uint64_t recent_bytes_ = 0;
   std::uint64_t cuts_ = 0;

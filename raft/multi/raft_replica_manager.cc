@@ -28,6 +28,7 @@ RaftReplicaManager::RaftReplicaManager(RaftOptions options, wal::LogEnvironment&
       executor_(executor),
       transport_(transport),
       catch_up_(options_.catch_up),
+      recent_(options_.recent_bytes_max),
       life_(options_.random()),
       self_(std::make_shared<RaftReplicaManager*>(this)) {
   CHECK(options_.node >= 0 && options_.tick.count() > 0);
@@ -149,7 +150,9 @@ void RaftReplicaManager::keep_early(GroupMessage message) {
 
 std::vector<MemberDirectory> RaftReplicaManager::present() const {
   std::vector<MemberDirectory> present;
-  for (const auto& [node, directory] : directories_) present.push_back({node, directory});
+  for (const auto& [node, directory] : directories_) {
+    if (!leaving_.contains(node)) present.push_back({node, directory});
+  }
   return present;
 }
 
@@ -160,6 +163,7 @@ Uuid RaftReplicaManager::directory_of(NodeId node) const {
 
 void RaftReplicaManager::on_node_up(NodeId node, const Uuid& directory) {
   directories_[node] = directory;
+  leaving_.erase(node);
   ++presence_;
   for (auto& [group, replica] : replicas_) replica->on_node_up(node);
   settle();
@@ -167,6 +171,7 @@ void RaftReplicaManager::on_node_up(NodeId node, const Uuid& directory) {
 
 void RaftReplicaManager::on_node_down(NodeId node) {
   directories_.erase(node);
+  leaving_.erase(node);
   ++presence_;
   for (auto& [group, replica] : replicas_) replica->on_node_down(node);
   settle();
@@ -234,20 +239,29 @@ std::optional<SteadyTime> RaftReplicaManager::next_tick() const {
 
 void RaftReplicaManager::hand_over(milliseconds timeout, std::function<void()> done) {
   CHECK(!handed_over_);
+  for (auto& [group, replica] : replicas_) {
+    if (replica->hand_over()) handing_over_.push_back(group);
+  }
   handed_over_ = std::move(done);
   hand_over_until_ = ticks_ + ticks_of(timeout);
-  for (auto& [group, replica] : replicas_) replica->hand_over();
   settle();
   check_hand_over();
 }
 
+/// Still leads, and the one who shall has not taken over; or who leads now is not known.
+bool RaftReplicaManager::is_handing_over(const GroupId& group) {
+  const Replica* replica = find(group);
+  if (replica == nullptr) return false;
+  const Raft& raft = replica->raft();
+  return raft.role() == Role::leader ? raft.transfer_target() != no_node : raft.leader() == no_node;
+}
+
 void RaftReplicaManager::check_hand_over() {
   if (!handed_over_) return;
-  const bool leads = std::ranges::any_of(replicas_, [](const auto& at) {
-    return at.second->raft().role() == Role::leader &&
-           at.second->raft().transfer_target() != no_node;
-  });
-  if (leads && ticks_ < hand_over_until_) return;
+  // Those at the end first: what is still under way stays, and is all that is looked at.
+  while (!handing_over_.empty() && !is_handing_over(handing_over_.back())) handing_over_.pop_back();
+  if (!handing_over_.empty() && ticks_ < hand_over_until_) return;
+  handing_over_.clear();
   std::exchange(handed_over_, nullptr)();
 }
 

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct RaftOptions {
   bool lease_reads = false;  // raft/core/raft.h, "Leases"
   std::uint64_t waiting_bytes_max = 64u << 20;       // of proposals of this node, a group
   std::uint64_t uncommitted_bytes_max = 128u << 20;  // of a leader's term, a group
+  std::uint64_t recent_bytes_max = 32u << 20;        // entries kept in memory, all groups together
   std::function<std::uint64_t()> random;             // 64 random bits
   CatchUpBudgets* catch_up = nullptr;                // outlives the manager; null: no limits
   /// A group in which nothing happened for so long rests (raft/core/rest.h); 0: none does. Where it
@@ -72,6 +74,11 @@ class RaftReplicaManager final : private ReplicaHost {
   void receive(NodeId from, Frame frame);
   /// `directory`: of its data; zero where members are known by their numbers alone.
   void on_node_up(NodeId node, const Uuid& directory = {});
+  /// It stops, and is still connected: nothing is handed over to it. Until on_node_up() or _down().
+  void on_node_leaving(NodeId node) {
+    leaving_.insert(node);
+    ++presence_;
+  }
   /// The connection to `node` ended: what was sent and not answered may be lost.
   void on_node_down(NodeId node);
 
@@ -83,19 +90,22 @@ class RaftReplicaManager final : private ReplicaHost {
   /// Those that do not rest, or did not a tick ago. Valid until the next call.
   const std::vector<Replica*>& awake() const { return ticked_; }
 
-  /// Hands the leadership of every group over, for a clean stop; `done` once this node leads
-  /// nothing, or `timeout` is over. Proposals still work, at the new leaders.
+  /// Hands the leadership of every group over, for a clean stop; `done` once each has another
+  /// leader, who is known here, or none can be had, or `timeout` is over. Proposals still work, at
+  /// the new leaders.
   void hand_over(milliseconds timeout, std::function<void()> done);
   /// Does what groups have to do that were spoken to directly (Replica::campaign_now()).
   void run() { settle(); }
   /// What waits gets `closed`, and nothing more is taken. Before GroupCommit::stop().
   void close();
 
-  /// The nodes that are connected.
+  /// The nodes that are connected, and stay.
   std::vector<MemberDirectory> present() const;
   /// Another number than before: other nodes are.
   std::uint64_t presence() const { return presence_; }
   const RaftCounters& counters() const { return counters_; }
+  /// Of the last entries that are kept in memory.
+  std::uint64_t recent_bytes() const { return recent_.bytes(); }
   NodeId node() const override { return options_.node; }
 
  private:
@@ -104,6 +114,7 @@ class RaftReplicaManager final : private ReplicaHost {
   bool is_up(NodeId node) const override {
     return node == options_.node || directories_.contains(node);
   }
+  bool is_leaving(NodeId node) const override { return leaving_.contains(node); }
   std::int64_t now_ticks() const override { return ticks_; }
   std::int64_t ticks_of(milliseconds time) const override;
   wal::LogEnvironment& environment() override { return environment_; }
@@ -112,6 +123,7 @@ class RaftReplicaManager final : private ReplicaHost {
   void send(NodeId to, ByteChain frame) override;
   void send_beat(GroupMessage beat) override;
   CatchUpQueue& catch_up() override { return catch_up_; }
+  RecentBudget& recent() override { return recent_; }
   void touch(Replica& replica) override;
   void settle() override;
 
@@ -120,6 +132,7 @@ class RaftReplicaManager final : private ReplicaHost {
   void send_beats();
   void dispatch(NodeId from, Frame frame);
   void keep_early(GroupMessage message);
+  bool is_handing_over(const GroupId& group);
   void check_hand_over();
   void tick_once();
   void patrol();
@@ -130,6 +143,7 @@ class RaftReplicaManager final : private ReplicaHost {
   wal::IoExecutor& executor_;
   Transport& transport_;
   CatchUpQueue catch_up_;
+  RecentBudget recent_;
   const std::uint64_t life_;
   std::shared_ptr<RaftReplicaManager*> self_;
   std::unordered_map<GroupId, std::unique_ptr<Replica>> replicas_;
@@ -141,6 +155,7 @@ class RaftReplicaManager final : private ReplicaHost {
   };
   std::map<NodeId, Beats> beats_;
   std::map<NodeId, Uuid> directories_;  // of the nodes that are connected
+  std::set<NodeId> leaving_;            // of those
   // Votes for groups that are not there yet: all members of a new group open it at the same moment,
   // and who is first shall not have to ask twice.
   std::unordered_map<GroupId, std::vector<Message>> early_;
@@ -151,6 +166,7 @@ class RaftReplicaManager final : private ReplicaHost {
   std::size_t patrolled_ = 0;  // up to this bucket of replicas_
   std::int64_t ticks_ = 0;
   std::optional<SteadyTime> last_tick_;
+  std::vector<GroupId> handing_over_;
   std::function<void()> handed_over_;
   std::int64_t hand_over_until_ = 0;
   RaftCounters counters_;

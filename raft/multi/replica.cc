@@ -53,6 +53,7 @@ Replica::Replica(ReplicaHost& host, const GroupId& group, ReplicaFiles files, St
   const Index snapshot = delivers_ ? applied : store_->first_index() - 1;
   if (snapshot > 0) on_snapshot_written(snapshot);
   told_ = leadership();
+  store_->keep_recent(host_.recent());
   store_->log().set_listener(this);
   host_.group_commit().add(store_->log());
 }
@@ -251,7 +252,7 @@ bool Replica::hand_over() {
   if (raft_.role() != Role::leader) return false;
   const Progress* best = nullptr;
   for (const Progress& peer : raft_.progress()) {
-    if (!raft_.membership().is_voter(peer.id)) continue;
+    if (!raft_.membership().is_voter(peer.id) || host_.is_leaving(peer.id)) continue;
     // Of those with the same log, whom this node has heard last is surely there.
     if (best == nullptr ||
         std::pair(peer.match, peer.heard) > std::pair(best->match, best->heard)) {

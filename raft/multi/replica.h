@@ -47,6 +47,8 @@ class ReplicaHost {
   virtual Uuid directory_of(NodeId node) const = 0;
   /// Itself, or connected.
   virtual bool is_up(NodeId node) const = 0;
+  /// It is about to stop.
+  virtual bool is_leaving(NodeId node) const = 0;
   virtual std::int64_t now_ticks() const = 0;
   virtual std::int64_t ticks_of(milliseconds time) const = 0;
   virtual wal::LogEnvironment& environment() = 0;
@@ -55,6 +57,7 @@ class ReplicaHost {
   virtual void send(NodeId to, ByteChain frame) = 0;
   virtual void send_beat(GroupMessage beat) = 0;
   virtual CatchUpQueue& catch_up() = 0;
+  virtual RecentBudget& recent() = 0;
   /// The replica may have something to do: the next settle() comes round to it.
   virtual void touch(Replica& replica) = 0;
   /// Does what all touched replicas have to do; nothing when that is under way already.
