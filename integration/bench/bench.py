@@ -51,6 +51,7 @@ CLUSTER = {
     "cluster-produce-1k": (replicated_loads.produce_1k, {"mb_per_s": (">= x", 1.5), "cpu_s_per_gb": ("<= x", 0.6)}),
     "cluster-produce-single": (replicated_loads.produce_single, {"records_per_s": (">= x", 3.0)}),
     "cluster-produce-1000-partitions": (replicated_loads.produce_1000_partitions, {"mb_per_s": (">= x", 1.5)}),
+    "cluster-latency": (replicated_loads.latency, {"p99_ms": ("<= x", 1.0)}),
     "cluster-many-partitions": (
         replicated_loads.many_partitions,
         {"idle_cpu_percent_max": ("<=", 1), "rss_mb_max": ("<=", 120), "failover_s": ("<=", 3)},

@@ -4,6 +4,7 @@ nothing is acknowledged when the node that leads is gone."""
 import itertools
 import os
 import random
+import re
 import signal
 import socket
 import statistics
@@ -92,6 +93,30 @@ def produce_single(cluster, scale):
 
 def produce_1000_partitions(cluster, scale):
     return produce(cluster, scale, 1000, 500_000, 1024, linger_ms=5, sticky_partitioning_linger_ms=0)
+
+
+# Records of 1 KiB a second: half of what three nodes of Kafka take at most (produce_1k) on the machine of README.md.
+# Half of that gives the same picture.
+LATENCY_RATE = 60_000
+LATENCY = re.compile(r"([\d.]+) ms 50th, \d+ ms 95th, (\d+) ms 99th, (\d+) ms 99\.9th")
+
+
+def latency(cluster, scale):
+    """What a producer waits for its acknowledgements that writes at an even pace: Kafka's own, with its defaults."""
+    name = fresh_topic(cluster, 12)
+    machine.settle()
+    warm, count = LATENCY_RATE * 5, int(LATENCY_RATE * 20 * scale)
+    arguments = ["--topic", name, "--record-size", 1024, "--throughput", LATENCY_RATE]
+    arguments += ["--num-records", warm + count, "--warmup-records", warm]
+    arguments += ["--bootstrap-server", cluster.bootstrap, "--command-property", "acks=all"]
+    done = brokers.kafka_tool("tool", "producer-perf", *arguments, capture_output=True, text=True, check=True)
+    found = list(LATENCY.finditer(done.stdout))
+    connection = connect(cluster.nodes[0])
+    connection.delete_topics([name])
+    connection.close()
+    if not found:
+        raise RuntimeError(f"producer-perf: {done.stdout[-500:]} {done.stderr[-500:]}")
+    return {f"{name}_ms": float(value) for name, value in zip(("p50", "p99", "p999"), found[-1].groups())}
 
 
 # -- Ten thousand partitions: what they cost while nothing is written, and how long they are without a leader.
