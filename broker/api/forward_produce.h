@@ -1,6 +1,7 @@
 // Batches that came to a node while the leadership of their partitions went to another one: that
 // one gets them, and the client an answer instead of an error, for which it would wait
-// retry.backoff.ms. It is told who leads beside it (KIP-951).
+// retry.backoff.ms. It is told who leads beside it (KIP-951). Batches without a producer id only:
+// nobody was promised their order while the leader changes.
 #pragma once
 
 #include <cstdint>

@@ -14,6 +14,7 @@
 #include "broker/api/partition_calls.h"
 #include "protocol/errors.h"
 #include "protocol/messages/produce.h"
+#include "protocol/record_batch.h"
 
 namespace chronik::broker {
 
@@ -120,9 +121,14 @@ Task<void> append_all(ShardData& data, std::vector<Target*>& targets, Terms term
   for (Future<WaitEnd>& wait : refused) co_await wait;
 }
 
-bool was_refused(const Target& target) {
+/// Those of idempotent producers are not among them: a client may send what comes behind one of
+/// them to the new leader before it has that one. Told that it is out of order, librdkafka counts
+/// its batches anew, and writes again what it does not know the fate of.
+bool may_be_passed_on(const Target& target) {
   const auto error = static_cast<ErrorCode>(target.response->error_code);
-  return error == ErrorCode::not_leader_or_follower && !target.records.empty();
+  return error == ErrorCode::not_leader_or_follower &&
+         target.records.size() >= protocol::batch_header_size &&
+         !protocol::read_batch_header(target.records.view()).has_producer_id();
 }
 
 /// Those that this node leads by now.
@@ -130,7 +136,7 @@ std::vector<Target> led_by_now(RequestContext& context, const std::vector<Target
   const metadata::Image& image = *context.broker().metadata->image();
   std::vector<Target> led;
   for (const Target& target : targets) {
-    if (!was_refused(target)) continue;
+    if (!may_be_passed_on(target)) continue;
     const metadata::Topic* topic = image.topic(target.topic_id);
     if (check_served_here(context.broker(), topic, target.partition) != ErrorCode::none) continue;
     *target.response = {};
@@ -144,7 +150,7 @@ std::vector<Target> led_by_now(RequestContext& context, const std::vector<Target
 std::vector<RefusedBatch> refused_batches(const std::vector<Target>& targets) {
   std::vector<RefusedBatch> refused;
   for (const Target& target : targets) {
-    if (!was_refused(target)) continue;
+    if (!may_be_passed_on(target)) continue;
     refused.push_back({target.topic_id, target.partition, target.records, target.response});
   }
   return refused;
