@@ -26,6 +26,7 @@
 #include "broker/runtime/background_thread.h"
 #include "broker/runtime/blocking.h"
 #include "broker/runtime/io_thread.h"
+#include "broker/runtime/memory_trim.h"
 #include "broker/runtime/metadata_view.h"
 #include "broker/topic_follower.h"
 #include "metadata/meta_log_store.h"
@@ -147,6 +148,7 @@ struct Server::State {
   std::unique_ptr<CoordinatorOffice> office;
   std::unique_ptr<BackgroundThread> background;
   std::unique_ptr<LogCleaner> cleaner;
+  std::unique_ptr<MemoryTrim> memory_trim;
   Broker broker;
   std::unique_ptr<NetServer> net;
   bool stopped = false;
@@ -406,8 +408,14 @@ void Server::State::start_services() {
     broker.producer_ids = producer_ids.get();
     broker.groups = groups.get();
   });
-  if (!settings.log_cleaner_enable) return;
   background = std::make_unique<BackgroundThread>("cleaner", BackgroundThread::Priority::low);
+  call_on(shards->first(), [&] {
+    Shard& first = shards->first();
+    memory_trim = std::make_unique<MemoryTrim>(
+        first.timers(), clock, &process_cpu_time,
+        [this, &first] { background->run(first, &trim_process_memory, [] {}); });
+  });
+  if (!settings.log_cleaner_enable) return;
   call_on(shards->first(), [&] {
     std::vector<Partitions*> partitions;
     for (const PerShard& own : per_shard) partitions.push_back(own.partitions.get());
@@ -503,6 +511,7 @@ void Server::State::stop(milliseconds grace) {
     if (groups) groups->stop();
   });
   if (cleaner) call_on(shards->first(), [&] { return cleaner->stop(); });
+  call_on(shards->first(), [&] { memory_trim.reset(); });
   if (net) net->stop(grace);
   if (background) background->stop();
   call_on(shards->first(), [&] { cleaner.reset(); });
