@@ -19,13 +19,19 @@
 
 namespace chronik::broker {
 
-/// Whether one of several replicas is this node's, and nobody is known to lead: its own replica
-/// knows best.
+/// Whether one of several replicas is this node's.
+inline bool has_replica_here(const Broker& broker, const metadata::Topic& topic,
+                             PartitionId partition) {
+  const metadata::Partition& members = topic.partitions[static_cast<std::size_t>(partition)];
+  return members.has_group() &&
+         std::ranges::find(members.replicas, broker.node.id) != members.replicas.end();
+}
+
+/// The same, and nobody is known to lead: its own replica knows best.
 inline bool is_between_leaders(const Broker& broker, const metadata::Topic& topic,
                                PartitionId partition) {
-  const metadata::Partition& members = topic.partitions[static_cast<std::size_t>(partition)];
-  return members.has_group() && broker.metadata->leader_of(topic, partition).leader < 0 &&
-         std::ranges::find(members.replicas, broker.node.id) != members.replicas.end();
+  return has_replica_here(broker, topic, partition) &&
+         broker.metadata->leader_of(topic, partition).leader < 0;
 }
 
 /// Why this node does not serve the partition: UNKNOWN_TOPIC_OR_PARTITION, or

@@ -210,7 +210,8 @@ std::vector<Target> find_targets(RequestContext& context, ProduceRequest& reques
                                   : check_served_here(context.broker(), topic, partition);
       const bool asks =
           error == ErrorCode::not_leader_or_follower &&
-          (context.broker().leaving || is_between_leaders(context.broker(), *topic, partition));
+          (is_between_leaders(context.broker(), *topic, partition) ||
+           (context.broker().leaving && has_replica_here(context.broker(), *topic, partition)));
       if (error != ErrorCode::none && !asks) {
         set_error(answer, error);
         if (error == ErrorCode::not_leader_or_follower) hint.name(*topic, partition, answer);

@@ -63,6 +63,19 @@ class SeveralBrokersTest : public testing::Test {
     return leaders;
   }
 
+  /// To partition 1, which broker 3 leads.
+  ProduceResponse produce_to_another(SharedBytes batch) {
+    ProduceRequest request;
+    request.acks = -1;
+    auto& topic = request.topic_data.emplace_back();
+    topic.topic_id = topic_id_;
+    auto& partition = topic.partition_data.emplace_back();
+    partition.index = 1;
+    partition.records.null = false;
+    partition.records.chain.append(std::move(batch));
+    return broker_.call<produce>(std::move(request));
+  }
+
   TestBroker broker_;
   TestData data_{broker_};
   const Uuid topic_id_ = Uuid::from_random(77, 7);
@@ -287,15 +300,7 @@ TEST_F(SeveralBrokersTest, AControllerThatIsGoneIsNotNamed) {
 }
 
 TEST_F(SeveralBrokersTest, ProduceToAnothersPartitionNamesItsLeader) {
-  ProduceRequest request;
-  request.acks = -1;
-  auto& topic = request.topic_data.emplace_back();
-  topic.topic_id = topic_id_;
-  auto& partition = topic.partition_data.emplace_back();
-  partition.index = 1;
-  partition.records.null = false;
-  partition.records.chain.append(TestData::records(2));
-  const ProduceResponse response = broker_.call<produce>(request);
+  const ProduceResponse response = produce_to_another(TestData::records(2));
   const auto& answer = response.responses.at(0).partition_responses.at(0);
   EXPECT_EQ(code(answer.error_code), ErrorCode::not_leader_or_follower);
   EXPECT_EQ(answer.current_leader.leader_id, 3);
@@ -306,6 +311,16 @@ TEST_F(SeveralBrokersTest, ProduceToAnothersPartitionNamesItsLeader) {
   EXPECT_EQ(response.node_endpoints[0].port, 9092);
   EXPECT_EQ(broker_.broker().data(broker_.shard()).partitions.find(topic_id_, 1), nullptr)
       << "nothing of it may be made here";
+}
+
+// As it has no replica, it is no node that clients come to because it led.
+TEST_F(SeveralBrokersTest, ABrokerThatStopsMakesNothingOfAnothersPartition) {
+  broker_.broker().leaving = true;
+  const ProduceResponse response = produce_to_another(TestData::records(2));
+  const auto& answer = response.responses.at(0).partition_responses.at(0);
+  EXPECT_EQ(code(answer.error_code), ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(answer.current_leader.leader_id, 3);
+  EXPECT_EQ(broker_.broker().data(broker_.shard()).partitions.find(topic_id_, 1), nullptr);
 }
 
 TEST_F(SeveralBrokersTest, FetchFromAnothersPartitionNamesItsLeader) {
