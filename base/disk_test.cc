@@ -78,6 +78,24 @@ TEST_P(DiskContract, WhatIsWrittenBackIsAsItWas) {
   EXPECT_TRUE(file->finish_writeback(50'000, 1'000'000)) << "beyond the end";
 }
 
+TEST_P(DiskContract, WholeBlocksAndOtherBytesAreOneFile) {
+  constexpr std::size_t block = File::block_bytes;
+  auto file = disk_->open(root_ + "/blocks", OpenMode::create).value();
+  const std::unique_ptr<std::uint8_t, decltype(&std::free)> memory(
+      static_cast<std::uint8_t*>(std::aligned_alloc(block, 3 * block)), &std::free);
+  std::fill_n(memory.get(), 3 * block, std::uint8_t{'b'});
+  ASSERT_TRUE(file->write_at(0, Bytes(4 * block, 'a')));
+  ASSERT_TRUE(file->sync_data());
+  ASSERT_TRUE(file->write_blocks(block, ByteView(memory.get(), 2 * block)));
+  EXPECT_EQ(text_of(*file),
+            std::string(block, 'a') + std::string(2 * block, 'b') + std::string(block, 'a'));
+  ASSERT_TRUE(file->write_at(block + 1, as_bytes("c")));
+  ASSERT_TRUE(file->write_blocks(4 * block, ByteView(memory.get(), 3 * block)));
+  ASSERT_TRUE(file->sync_data());
+  EXPECT_EQ(text_of(*file), std::string(block, 'a') + "bc" + std::string(2 * block - 2, 'b') +
+                                std::string(block, 'a') + std::string(3 * block, 'b'));
+}
+
 TEST_P(DiskContract, ReadsEndAtTheEndOfTheFile) {
   auto file = disk_->open(root_ + "/a", OpenMode::create).value();
   ASSERT_TRUE(file->write_at(0, as_bytes("abc")));

@@ -29,6 +29,12 @@ class File {
   virtual Result<std::size_t> read_at(std::uint64_t position, MutableByteView out) const = 0;
   /// Writes the parts one behind the other from `position`, all or an error. Errors: io, no_space.
   virtual Result<void> write_at(std::uint64_t position, std::span<const ByteView> parts) = 0;
+  /// As write_at(): whole blocks, position and memory at multiples of a block. They go past the
+  /// page cache where the file system can; a write_at() of the same range must not be under way.
+  static constexpr std::size_t block_bytes = 4096;
+  virtual Result<void> write_blocks(std::uint64_t position, ByteView blocks) {
+    return write_at(position, blocks);
+  }
   /// What was written to this file before the call is durable when it returns. Errors: io, and
   /// nothing else: no failed sync may be taken for one that passes.
   virtual Result<void> sync_data() = 0;

@@ -12,6 +12,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <mutex>
+#include <optional>
 #include <system_error>
 
 #include "base/log.h"
@@ -127,6 +129,28 @@ class PosixFile final : public File {
     return {};
   }
 
+  Result<void> write_blocks(std::uint64_t position, ByteView blocks) override {
+    std::call_once(direct_opened_, [this] {
+      const std::string self = fmt::format("/proc/self/fd/{}", fd_.get());
+      direct_.emplace(
+          retry_interrupted([&] { return ::open(self.c_str(), O_RDWR | O_DIRECT | O_CLOEXEC); }));
+    });
+    while (!blocks.empty() && direct_->get() >= 0) {
+      const ssize_t n = retry_interrupted([&] {
+        return ::pwrite(direct_->get(), blocks.data(), blocks.size(), static_cast<off_t>(position));
+      });
+      // A file system that opens the file so may still want other blocks than these.
+      if (n < 0 && errno == EINVAL) break;
+      if (n < 0) return failure("write", path_, errno);
+      const auto written = static_cast<std::size_t>(n) / block_bytes * block_bytes;
+      if (written == 0) break;
+      position += written;
+      blocks = blocks.subspan(written);
+    }
+    return blocks.empty() ? Result<void>()
+                          : write_at(position, std::span<const ByteView>(&blocks, 1));
+  }
+
   Result<void> sync_data() override {
     if (retry_interrupted([&] { return ::fdatasync(fd_.get()); }) < 0) {
       return sync_failure(path_, errno);
@@ -185,6 +209,8 @@ class PosixFile final : public File {
 
  private:
   Descriptor fd_;
+  std::once_flag direct_opened_;
+  std::optional<Descriptor> direct_;  // the same file, past the page cache; none: -1
   const std::string path_;
 };
 

@@ -5,6 +5,8 @@
 #include <array>
 #include <memory>
 
+#include "wal/block_writer.h"
+
 namespace chronik::wal {
 
 namespace {
@@ -50,7 +52,6 @@ void JournalFrameBuilder::add(const LogIdentity& identity, std::string_view dire
 
 Result<void> JournalFrameBuilder::write(File& file, std::uint64_t position,
                                         const FrameNumber& number) {
-  static constexpr std::array<std::uint8_t, journal_block_bytes> zeros{};
   const Bytes table = table_.take_bytes();
   const std::uint64_t length = header_bytes + table.size() + data_bytes_;
   Writer writer;
@@ -65,16 +66,20 @@ Result<void> JournalFrameBuilder::write(File& file, std::uint64_t position,
   writer.u32(static_cast<std::uint32_t>(table.size()));
   writer.u32(0);
   writer.u64(0);
-  Bytes header = writer.take_bytes();
+  const Bytes header = writer.take_bytes();
   Checksum checksum;
   checksum.add(ByteView(header).first(checksum_at));
   checksum.add(table);
-  for (const ByteView part : parts_) checksum.add(part);
-  store_be(header.data() + checksum_at, checksum.value());
-  std::vector<ByteView> parts{header, table};
-  parts.insert(parts.end(), parts_.begin(), parts_.end());
-  parts.push_back(ByteView(zeros).first(round_up_to_block(length) - length));
-  return file.write_at(position, std::span<const ByteView>(parts));
+  BlockWriter blocks(file, position, round_up_to_block(length));
+  TRY(blocks.add(header));
+  TRY(blocks.add(table));
+  for (const ByteView part : parts_) {
+    checksum.add(part);
+    TRY(blocks.add(part));
+  }
+  std::array<std::uint8_t, sizeof(std::uint64_t)> sum{};
+  store_be(sum.data(), checksum.value());
+  return blocks.finish(checksum_at, sum);
 }
 
 std::optional<JournalFrame> decode_journal_frame(ByteView bytes) {

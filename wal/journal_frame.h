@@ -19,7 +19,7 @@
 namespace chronik::wal {
 
 /// Frames begin at multiples of it, so that a recycled file is written in whole pages.
-inline constexpr std::size_t journal_block_bytes = 4096;
+inline constexpr std::size_t journal_block_bytes = File::block_bytes;
 
 inline constexpr std::uint64_t round_up_to_block(std::uint64_t bytes) {
   return (bytes + journal_block_bytes - 1) / journal_block_bytes * journal_block_bytes;
