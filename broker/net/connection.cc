@@ -33,6 +33,7 @@ struct Connection::Request {
   Budget::Units units;
   Reply reply;
   bool done = false;
+  std::size_t bytes = 0;  // of the body, which is the handler's
   Request* next = nullptr;
 };
 
@@ -331,7 +332,10 @@ bool Connection::output_is_full() const {
 }
 
 bool Connection::may_begin() const {
-  return running_ < set_.options().in_flight_requests_max && !output_is_full();
+  const NetOptions& options = set_.options();
+  const bool has_enough = running_ >= options.in_flight_large_requests_max &&
+                          running_bytes_ >= options.in_flight_large_bytes;
+  return running_ < options.in_flight_requests_max && !has_enough && !output_is_full();
 }
 
 bool Connection::may_start(const Request& request) const {
@@ -343,6 +347,8 @@ void Connection::start_request(std::unique_ptr<Request> request) {
   (last_ != nullptr ? last_->next : first_) = started;
   last_ = started;
   ++running_;
+  started->bytes = started->body.size();
+  running_bytes_ += started->bytes;
   if (!started->entry->pipelined) ++running_alone_;
   set_.metrics().in_flight.add();
   set_.shard().watchdog().note(started->entry->name);
@@ -359,6 +365,7 @@ void Connection::on_reply(Request& request, Reply reply) {
   request.reply = std::move(reply);
   request.done = true;
   --running_;
+  running_bytes_ -= request.bytes;
   if (!request.entry->pipelined) --running_alone_;
   set_.metrics().in_flight.subtract();
   order_replies();

@@ -6,8 +6,8 @@
 // not read: one frame is held, the rest stays in the socket, so a peer is slowed down by TCP.
 //
 // It stops reading while: a request that must run alone waits for its turn or runs ahead of what
-// was received; in_flight_requests_max run; output_bytes_max wait to be read by the peer; no bytes
-// in flight are left on the shard.
+// was received; in_flight_requests_max run, or fewer large ones; output_bytes_max wait to be read
+// by the peer; no bytes in flight are left on the shard.
 //
 // Bad input ends the connection, after the responses to the requests before it have left.
 #pragma once
@@ -106,6 +106,7 @@ class Connection final : private Budget::Waiter {
   Request* last_ = nullptr;
   std::uint32_t running_ = 0;        // of those, not finished
   std::uint32_t running_alone_ = 0;  // of those, not pipelined
+  std::size_t running_bytes_ = 0;    // bodies of all that run
 
   bool reading_ = false;  // a wait is under way
   bool writing_ = false;

@@ -324,5 +324,26 @@ TEST(ConnectionTest, RequestsInFlightOfOneConnectionAreBounded) {
   for (std::int32_t i = 0; i < 30; ++i) ASSERT_EQ(correlation_of(client.receive_frame()), i);
 }
 
+// Small ones are not: that many of them are little, and wait for one sync of the disk.
+TEST(ConnectionTest, OfLargeRequestsFewerAreInFlight) {
+  NetOptions options;
+  options.in_flight_large_requests_max = 4;
+  options.in_flight_large_bytes = 10'000;
+  TestServer server(1, options);
+  server.state.hold_produce = true;
+  TestClient client = server.connect();
+  const auto frame = [](std::int32_t i) { return produce_frame(i, i, -1, i < 20 ? 0 : 3'000); };
+  for (std::int32_t i = 0; i < 40; ++i) ASSERT_TRUE(client.send(frame(i)));
+  // All that are small, and large ones up to the limit.
+  server.state.await_waiting(24);
+  EXPECT_FALSE(client.readable_within(50));
+  {
+    std::lock_guard lock(server.state.mutex);
+    EXPECT_EQ(server.state.started.size(), 24u);
+  }
+  for (std::int32_t i = 0; i < 40; ++i) server.state.release(i);
+  for (std::int32_t i = 0; i < 40; ++i) ASSERT_EQ(correlation_of(client.receive_frame()), i);
+}
+
 }  // namespace
 }  // namespace chronik::broker

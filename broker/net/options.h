@@ -29,6 +29,10 @@ struct NetOptions {
   /// while large ones keep others waiting.
   std::int64_t in_flight_bytes_max = 48 << 20;
   std::size_t in_flight_requests_max = 1000;  // of one connection; then it is not read
+  /// Nor is it where so many have more than so many bytes: what a producer holds back meanwhile it
+  /// sends in larger batches, which cost it and the broker less.
+  std::size_t in_flight_large_requests_max = 64;
+  std::uint64_t in_flight_large_bytes = 1 << 20;
   /// Response memory that waits for a slow reader before its next request is begun.
   std::uint64_t output_bytes_max = 1 << 20;
   milliseconds idle_max{600'000};  // connections.max.idle.ms; <= 0: never
