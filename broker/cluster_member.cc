@@ -237,6 +237,7 @@ raft::RaftOptions ClusterMember::raft_options() const {
   options.election_ticks =
       std::max(static_cast<int>(settings.election_timeout / settings.heartbeat_interval), 3);
   options.catch_up = &rates_->budgets();
+  options.commit_with_heartbeats = !place_.reads_at_followers;
   // The transport tells of nodes that are silent for an election timeout.
   options.rest_after_ticks = options.election_ticks / 2;
   return options;

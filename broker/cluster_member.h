@@ -40,7 +40,8 @@ class ClusterMember final : public OtherNodes {
     wal::LogDirectory& directory;         // stamped
     const Clock& clock;
     const ClusterSettings& settings;
-    std::optional<Uuid> cluster_id;  // chronik.cluster.id
+    std::optional<Uuid> cluster_id;   // chronik.cluster.id
+    bool reads_at_followers = false;  // consumers (replica.selector.class)
   };
   /// Asked now and then while open() waits for others; true ends it with `closed`.
   using GiveUp = std::function<bool()>;

@@ -224,10 +224,10 @@ Result<void> Server::State::open_store(const GiveUp& give_up) {
   if (settings.cluster) {
     std::vector<ShardStorage*> storages;
     for (const PerShard& own : per_shard) storages.push_back(own.storage.get());
-    TRY_ASSIGN(member,
-               ClusterMember::open({shards->first(), *shards, std::move(storages), *directory,
-                                    clock, *settings.cluster, settings.cluster_id},
-                                   random, give_up));
+    TRY_ASSIGN(member, ClusterMember::open(
+                           {shards->first(), *shards, std::move(storages), *directory, clock,
+                            *settings.cluster, settings.cluster_id, settings.reads_in_rack},
+                           random, give_up));
     store = &member->store();
     broker.quorum = &member->quorum();
     broker.nodes = member.get();

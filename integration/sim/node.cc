@@ -81,6 +81,7 @@ Result<void> Node::start(const raft::Membership& founders) {
   options.lease_reads = lease_reads;
   options.random = [this] { return random.next(); };
   if (plan_.rests) options.rest_after_ticks = 4;
+  options.commit_with_heartbeats = plan_.tells_commit_late;
   if (plan_.forgets) options.recent_bytes_max = 2'000;
   raft::Transport& transport = *this;
   manager_ = std::make_unique<raft::RaftReplicaManager>(std::move(options), *environment_,

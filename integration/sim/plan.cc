@@ -89,6 +89,7 @@ Plan::Plan(std::uint64_t from) : seed(from) {
   plan_journal(*this);
   rests = Random(seed ^ 0x2E57).below(100) < 60;
   forgets = Random(seed ^ 0xF026'E7).below(100) < 40;
+  tells_commit_late = Random(seed ^ 0x7E115).below(100) < 60;
 }
 
 std::string Plan::describe() const {
@@ -116,7 +117,8 @@ std::string Plan::describe() const {
                                                 {changes, "changes of membership"},
                                                 {hand_overs, "hand-overs"},
                                                 {rests, "rests"},
-                                                {forgets, "little memory for entries"}};
+                                                {forgets, "little memory for entries"},
+                                                {tells_commit_late, "commits told late"}};
   for (const auto& [has, name] : kinds) {
     if (has) text += fmt::format(", {}", name);
   }

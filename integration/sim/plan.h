@@ -50,6 +50,7 @@ struct Plan {
   bool hand_overs = false;  // of the leadership
   bool rests = false;       // of groups in which nothing happens
   bool forgets = false;     // entries that were just written, so that they are read from files
+  bool tells_commit_late = false;  // to followers, with heartbeats
 
   std::uint64_t segment_bytes = 16u << 20;
   std::uint64_t snapshot_log_bytes_min = 4u << 20;

@@ -74,7 +74,7 @@ void Raft::tick_leader() {
   if (!leads_with_quorum()) return become_follower(hard_.term, no_node);
   if (transfer_to_ != no_node && ++transfer_elapsed_ >= options_.election_ticks) abort_transfer();
   if (comes_to_rest()) return;
-  if (++heartbeat_elapsed_ >= options_.heartbeat_ticks) broadcast_heartbeat();
+  if (++heartbeat_elapsed_ >= options_.heartbeat_ticks) broadcast_heartbeat(false);
 }
 
 bool Raft::leads_with_quorum() const {

@@ -42,6 +42,9 @@ struct Options {
   std::uint64_t uncommitted_bytes_max = 64 << 20;  // of the leader's term; then propose() refuses
   std::uint64_t apply_bytes_max = 16 << 20;        // handed out and not applied yet
   std::function<std::uint64_t()> random;           // 64 random bits
+  /// Followers learn what is committed from heartbeats, and from Appends that have entries: a tick
+  /// later, for half of the messages. And who answers Appends within a tick needs no heartbeat.
+  bool commit_with_heartbeats = false;
   /// Whether entries for this member are to be asked for by Ready::log_reads, wherever they are: so
   /// the driver decides when they go. Only what is durable is asked for. Not set: nobody.
   std::function<bool(NodeId)> is_held_back;

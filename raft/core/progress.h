@@ -52,16 +52,18 @@ struct Progress {
   Index match = 0;  // the member holds the leader's log durably up to here
   Index next = 1;   // to be sent next
   Window window;
-  bool probe_sent = false;   // in probe: an answer (or a heartbeat's) is due first
-  bool reading = false;      // entries for it are being read from disk
-  Index sent_commit = 0;     // the largest commit index it was told by an Append
-  Round round = 0;           // the largest round of heartbeats it answered
-  Round rested = 0;          // and the largest to which it said that it rests; 0: it does not
-  std::int64_t heard = 0;    // the leader's tick when it was last heard
-  std::int64_t offered = 0;  // the leader's tick of the last SnapshotOffer
-  Index received = 0;        // of its last HeartbeatAnswer
-  int stalled = 0;           // answers in a row that show the same hole
-  bool withheld = true;      // it would not vote; until its last HeartbeatAnswer says that it would
+  bool probe_sent = false;    // in probe: an answer (or a heartbeat's) is due first
+  bool reading = false;       // entries for it are being read from disk
+  Index sent_commit = 0;      // the largest commit index it was told of
+  Round round = 0;            // the largest round of heartbeats it answered
+  Round rested = 0;           // and the largest to which it said that it rests; 0: it does not
+  std::int64_t heard = 0;     // the leader's tick when it was last heard
+  std::int64_t offered = 0;   // the leader's tick of the last SnapshotOffer,
+  std::int64_t appended = 0;  // of the last Append with entries
+  std::int64_t beaten = 0;    // and of the last heartbeat
+  Index received = 0;         // of its last HeartbeatAnswer
+  int stalled = 0;            // answers in a row that show the same hole
+  bool withheld = true;  // it would not vote; until its last HeartbeatAnswer says that it would
 
   void become_probe(Index from);
   void become_replicate();

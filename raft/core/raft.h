@@ -8,15 +8,13 @@
 // time.
 //
 // Decisions of this design:
-// - Membership takes effect when its entry is APPENDED (thesis 4.1), not when it is applied (as
-// etcd
-//   does). So no change waits for a slow state machine, a replica knows after a start who votes
+// - Membership takes effect when its entry is APPENDED (thesis 4.1), not when it is applied.
+//   So no change waits for a slow state machine, a replica knows after a start who votes
 //   from its log alone, and no election has to wait until known changes are applied. The price:
 //   cutting the log takes a change back, for which Log keeps the memberships of all its entries.
 //   One change at a time, and the first only after an entry of the leader's term is committed
 //   (without that two single changes of rival leaders may have majorities that do not meet).
-// - A node that its last, uncommitted membership removes still campaigns (thesis 4.2.2,
-// figure 4.6);
+// - A node that its last, uncommitted membership removes still campaigns (4.2.2, figure 4.6);
 //   a removed leader leads until the change is committed, counting itself for nothing, and then
 //   hands over. A learner answers votes: it may have been promoted without knowing yet; candidates
 //   count only whom their membership makes a voter.
@@ -217,7 +215,9 @@ class Raft {
   bool is_paused(const Progress& peer) const;
   void send_append(Progress& peer, std::vector<Entry> entries);
   void offer_snapshot(Progress& peer);
-  void broadcast_heartbeat();
+  bool tells_commit(const Progress& peer) const;
+  bool needs_heartbeat(const Progress& peer) const;
+  void broadcast_heartbeat(bool to_all);
 
   // rest.cc
   void wake(NodeId by);

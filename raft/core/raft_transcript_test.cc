@@ -80,6 +80,7 @@ void RaftStory::make_nodes() {
   options_ = Options{};
   options_.rest_after_ticks = option("rest", 0);
   options_.election_ticks = option("election", 10);
+  options_.commit_with_heartbeats = option("commits", "at-once") == "with-heartbeats";
   options_.lease_reads = option("leases", "no") == "yes";
   options_.forward_proposals = option("forward", "no") == "yes";
   options_.append_bytes_max = static_cast<std::uint64_t>(option("append-bytes", 1000));

@@ -19,7 +19,7 @@ bool Raft::has_ready() const {
 
 Ready Raft::ready() {
   Ready ready;
-  if (role_ == Role::leader && read_queue_.wanted() > round_) broadcast_heartbeat();
+  if (role_ == Role::leader && read_queue_.wanted() > round_) broadcast_heartbeat(true);
   if (role_ == Role::leader && replicate_wanted_) replicate();
   take_committed(ready);
   ready.messages = std::exchange(messages_, {});

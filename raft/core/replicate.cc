@@ -25,11 +25,18 @@ bool Raft::is_paused(const Progress& peer) const {
   UNREACHABLE();
 }
 
+/// By an Append of its own. Who belongs to the group everybody learns at once.
+bool Raft::tells_commit(const Progress& peer) const {
+  const Index commit = shown_commit();
+  if (!options_.commit_with_heartbeats) return peer.sent_commit < commit;
+  const Index membership = log_.membership().index;
+  return peer.sent_commit < membership && membership <= commit;
+}
+
 void Raft::replicate_to(Progress& peer) {
   while (!is_paused(peer)) {
     if (peer.next > log_.last_index()) {
-      const bool tells = peer.state == ProgressState::probe || peer.sent_commit < shown_commit();
-      if (tells) send_append(peer, {});
+      if (peer.state == ProgressState::probe || tells_commit(peer)) send_append(peer, {});
       return;
     }
     if (peer.next < log_.first_index() || !log_.term(peer.next - 1)) return offer_snapshot(peer);
@@ -59,6 +66,7 @@ void Raft::send_append(Progress& peer, std::vector<Entry> entries) {
     std::uint64_t bytes = 0;
     for (const Entry& entry : entries) bytes += entry.bytes();
     peer.next = entries.back().index + 1;
+    peer.appended = ticks_;
     peer.window.add(entries.back().index, bytes);
   }
   send(peer.id, Append{prev, shown_commit(), std::move(entries)});
@@ -97,12 +105,28 @@ void Raft::on_entries_read(const LogRead& read, std::vector<Entry> entries) {
   send_append(*peer, std::move(entries));
 }
 
-void Raft::broadcast_heartbeat() {
+/// What goes between the two anyway says as much as a heartbeat and its answer. Now and then they
+/// go all the same: only they tell of votes that are withheld.
+bool Raft::needs_heartbeat(const Progress& peer) const {
+  constexpr std::int64_t left_out_max = 4;
+  const bool is_busy = peer.state == ProgressState::replicate && peer.appended + 1 >= ticks_ &&
+                       peer.heard + 1 >= ticks_;
+  return !is_busy || peer.beaten + left_out_max < ticks_;
+}
+
+/// With a round of its own. Not `to_all`: where neither a read nor a lease nor a rest waits for the
+/// answers, it goes to those who need it.
+void Raft::broadcast_heartbeat(bool to_all) {
+  to_all = to_all || !options_.commit_with_heartbeats || options_.lease_reads ||
+           !read_queue_.empty() || rest_.asked_from > 0;
   heartbeat_elapsed_ = 0;
   ++round_;
   round_ticks_.push_back(ticks_);
   while (round_ticks_.front() + options_.election_ticks < ticks_) round_ticks_.pop_front();
-  for (const Progress& peer : progress_) {
+  for (Progress& peer : progress_) {
+    if (!to_all && !needs_heartbeat(peer)) continue;
+    peer.beaten = ticks_;
+    if (options_.commit_with_heartbeats) peer.sent_commit = shown_commit();
     send(peer.id, Heartbeat{round_, shown_commit(), rest_.now || rest_.asked_from > 0});
   }
 }

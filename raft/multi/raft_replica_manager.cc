@@ -48,6 +48,7 @@ Replica& RaftReplicaManager::add(ReplicaPlace place, ReplicaFiles files, StateMa
   options.raft.lease_reads = options_.lease_reads;
   options.raft.deliver_committed = machine.reads_entries();
   options.raft.uncommitted_bytes_max = options_.uncommitted_bytes_max;
+  options.raft.commit_with_heartbeats = options_.commit_with_heartbeats && !machine.reads_entries();
   options.raft.random = options_.random;
   options.raft.rest_after_ticks = place.rests ? options_.rest_after_ticks : 0;
   options.waiting_bytes_max = options_.waiting_bytes_max;

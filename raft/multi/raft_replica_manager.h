@@ -27,6 +27,8 @@ struct RaftOptions {
   milliseconds tick{100};    // heartbeats are a tick apart
   int election_ticks = 10;   // a follower campaigns after [n, 2n) ticks without a leader
   bool lease_reads = false;  // raft/core/raft.h, "Leases"
+  /// Of groups whose machines read no entries (raft/core/options.h): nobody reads at a follower.
+  bool commit_with_heartbeats = false;
   std::uint64_t waiting_bytes_max = 64u << 20;       // of proposals of this node, a group
   std::uint64_t uncommitted_bytes_max = 128u << 20;  // of a leader's term, a group
   std::uint64_t recent_bytes_max = 32u << 20;        // entries kept in memory, all groups together
