@@ -133,6 +133,7 @@ struct Server::State {
   LiveSettings live;
   std::unique_ptr<wal::LogDirectory> directory;
   std::unique_ptr<Shards> shards;
+  wal::FoundPartitions found;  // when it began
   std::vector<PerShard> per_shard;
   // One of the two: alone, or in a cluster.
   std::unique_ptr<metadata::MetaLogStore> own_store;
@@ -335,7 +336,6 @@ Result<void> Server::State::open_partitions() {
     leaders = std::make_unique<PartitionLeaders>(*shards, *view, *member, std::move(all));
     leaders->start(broker.node, settings.replica_lag_time_max_ms);
   }
-  TRY_ASSIGN(wal::FoundPartitions found, directory->find_partitions());
   raft::LeftStates left(disk, directory->path());
   const auto image = call_on(shards->first(), [&] { return store->image(); });
   TRY(find_left_of_deleted(left, *image, found));
@@ -358,6 +358,8 @@ Result<void> Server::State::open_partitions() {
         continue;
       }
       if (members.has_group()) {
+        TRY_ASSIGN(const bool there, directory->has(partition));
+        if (!there) continue;
         log_info("removing a partition that was reassigned to other brokers",
                  {{"directory", partition.directory}});
         TRY(set_aside_moved(partition, *directory, left, found));
@@ -371,13 +373,11 @@ Result<void> Server::State::open_partitions() {
       by_shard[shard].emplace_back(std::move(topic), partition.identity.partition);
       continue;
     }
+    TRY_ASSIGN(const bool there, directory->has(partition));
+    if (!there) continue;
     log_info("removing a partition of a deleted topic", {{"directory", partition.directory}});
     TRY_ASSIGN(std::string aside, directory->set_aside(partition));
     found.deleted.push_back(std::move(aside));
-  }
-  for (const std::string& name : found.unknown) {
-    log_warn("the data directory has an entry that is not chronik's; it is left alone",
-             {{"entry", name}});
   }
   Result<void> opened;
   for (std::uint32_t id = 0; id < per_shard.size(); ++id) {
@@ -563,6 +563,11 @@ Result<std::unique_ptr<Server>> Server::start(StartConfig config, Settings setti
   State& state = *server->state_;
   TRY(state.descriptors.check());
   TRY(state.open_directory());
+  TRY_ASSIGN(state.found, state.directory->begin_partitions());
+  for (const std::string& name : state.found.unknown) {
+    log_warn("the data directory has an entry that is not chronik's; it is left alone",
+             {{"entry", name}});
+  }
   state.start_shards();
   // Before the logs are opened: a port in use is said at once.
   TRY(state.listen());

@@ -1,6 +1,7 @@
 #include "wal/journal_commit.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/log.h"
 
@@ -168,6 +169,8 @@ Result<void> JournalCommit::SyncJob::sync(Disk& disk) {
   const auto add = [&](const std::string& path) -> Result<void> {
     Result<std::shared_ptr<File>> file = disk.open(path, OpenMode::read_write);
     if (file) {
+      // All begin before the first one is waited for.
+      (*file)->start_writeback(0, std::numeric_limits<std::int64_t>::max());
       batch.files.push_back(std::move(*file));
     } else if (file.error().code != Errc::not_found) {
       return std::move(file).error();

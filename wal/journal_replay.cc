@@ -135,6 +135,8 @@ class Replayer {
           path, fmt::format("the segment has {} bytes, and the journal goes on at {}", size,
                             write.position));
     }
+    // Also where it seems to be there: of what a failed sync has lost, the page cache may still
+    // have a copy that nobody writes again.
     TRY(file->write_at(write.position, write.bytes));
     written_.insert(path);
     ++report_.writes;

@@ -246,6 +246,25 @@ Result<FoundPartitions> LogDirectory::find_partitions() const {
   return found;
 }
 
+Result<FoundPartitions> LogDirectory::begin_partitions() {
+  TRY_ASSIGN(FoundPartitions found, find_partitions());
+  const auto is_begun = [](const FoundPartition& partition) {
+    return partition.identity.topic_id.is_zero();
+  };
+  for (const FoundPartition& partition : found.partitions) {
+    if (!is_begun(partition)) continue;
+    log_info("removing a partition that was only begun", {{"directory", partition.directory}});
+    TRY_ASSIGN(found.deleted.emplace_back(), set_aside(partition));
+  }
+  std::erase_if(found.partitions, is_begun);
+  return found;
+}
+
+Result<bool> LogDirectory::has(const FoundPartition& partition) const {
+  TRY_ASSIGN(const PartitionFiles files, list_partition_files(disk_, partition.directory));
+  return std::ranges::find(files.topic_ids, partition.identity.topic_id) != files.topic_ids.end();
+}
+
 Result<std::string> LogDirectory::set_aside(const FoundPartition& partition) {
   const LogIdentity& identity = partition.identity;
   TRY_ASSIGN(std::string aside, unused_aside(disk_, path_, identity.topic_id, identity.partition));

@@ -95,6 +95,12 @@ class LogDirectory {
   /// One look at the directory; topic ids are read from each partition (a listing each). What is
   /// found deleted is durably so. Errors: io.
   Result<FoundPartitions> find_partitions() const;
+  /// Of a start, before the process makes any partition. One without a topic id was only begun by a
+  /// process that died; later it may be one that is being made at that moment. Set aside, durably.
+  Result<FoundPartitions> begin_partitions();
+  /// Whether the directory is still that partition's: one of another topic may have its name by
+  /// now.
+  Result<bool> has(const FoundPartition& partition) const;
   /// As find_partitions(), without topic ids: one listing in all.
   Result<FoundPartitions> list_partitions() const;
   /// Renames the directory of a partition that no longer exists aside, durably. Returns its new
