@@ -24,7 +24,7 @@ void LogChecker::on_start(NodeId id, raft::Replica& replica, bool keeps) {
   }
   node.log.reset(base, committed_hash(base));
   node.commit = base;
-  read_log(id, node);
+  if (!read_log(id, node)) return;
   if (keeps) check_kept(id, before, node);
   check_commit(id, node);
   node.last_before = node.log.last();
@@ -77,38 +77,42 @@ bool LogChecker::membership_is_settled() const {
   });
 }
 
-std::optional<raft::Entry> LogChecker::entry_on_disk(raft::LogStore& store, Index index) {
-  Result<wal::EntrySlice> slice = store.slice(index, 1);
-  if (!slice) return std::nullopt;
-  Result<SharedBytes> bytes = wal::gather(slice->bytes);
-  if (!bytes) return std::nullopt;
-  Result<std::vector<raft::Entry>> parsed = store.parse(*bytes, index, index + 1);
-  if (!parsed || parsed->empty()) return std::nullopt;
-  return std::move(parsed->front());
+Result<raft::Entry> LogChecker::entry_on_disk(raft::LogStore& store, Index index) {
+  TRY_ASSIGN(const wal::EntrySlice slice, store.slice(index, 1));
+  TRY_ASSIGN(const SharedBytes bytes, wal::gather(slice.bytes));
+  TRY_ASSIGN(std::vector<raft::Entry> parsed, store.parse(bytes, index, index + 1));
+  if (parsed.empty()) return Error{Errc::corrupt, fmt::format("no entry {}", index)};
+  return std::move(parsed.front());
 }
 
-std::vector<raft::Entry> LogChecker::entries(raft::LogStore& store, Index begin, Index end) {
+std::optional<std::vector<raft::Entry>> LogChecker::entries(raft::LogStore& store, Index begin,
+                                                            Index end) {
   constexpr std::uint64_t all = std::uint64_t{1} << 40;
   if (auto recent = store.entries(begin, end, all)) return std::move(*recent);
   std::vector<raft::Entry> found;
   for (Index index = begin; index < end; ++index) {
-    std::optional<raft::Entry> entry = entry_on_disk(store, index);
-    if (!entry) {
-      // A bit of it has flipped, and the node has not seen that yet.
-      const auto known = known_.find({index, store.term(index)});
-      if (!damaged_ || known == known_.end()) {
-        verdict_.fail(Promise::committed_stays, fmt::format("entry {} cannot be read", index));
-        return {};
-      }
-      entry = known->second.entry;
+    Result<raft::Entry> entry = entry_on_disk(store, index);
+    if (entry) {
+      found.push_back(std::move(*entry));
+      continue;
     }
-    found.push_back(std::move(*entry));
+    // Also where a bit of it has flipped, and the node has not seen that yet.
+    const auto known = known_.find({index, store.term(index)});
+    const bool power_is_off = entry.error().code == Errc::io;
+    if ((power_is_off || damaged_) && known != known_.end()) {
+      found.push_back(known->second.entry);
+      continue;
+    }
+    if (power_is_off) return std::nullopt;
+    verdict_.fail(Promise::committed_stays,
+                  fmt::format("entry {} cannot be read: {}", index, entry.error().message));
+    return std::nullopt;
   }
   return found;
 }
 
-/// The shadow of the node's log becomes what the log is now.
-void LogChecker::read_log(NodeId id, Watched& node) {
+/// The shadow of the node's log becomes what the log is now. False: it is not known what that is.
+bool LogChecker::read_log(NodeId id, Watched& node) {
   raft::LogStore& store = node.replica->store();
   const Index base = store.first_index() - 1;
   const Index last = store.last_index();
@@ -116,15 +120,18 @@ void LogChecker::read_log(NodeId id, Watched& node) {
   const auto same = [&](Index index) {
     return index == log.base() || log.term(index) == store.term(index);
   };
-  if (last == log.last() && base <= log.last() && (last == log.base() || same(last))) return;
+  if (last == log.last() && base <= log.last() && (last == log.base() || same(last))) {
+    return true;
+  }
   Index keep = std::min(last, log.last());
   while (keep > std::max(base, log.base()) && !same(keep)) --keep;
   if (keep < std::max(base, log.base()) || !same(keep)) {
     // A snapshot took the place of the log.
     if (base > committed()) {
-      return verdict_.fail(Promise::committed_stays,
-                           fmt::format("node {} installs a snapshot of {}, and {} are committed",
-                                       id, base, committed()));
+      verdict_.fail(Promise::committed_stays,
+                    fmt::format("node {} installs a snapshot of {}, and {} are committed", id, base,
+                                committed()));
+      return false;
     }
     log.reset(base, committed_hash(base));
     keep = base;
@@ -133,14 +140,17 @@ void LogChecker::read_log(NodeId id, Watched& node) {
   if (keep < log.last()) {
     if (node.replica->raft().role() == raft::Role::leader &&
         node.led == node.replica->raft().term()) {
-      return verdict_.fail(Promise::log_matching, fmt::format("leader {} of term {} cuts its log "
-                                                              "behind {}",
-                                                              id, node.led, keep));
+      verdict_.fail(Promise::log_matching,
+                    fmt::format("leader {} of term {} cuts its log behind {}", id, node.led, keep));
+      return false;
     }
     log.cut_from(keep + 1);
   }
-  if (keep == last) return;
-  for (const raft::Entry& entry : entries(store, keep + 1, last + 1)) learn(id, node, entry);
+  if (keep == last) return true;
+  const std::optional<std::vector<raft::Entry>> added = entries(store, keep + 1, last + 1);
+  if (!added) return false;
+  for (const raft::Entry& entry : *added) learn(id, node, entry);
+  return true;
 }
 
 void LogChecker::learn(NodeId id, Watched& node, const raft::Entry& entry) {
@@ -162,8 +172,7 @@ void LogChecker::after_event(NodeId id) {
   Watched& node = nodes_[id];
   // What a broken one takes itself for, nobody hears.
   if (node.replica == nullptr || node.replica->broken() || !verdict_.good()) return;
-  read_log(id, node);
-  if (!verdict_.good()) return;
+  if (!read_log(id, node) || !verdict_.good()) return;
   check_leader(id, node);
   check_commit(id, node);
   node.last_before = node.log.last();

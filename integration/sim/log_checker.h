@@ -81,9 +81,9 @@ class LogChecker {
 
   const Committed& at(Index index) const { return committed_[static_cast<std::size_t>(index - 1)]; }
   std::uint64_t committed_hash(Index index) const { return index == 0 ? 0 : at(index).hash; }
-  void read_log(NodeId id, Watched& node);
-  std::vector<raft::Entry> entries(raft::LogStore& store, Index begin, Index end);
-  std::optional<raft::Entry> entry_on_disk(raft::LogStore& store, Index index);
+  bool read_log(NodeId id, Watched& node);
+  std::optional<std::vector<raft::Entry>> entries(raft::LogStore& store, Index begin, Index end);
+  Result<raft::Entry> entry_on_disk(raft::LogStore& store, Index index);
   void learn(NodeId id, Watched& node, const raft::Entry& entry);
   void check_leader(NodeId id, Watched& node);
   void check_has_committed(NodeId id, const Watched& node);
