@@ -174,6 +174,16 @@ TEST_P(DiskContract, ABatchSyncsFilesAndDirectories) {
 INSTANTIATE_TEST_SUITE_P(Disks, DiskContract, testing::Bool(),
                          [](const auto& info) { return info.param ? "posix" : "memory"; });
 
+TEST_P(DiskContract, AFileSystemIsSyncedAsAWhole) {
+  EXPECT_EQ(disk_->file_system_sync(root_ + "/nowhere").error().code, Errc::not_found);
+  const Result<std::unique_ptr<FileSystemSync>> whole = disk_->file_system_sync(root_);
+  ASSERT_TRUE(whole.has_value()) << whole.error().message;
+  if (*whole == nullptr) GTEST_SKIP() << "skipped: not on this file system";
+  const auto file = disk_->open(root_ + "/f", OpenMode::create).value();
+  ASSERT_TRUE(file->write_at(0, as_bytes("text")));
+  EXPECT_TRUE((*whole)->sync());
+}
+
 TEST(PosixDisk, TheSecondHolderOfALockIsToldTheFirst) {
   char name[] = "/tmp/chronik_lock_XXXXXX";
   const std::string root = ::mkdtemp(name);
@@ -307,6 +317,33 @@ TEST_F(FakeDisk, AFailedSyncLosesPagesAndTheNextOneSucceeds) {
     outcomes.insert(outcome);
   }
   EXPECT_EQ(outcomes, (std::set<std::string>{"o", "o00", "o0n", "on0", "onn"}));
+}
+
+TEST_F(FakeDisk, ASyncOfAllCoversWhatWasWrittenBefore) {
+  auto f = file("f");
+  auto g = file("g");
+  ASSERT_TRUE(disk_.sync_directory("/d"));
+  const auto whole = disk_.file_system_sync("/d").value();
+  ASSERT_TRUE(f->write_at(0, as_bytes("one")));
+  ASSERT_TRUE(g->write_at(0, as_bytes("two")));
+  ASSERT_TRUE(whole->sync());
+  Random random(1);
+  disk_.crash(random, CrashModel::ordered);
+  EXPECT_EQ(disk_.content("/d/f"), to_bytes(as_bytes("one")));
+  EXPECT_EQ(disk_.content("/d/g"), to_bytes(as_bytes("two")));
+  EXPECT_FALSE(whole->sync()) << "of a process that is gone";
+}
+
+// The pages are lost: who comes later must hear of it.
+TEST_F(FakeDisk, ASyncOfAllFailsWhereAnEarlierOneOfAFileHas) {
+  const auto whole = disk_.file_system_sync("/d").value();
+  auto f = file("f");
+  ASSERT_TRUE(f->write_at(0, as_bytes("text")));
+  disk_.fail_operation(0);
+  EXPECT_FALSE(f->sync_data());
+  EXPECT_TRUE(f->sync_data());
+  EXPECT_EQ(whole->sync().error().code, Errc::io);
+  EXPECT_TRUE(disk_.file_system_sync("/d").value()->sync());
 }
 
 TEST_F(FakeDisk, WritingBackMakesNothingDurableAndMayFail) {

@@ -8,4 +8,8 @@ Result<void> Disk::sync_all(const SyncBatch& batch) {
   return {};
 }
 
+Result<std::unique_ptr<FileSystemSync>> Disk::file_system_sync(const std::string&) {
+  return std::unique_ptr<FileSystemSync>();
+}
+
 }  // namespace chronik

@@ -92,6 +92,16 @@ struct SyncBatch {
   std::vector<std::string> directories;      // the names in them
 };
 
+/// Makes durable what a file system holds, by one call however many files were written. Thread
+/// safe.
+class FileSystemSync {
+ public:
+  virtual ~FileSystemSync() = default;
+  /// All that was written to files below the directory, and to others of that file system. Errors:
+  /// io, for any write of them that failed since this object was made, whoever was told before.
+  virtual Result<void> sync() = 0;
+};
+
 /// Paths are plain strings with '/'. Thread safe.
 class Disk {
  public:
@@ -117,6 +127,9 @@ class Disk {
   /// sync. After an error none of them may be counted on. Errors: those of both; busy only when
   /// nothing worse happened, then all of it may be tried again.
   virtual Result<void> sync_all(const SyncBatch& batch);
+  /// Of the file system that has this directory; nullptr when that one is not known to make all
+  /// durable and to say what failed. Errors: not_found, io, busy.
+  virtual Result<std::unique_ptr<FileSystemSync>> file_system_sync(const std::string& directory);
   virtual Result<DiskSpace> space(const std::string& path) = 0;
   /// Locks `path` (made when missing) against every other process. Errors: busy, io.
   virtual Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) = 0;

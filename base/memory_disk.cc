@@ -55,6 +55,7 @@ struct MemoryDisk::State {
   std::uint64_t fail_at = never;
   std::uint64_t failure_seed = 1;
   std::uint64_t power_off_at = never;
+  std::uint64_t failed_syncs = 0;
   bool struck = false;
   std::uint64_t capacity = std::uint64_t{1} << 50;
   std::size_t open_files_max = std::numeric_limits<std::size_t>::max();
@@ -85,6 +86,14 @@ struct MemoryDisk::State {
       return Error{Errc::io, fmt::format("{}: input/output error", path)};
     }
     return std::nullopt;
+  }
+  /// Under the mutex: a power cut leaves the choice to crash(); a failed write to the disk loses
+  /// pages, silently later on.
+  void fail_sync(Inode& inode) {
+    ++failed_syncs;
+    if (sequence > power_off_at) return;
+    Random chosen(failure_seed);
+    memory_disk::fail_sync(inode, chosen);
   }
   /// Under the mutex: what a call meets that needs a descriptor, be it for its own time only.
   std::optional<Error> take_descriptor(const std::string& path) const {
@@ -228,14 +237,9 @@ class MemoryFile final : public File {
   }
 
  private:
-  /// A power cut leaves the choice to crash(); a failed write to the disk loses pages, silently
-  /// later on.
   std::optional<Error> change_pages() {
     auto error = state_->change(path_);
-    if (error && state_->sequence <= state_->power_off_at) {
-      Random chosen(state_->failure_seed);
-      memory_disk::fail_sync(*inode_, chosen);
-    }
+    if (error) state_->fail_sync(*inode_);
     return error;
   }
   std::optional<Error> dead() const {
@@ -248,6 +252,38 @@ class MemoryFile final : public File {
   const std::string path_;
   const std::uint64_t generation_;
   const std::shared_ptr<std::atomic<std::size_t>> open_files_;
+};
+
+class MemoryFileSystemSync final : public FileSystemSync {
+ public:
+  MemoryFileSystemSync(std::shared_ptr<MemoryDisk::State> state, std::string directory)
+      : state_(std::move(state)),
+        directory_(std::move(directory)),
+        generation_(state_->generation),
+        failed_before_(state_->failed_syncs) {}
+
+  Result<void> sync() override {
+    state_->call_hook(DiskOperation::sync_data, directory_);
+    const std::lock_guard lock(state_->mutex);
+    if (generation_ != state_->generation || state_->failed_syncs != failed_before_) {
+      return Error{Errc::io, fmt::format("{}: a write to the disk has failed", directory_)};
+    }
+    for (const auto& inode : memory_disk::unsynced_files(state_->root)) {
+      if (auto error = state_->change(directory_)) {
+        state_->fail_sync(*inode);
+        return *error;
+      }
+      for (const Inode::Change& change : inode->unsynced) make_change(change, inode->durable);
+      inode->unsynced.clear();
+    }
+    return {};
+  }
+
+ private:
+  const std::shared_ptr<MemoryDisk::State> state_;
+  const std::string directory_;
+  const std::uint64_t generation_;
+  const std::uint64_t failed_before_;
 };
 
 class MemoryLock final : public DirectoryLock {
@@ -374,6 +410,12 @@ Result<void> MemoryDisk::sync_directory(const std::string& directory) {
   found->durable = found->current;
   found->unsynced.clear();
   return {};
+}
+
+Result<std::unique_ptr<FileSystemSync>> MemoryDisk::file_system_sync(const std::string& directory) {
+  const std::lock_guard lock(state_->mutex);
+  if (state_->directory(directory) == nullptr) return missing(directory);
+  return std::unique_ptr<FileSystemSync>(std::make_unique<MemoryFileSystemSync>(state_, directory));
 }
 
 Result<DiskSpace> MemoryDisk::space(const std::string& path) {

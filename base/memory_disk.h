@@ -53,6 +53,7 @@ class MemoryDisk final : public Disk {
   Result<void> remove(const std::string& path) override;
   Result<bool> exists(const std::string& path) override;
   Result<void> sync_directory(const std::string& directory) override;
+  Result<std::unique_ptr<FileSystemSync>> file_system_sync(const std::string& directory) override;
   Result<DiskSpace> space(const std::string& path) override;
   Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override;
 
@@ -94,6 +95,7 @@ class MemoryDisk final : public Disk {
  private:
   struct State;
   friend class MemoryFile;
+  friend class MemoryFileSystemSync;
   friend class MemoryLock;
 
   explicit MemoryDisk(std::shared_ptr<State> state);

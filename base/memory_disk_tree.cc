@@ -188,6 +188,12 @@ void fail_sync(Inode& file, Random& random) {
   file.unsynced = std::move(left);
 }
 
+std::vector<std::shared_ptr<Inode>> unsynced_files(const std::shared_ptr<Directory>& root) {
+  std::vector<std::shared_ptr<Inode>> files = Reachable(root).files;
+  std::erase_if(files, [](const auto& file) { return file->unsynced.empty(); });
+  return files;
+}
+
 void cut_power(const std::shared_ptr<Directory>& root, Random& random, CrashModel model) {
   const Reachable reachable(root);
   Survival survival(reachable, random, model);

@@ -2,10 +2,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -228,6 +231,41 @@ std::string parent_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+/// Those whose syncfs() waits for data, metadata and the disk's cache. Not FUSE's, which may not
+/// pass it on; those in memory have nothing to sync.
+bool syncs_all(decltype(std::declval<struct statfs>().f_type) file_system) {
+  constexpr auto xfs_magic = 0x58465342;
+  return file_system == EXT4_SUPER_MAGIC || file_system == xfs_magic ||
+         file_system == BTRFS_SUPER_MAGIC || file_system == F2FS_SUPER_MAGIC;
+}
+
+/// Since Linux 5.8 the descriptor of syncfs() is told of what could not be written since it was
+/// opened, once; before nobody is.
+bool syncfs_tells_failures() {
+  struct utsname name {};
+  int major = 0;
+  int minor = 0;
+  return ::uname(&name) == 0 && std::sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
+         std::pair(major, minor) >= std::pair(5, 8);
+}
+
+class PosixFileSystemSync final : public FileSystemSync {
+ public:
+  PosixFileSystemSync(Descriptor fd, std::string directory)
+      : fd_(std::move(fd)), directory_(std::move(directory)) {}
+
+  Result<void> sync() override {
+    if (retry_interrupted([&] { return ::syncfs(fd_.get()); }) < 0) {
+      return sync_failure(directory_, errno);
+    }
+    return {};
+  }
+
+ private:
+  const Descriptor fd_;
+  const std::string directory_;
+};
+
 }  // namespace
 
 Result<std::shared_ptr<File>> PosixDisk::open(const std::string& path, OpenMode mode) {
@@ -315,6 +353,21 @@ Result<void> PosixDisk::sync_all(const SyncBatch& batch) {
                ? batch.files[number]->sync_data()
                : sync_directory(batch.directories[number - batch.files.size()]);
   });
+}
+
+Result<std::unique_ptr<FileSystemSync>> PosixDisk::file_system_sync(const std::string& directory) {
+  Descriptor fd(retry_interrupted(
+      [&] { return ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+  if (fd.get() < 0) return failure("open", directory, errno);
+  struct statfs system {};
+  if (retry_interrupted([&] { return ::fstatfs(fd.get(), &system); }) < 0) {
+    return failure("look at the file system of", directory, errno);
+  }
+  if (!syncs_all(system.f_type) || !syncfs_tells_failures()) {
+    return std::unique_ptr<FileSystemSync>();
+  }
+  return std::unique_ptr<FileSystemSync>(
+      std::make_unique<PosixFileSystemSync>(std::move(fd), directory));
 }
 
 Result<DiskSpace> PosixDisk::space(const std::string& path) {

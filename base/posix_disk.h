@@ -18,6 +18,7 @@ class PosixDisk final : public Disk {
   Result<bool> exists(const std::string& path) override;
   Result<void> sync_directory(const std::string& directory) override;
   Result<void> sync_all(const SyncBatch& batch) override;
+  Result<std::unique_ptr<FileSystemSync>> file_system_sync(const std::string& directory) override;
   Result<DiskSpace> space(const std::string& path) override;
   /// The lock file carries the holder's process id, for the message of who comes second.
   Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override;

@@ -33,6 +33,9 @@ struct JournalOptions {
   std::size_t logs_min = 3;
   /// Segments that are synced together behind the acknowledgements.
   std::size_t writeback_logs_max = 128;
+  /// From so many on they are synced by one call for their file system, where it can: how many
+  /// there are does not count then. It may wait for what others have written to that file system.
+  std::size_t file_system_sync_logs_min = 256;
   /// The first file is made before there is any use for it.
   bool make_at_once = false;
 
@@ -59,6 +62,8 @@ class Journal {
                                                std::uint32_t shard, JournalOptions options);
 
   const JournalOptions& options() const { return options_; }
+  /// On any thread; nullptr where the file system does not offer it.
+  FileSystemSync* file_system_sync() const { return file_system_sync_.get(); }
   /// Whether logs in this directory have their place in this journal.
   bool serves(std::string_view log_directory) const;
 
@@ -102,6 +107,7 @@ class Journal {
   const std::shared_ptr<JournalHome> home_;
   const std::uint32_t shard_;
   const JournalOptions options_;
+  std::unique_ptr<FileSystemSync> file_system_sync_;  // made before anything is written
   std::vector<JournalFile> files_;
   std::size_t current_ = 0;
   std::uint64_t position_ = 0;

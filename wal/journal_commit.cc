@@ -165,6 +165,7 @@ void JournalCommit::make_file() {
 }
 
 Result<void> JournalCommit::SyncJob::sync(Disk& disk) {
+  if (whole != nullptr) return whole->sync();
   SyncBatch batch;
   const auto add = [&](const std::string& path) -> Result<void> {
     Result<std::shared_ptr<File>> file = disk.open(path, OpenMode::read_write);
@@ -194,8 +195,21 @@ void JournalCommit::SyncJob::run(LogEnvironment& environment) {
 void JournalCommit::sync_oldest() {
   Journal& journal = *environment_.journal;
   if (syncing_ != nullptr || journal.fullness(released()) < fullness_wanted) return;
+  FileSystemSync* const whole = journal.file_system_sync();
+  const bool many = files_.size() + slots_.size() >= journal.options().file_system_sync_logs_min;
+  const bool all = whole != nullptr && many;
+  const std::shared_ptr<SyncJob> job = begin_sync(all ? std::numeric_limits<std::size_t>::max()
+                                                      : journal.options().writeback_logs_max);
+  if (job->items.empty() && job->files.empty()) return;
+  if (all) job->whole = whole;
+  syncing_ = job;
+  executor_.run([job, &environment = environment_] { job->run(environment); },
+                [self = shared_from_this()] { self->end_sync(); });
+}
+
+/// Of those that wait the first ones.
+std::shared_ptr<JournalCommit::SyncJob> JournalCommit::begin_sync(std::size_t count_max) {
   auto job = std::make_shared<SyncJob>();
-  const std::size_t count_max = journal.options().writeback_logs_max;
   job->files = files_.begin_sync(count_max);
   for (const Waiting& waiting : waiting_) {
     if (job->items.size() + job->files.size() >= count_max) break;
@@ -207,10 +221,7 @@ void JournalCommit::sync_oldest() {
     slot.syncing = true;
     job->items.push_back({&log, *file});
   }
-  if (job->items.empty() && job->files.empty()) return;
-  syncing_ = job;
-  executor_.run([job, &environment = environment_] { job->run(environment); },
-                [self = shared_from_this()] { self->end_sync(); });
+  return job;
 }
 
 void JournalCommit::end_sync() {

@@ -70,7 +70,8 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
   };
   struct SyncJob {
     std::vector<SyncItem> items;
-    std::vector<std::string> files;  // of files_
+    std::vector<std::string> files;   // of files_
+    FileSystemSync* whole = nullptr;  // syncs them all
     bool done = false;
     bool failed = false;
 
@@ -82,6 +83,7 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
   std::uint64_t released();
   void make_file();
   void sync_oldest();
+  std::shared_ptr<SyncJob> begin_sync(std::size_t count_max);
   void end_sync();
 
   LogEnvironment& environment_;

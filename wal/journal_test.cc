@@ -1,6 +1,7 @@
 // The journal on a fake disk: what a start makes of its frames.
 #include "wal/journal.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <spdlog/fmt/fmt.h>
 
@@ -182,6 +183,51 @@ TEST_F(JournalOnFakeDisk, OldFramesOfARecycledFileAreNotTakenForNewOnes) {
   EXPECT_EQ(ends(), before);
   // Fewer than were ever written.
   EXPECT_LT(replay.frames, 64u);
+}
+
+// Syncs are as many for a thousand logs as for a few.
+TEST_F(JournalOnFakeDisk, OneCallSyncsAllSegmentsBehindTheJournal) {
+  end();
+  options.file_system_sync_logs_min = log_count - 1;
+  start();
+  append();
+  std::map<std::string, int> syncs;
+  disk.set_hook([&](DiskOperation operation, const std::string& path) {
+    if (operation == DiskOperation::sync_data) ++syncs[path];
+  });
+  for (int i = 0; i < 100; ++i) append(500);
+  disk.set_hook({});
+  EXPECT_GT(syncs["/data"], 2);
+  EXPECT_LT(syncs["/data"], 50);
+  // The first one is alone in its rounds.
+  for (std::size_t i = 1; i < log_count; ++i) EXPECT_EQ(syncs[segment(i)], 0) << i;
+  EXPECT_GT(environment->counters.journal_releases, 0u);
+  EXPECT_EQ(environment->counters.journal_full, 0u);
+  const std::vector<Offset> before = ends();
+  cut_power();
+  start();
+  EXPECT_EQ(ends(), before);
+}
+
+TEST_F(JournalOnFakeDisk, AFailedSyncOfTheFileSystemEndsTheNode) {
+  end();
+  options.file_system_sync_logs_min = log_count - 1;
+  start();
+  append();
+  bool fails = false;
+  disk.set_hook([&](DiskOperation operation, const std::string& path) {
+    if (operation != DiskOperation::sync_data || path != "/data" || fails) return;
+    fails = true;
+    disk.fail_operation(0);
+  });
+  for (int i = 0; i < 100 && !fails; ++i) {
+    for (auto& log : logs) {
+      log->append(make_batch({.base_offset = log->end_offset(), .value_bytes = 500}));
+    }
+    for (auto& log : logs) group->mark_dirty(*log);
+    executor.run_all();
+  }
+  EXPECT_THAT(fatal, ::testing::ElementsAre(::testing::HasSubstr("input/output error")));
 }
 
 TEST_F(JournalOnFakeDisk, ATornEndWasNotAcknowledged) {

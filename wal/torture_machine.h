@@ -93,6 +93,7 @@ class TortureMachine : public DurableListener {
     options.append_bytes_max = 200 + random_.below(3000);
     options.logs_min = 1 + random_.below(2);
     options.writeback_logs_max = 1 + random_.below(3);
+    options.file_system_sync_logs_min = 1 + random_.below(4);
     options.make_at_once = !random_.one_in(4);
     const auto shards = static_cast<std::uint32_t>(1 + random_.below(2));
     TRY_ASSIGN(const std::shared_ptr<JournalHome> home,

@@ -21,6 +21,7 @@ class UnsyncedFiles {
   std::vector<std::string> begin_sync(std::size_t count_max);
   /// `synced`: that they lack nothing any more of what they had at begin_sync().
   void end_sync(const std::vector<std::string>& paths, bool synced);
+  std::size_t size() const { return files_.size(); }
   bool empty() const { return files_.empty(); }
 
  private:

@@ -15,13 +15,14 @@ constexpr SettingDefinition all[] = {
     {"chronik.disk.watermark.bytes", int64, "0", at_least(0), applies, read_only,
      "Free space below which produce requests are refused, so that reads, deletes and retention go "
      "on; 0 means 5 % of the disk, at most 128 MiB."},
-    {"chronik.journal.append.bytes.max", int64, "131072", at_least(0), applies, read_only,
+    {"chronik.journal.append.bytes.max", int64, "262144", at_least(0), applies, read_only,
      "Largest append that goes to the journal, where one sync covers many partitions; a larger one "
      "is synced in its own file, and so written once."},
-    {"chronik.journal.bytes.max", int64, "268435456", between(0, 1 << 30), applies, read_only,
-     "Disk space for the journal, of all shards together, which a start after a crash reads; with "
-     "0 "
-     "there is none, and each partition is synced in its own file."},
+    {"chronik.journal.bytes.max", int64, "1073741824", between(0, std::int64_t{1} << 36), applies,
+     read_only,
+     "Disk space for the journal, of all shards together, which a start after a crash reads: the "
+     "larger it is, the less often the partitions' own files are synced; with 0 there is none, and "
+     "each append is synced in its partition's file."},
     {"chronik.log.level", text, "info", one_of("debug, info, warn, error"), applies, read_only,
      "Least level of the lines that are logged; while it runs, change the broker logger root."},
     {"chronik.shards", int32, "0", between(0, 1024), applies, read_only,

@@ -1,5 +1,6 @@
 #include "integration/sim/node.h"
 
+#include <limits>
 #include <utility>
 
 #include "raft/multi/state_file.h"
@@ -54,6 +55,7 @@ Result<void> Node::open_journal() {
   options.append_bytes_max = 2 * wal::journal_block_bytes;
   options.logs_min = static_cast<std::size_t>(plan_.journal_logs_min);
   options.writeback_logs_max = 2;
+  options.file_system_sync_logs_min = plan_.syncs_all ? 1 : std::numeric_limits<std::size_t>::max();
   TRY_ASSIGN(const std::shared_ptr<wal::JournalHome> home,
              wal::begin_journals(*door, root, 1, random.next()));
   TRY_ASSIGN(journal_, wal::Journal::open(home, 0, options));

@@ -62,6 +62,7 @@ void plan_replicated(Plan& plan) {
 void plan_journal(Plan& plan) {
   Random random(plan.seed ^ 0x10C4'7A11'0000ULL);
   if (random.one_in(2)) plan.journal_logs_min = 1 + static_cast<int>(random.below(2));
+  plan.syncs_all = plan.journal_logs_min > 0 && random.one_in(2);
 }
 
 }  // namespace
@@ -118,7 +119,8 @@ std::string Plan::describe() const {
                                                 {hand_overs, "hand-overs"},
                                                 {rests, "rests"},
                                                 {forgets, "little memory for entries"},
-                                                {tells_commit_late, "commits told late"}};
+                                                {tells_commit_late, "commits told late"},
+                                                {syncs_all, "one sync behind the journal"}};
   for (const auto& [has, name] : kinds) {
     if (has) text += fmt::format(", {}", name);
   }

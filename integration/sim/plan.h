@@ -41,6 +41,7 @@ struct Plan {
   bool lost_syncs = false;   // a sync fails, once, and its pages are lost
   bool flips = false;        // bits of the files of one node
   int journal_logs_min = 0;  // wal::JournalOptions::logs_min; 0: nodes have no journal
+  bool syncs_all = false;    // files behind the journal by one call
   bool wipes = false;        // a directory is deleted; the node comes back as a learner
 
   bool skew = false;        // clocks run at different rates
