@@ -107,6 +107,7 @@ void MoveLoad::move(Place& place, const Replicas& to, Mode mode) {
   if (!is_known) {
     ++unanswered_;
     place.expected.reset();
+    place.unsure_until = asked.given_up + forgotten_after;
     return;
   }
   if (*error != 0) {
@@ -126,6 +127,7 @@ void MoveLoad::take_back(Place& place) {
   if (!error || *error == protocol::to_wire(ErrorCode::request_timed_out)) {
     ++unanswered_;
     place.expected.reset();
+    place.unsure_until = Clock::now() + forgotten_after;
   } else if (*error == 0) {
     ++taken_back_;
     place.moves = false;
@@ -198,6 +200,9 @@ void MoveLoad::settle() {
       return is_over && (asked.answered || asked.given_up + forgotten_after < now);
     });
     place.possible.insert(place.possible.begin(), {is, true, now});
+    // Also where a later move was acknowledged: what an unanswered one has done since is no error.
+    if (place.unsure_until) place.expected = is;
+    if (place.unsure_until && *place.unsure_until < now) place.unsure_until.reset();
     if (place.possible.size() > 1) continue;
     if (place.moves && place.expected && are_same(is, *place.expected)) ++done_;
     place.moves = false;

@@ -66,6 +66,8 @@ class MoveLoad : public Load {
     Replicas before = {};                   // the move that is under way; empty: not known
     std::optional<Replicas> expected = {};  // at rest; nothing: an answer was lost
     bool moves = false;                     // as far as is known
+    /// An answer was lost: what was asked may still be done so long, behind what was asked later.
+    std::optional<Clock::time_point> unsure_until = {};
   };
 
   Replicas any_set(std::size_t size);
