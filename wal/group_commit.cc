@@ -183,6 +183,7 @@ void GroupCommit::State::states_saved() {
   start_states();
   start_round();
   journal->pace();
+  if (journal->holds_any()) want_tick();
   finish_stop();
 }
 
@@ -354,7 +355,7 @@ void GroupCommit::State::flushed(const std::shared_ptr<Round>& round) {
     }
   }
   std::erase(notifying, finished);
-  if (unsaved_bytes != 0) want_tick();
+  if (unsaved_bytes != 0 || journal->holds_any()) want_tick();
   finish_stop();
 }
 
@@ -501,8 +502,8 @@ void GroupCommit::tick(SteadyTime now) {
   state.last_tick = now;
   state.tick_wanted = false;
   state.run_postponed();
-  state.journal->try_again();
-  bool again = state.starved;
+  state.journal->tick();
+  bool again = state.starved || state.journal->holds_any();
   if (state.starved && now - state.starved_at > starved_quiet) {
     state.starved = false;
     state.width = no_width_limit;

@@ -136,10 +136,14 @@ void JournalCommit::pace() {
   sync_oldest();
 }
 
-void JournalCommit::try_again() {
+void JournalCommit::tick() {
   if (environment_.journal == nullptr) return;
-  environment_.journal->try_again();
+  Journal& journal = *environment_.journal;
+  journal.try_again();
   pace();
+  const bool is_quiet = journal.last_lsn() == lsn_at_tick_;
+  lsn_at_tick_ = journal.last_lsn();
+  if (is_quiet && holds_any() && !stopped_ && !failed_) sync_waiting();
 }
 
 void JournalCommit::make_file() {
@@ -193,8 +197,12 @@ void JournalCommit::SyncJob::run(LogEnvironment& environment) {
 }
 
 void JournalCommit::sync_oldest() {
+  if (environment_.journal->fullness(released()) >= fullness_wanted) sync_waiting();
+}
+
+void JournalCommit::sync_waiting() {
+  if (syncing_ != nullptr) return;
   Journal& journal = *environment_.journal;
-  if (syncing_ != nullptr || journal.fullness(released()) < fullness_wanted) return;
   FileSystemSync* const whole = journal.file_system_sync();
   const bool many = files_.size() + slots_.size() >= journal.options().file_system_sync_logs_min;
   const bool all = whole != nullptr && many;

@@ -44,8 +44,11 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
   void forget(PartitionLog& log);
   /// Begins what should be done behind the acknowledgements.
   void pace();
-  /// Now and then.
-  void try_again();
+  /// Now and then. What waits is synced when nothing was written since the last call: the next
+  /// burst finds the journal empty, and no sync in its way.
+  void tick();
+  /// Whether there are frames that a segment or a state's file needs.
+  bool holds_any() const { return !slots_.empty() || !files_.empty(); }
   /// Begins nothing more.
   void stop() { stopped_ = true; }
 
@@ -83,6 +86,7 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
   std::uint64_t released();
   void make_file();
   void sync_oldest();
+  void sync_waiting();
   std::shared_ptr<SyncJob> begin_sync(std::size_t count_max);
   void end_sync();
 
@@ -95,6 +99,7 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
   /// Directories of logs that ended, with their last frame. The next log there may be another one.
   std::unordered_map<std::string, std::uint64_t> ended_;
   std::shared_ptr<SyncJob> syncing_;
+  std::uint64_t lsn_at_tick_ = 0;
   bool making_ = false;
   bool stopped_ = false;
   bool failed_ = false;

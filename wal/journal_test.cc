@@ -209,6 +209,36 @@ TEST_F(JournalOnFakeDisk, OneCallSyncsAllSegmentsBehindTheJournal) {
   EXPECT_EQ(ends(), before);
 }
 
+// Else the next burst would have to wait for that sync, also when all of this belongs to topics
+// that are deleted by then.
+TEST_F(JournalOnFakeDisk, WhatWaitsIsSyncedOnceNothingComesAnyMore) {
+  end();
+  options.file_system_sync_logs_min = log_count - 1;
+  start();
+  append();
+  append();
+  group->destroy(std::move(logs[1]), [] {});
+  executor.run_all();
+  int syncs = 0;
+  disk.set_hook([&](DiskOperation operation, const std::string& path) {
+    if (operation == DiskOperation::sync_data && path == "/data") ++syncs;
+  });
+  group->tick(SteadyTime{} + milliseconds(1000));
+  executor.run_all();
+  EXPECT_EQ(syncs, 0) << "something was written since the last tick";
+  EXPECT_TRUE(group->next_tick().has_value());
+  for (int i = 2; i < 5; ++i) {
+    group->tick(SteadyTime{} + milliseconds(1000 * i));
+    executor.run_all();
+  }
+  EXPECT_EQ(syncs, 1) << "nothing was left to be synced after the first time";
+  disk.set_hook({});
+  const std::vector<Offset> before{logs[0]->end_offset(), logs[2]->end_offset()};
+  cut_power();
+  start();
+  EXPECT_EQ(before, (std::vector<Offset>{logs[0]->end_offset(), logs[2]->end_offset()}));
+}
+
 TEST_F(JournalOnFakeDisk, AFailedSyncOfTheFileSystemEndsTheNode) {
   end();
   options.file_system_sync_logs_min = log_count - 1;
