@@ -28,6 +28,9 @@ class Fifo {
   const_iterator begin() const { return items_.begin() + static_cast<std::ptrdiff_t>(head_); }
   const_iterator end() const { return items_.end(); }
 
+  /// Memory that the items lie in, or that is kept for them.
+  std::size_t bytes_held() const { return items_.capacity() * sizeof(T); }
+
   void push_back(T item) { items_.push_back(std::move(item)); }
   template <class... From>
   void emplace_back(From&&... from) {
@@ -49,12 +52,13 @@ class Fifo {
   void clear() {
     items_.clear();
     head_ = 0;
-    if (items_.capacity() > kept_max) items_ = {};
+    // Not `= {}`, which assigns no items and keeps the memory.
+    if (bytes_held() > kept_bytes_max) items_ = std::vector<T>();
   }
 
  private:
   static constexpr std::size_t moved_min = 8;
-  static constexpr std::size_t kept_max = 16;  // places that an empty one keeps
+  static constexpr std::size_t kept_bytes_max = 512;  // of memory, by an empty one
 
   std::vector<T> items_;
   std::size_t head_ = 0;  // those before it have gone

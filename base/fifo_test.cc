@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <deque>
 #include <memory>
 
@@ -47,6 +48,17 @@ TEST(FifoTest, LetsGoOfWhatWasTaken) {
   fifo.push_back(std::make_shared<int>(2));
   fifo.pop_front();
   EXPECT_EQ(kept.use_count(), 1);
+}
+
+// Each of ten thousand partitions has a few that are empty nearly always.
+TEST(FifoTest, AnEmptyOneKeepsLittleMemory) {
+  Fifo<std::array<char, 240>> fifo;
+  for (int burst : {1, 2, 3, 100}) {
+    for (int i = 0; i < burst; ++i) fifo.push_back({});
+    EXPECT_GE(fifo.bytes_held(), static_cast<std::size_t>(burst) * 240);
+    while (!fifo.empty()) fifo.pop_front();
+    EXPECT_LE(fifo.bytes_held(), 512u);
+  }
 }
 
 }  // namespace

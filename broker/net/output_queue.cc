@@ -113,7 +113,7 @@ void OutputQueue::consume(std::uint64_t size) {
 void OutputQueue::clear() {
   // A few slots stay for the next response; a long queue does not.
   if (parts_.capacity() > 16) {
-    parts_ = {};
+    parts_ = std::vector<Part>();  // not `= {}`, which keeps the memory
   } else {
     parts_.clear();
   }
