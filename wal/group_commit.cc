@@ -19,6 +19,8 @@ namespace {
 /// this.
 constexpr milliseconds starved_pause{10};
 constexpr milliseconds starved_quiet{10'000};
+/// While the journal holds much: nothing between two ticks is a pause.
+constexpr milliseconds filled_pause{250};
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
 
@@ -130,6 +132,7 @@ struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State> {
   bool starved = false;  // of descriptors or space, and said so
   SteadyTime starved_at{};
   bool tick_wanted = false;
+  bool tick_hurried = false;  // it is due in filled_pause
   SteadyTime last_tick{};
   std::optional<Done> stop_done;
 };
@@ -481,7 +484,8 @@ void GroupCommit::State::set_aside(const std::shared_ptr<Deletion>& deletion) {
 void GroupCommit::remove_directory(std::string path) { state_->remove_path(std::move(path)); }
 
 void GroupCommit::State::want_tick() {
-  if (std::exchange(tick_wanted, true)) return;
+  const bool is_sooner = journal->holds_much() && !std::exchange(tick_hurried, true);
+  if (std::exchange(tick_wanted, true) && !is_sooner) return;
   if (options.on_tick_wanted) options.on_tick_wanted();
 }
 
@@ -489,6 +493,7 @@ std::optional<SteadyTime> GroupCommit::next_tick() const {
   if (!state_->tick_wanted && state_->postponed.empty()) return std::nullopt;
   milliseconds period = state_->options.idle_checkpoint;
   if (!state_->postponed.empty()) period = std::min(period, starved_pause);
+  if (state_->journal->holds_much()) period = std::min(period, filled_pause);
   for (const PartitionLog* log : state_->logs) {
     if (syncs_by_time(*log)) {
       period = std::min(period, std::max(*log->settings().flush_ms, milliseconds(10)));
@@ -500,7 +505,7 @@ std::optional<SteadyTime> GroupCommit::next_tick() const {
 void GroupCommit::tick(SteadyTime now) {
   State& state = *state_;
   state.last_tick = now;
-  state.tick_wanted = false;
+  state.tick_wanted = state.tick_hurried = false;
   state.run_postponed();
   state.journal->tick();
   bool again = state.starved || state.journal->holds_any();

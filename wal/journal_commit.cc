@@ -12,6 +12,8 @@ namespace {
 /// From here on segments are synced, so that the oldest file is free before the last one is full.
 /// The later, the more each sync covers.
 constexpr double fullness_wanted = 0.7;
+/// With less, a burst of the usual size does not come upon the sync that makes room.
+constexpr double fullness_of_much = 0.125;
 
 }  // namespace
 
@@ -144,6 +146,10 @@ void JournalCommit::tick() {
   const bool is_quiet = journal.last_lsn() == lsn_at_tick_;
   lsn_at_tick_ = journal.last_lsn();
   if (is_quiet && holds_any() && !stopped_ && !failed_) sync_waiting();
+}
+
+bool JournalCommit::holds_much() {
+  return holds_any() && environment_.journal->fullness(released()) >= fullness_of_much;
 }
 
 void JournalCommit::make_file() {

@@ -49,6 +49,8 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
   void tick();
   /// Whether there are frames that a segment or a state's file needs.
   bool holds_any() const { return !slots_.empty() || !files_.empty(); }
+  /// Whether that is so much that tick() should find out soon that nothing comes any more.
+  bool holds_much();
   /// Begins nothing more.
   void stop() { stopped_ = true; }
 

@@ -56,7 +56,7 @@ class JournalOnFakeDisk : public ::testing::Test {
     } else {
       TRY(remove_journals(disk, "/data"));
     }
-    group = std::make_unique<GroupCommit>(*environment, executor);
+    group = std::make_unique<GroupCommit>(*environment, executor, group_options);
     for (std::size_t i = 0; i < log_count; ++i) TRY(open(i));
     return {};
   }
@@ -112,6 +112,7 @@ class JournalOnFakeDisk : public ::testing::Test {
   MemoryDisk disk;
   ManualIoExecutor executor;
   JournalOptions options;
+  GroupCommitOptions group_options;
   std::shared_ptr<LogSettings> settings = std::make_shared<LogSettings>();
   std::unique_ptr<LogEnvironment> environment;
   std::unique_ptr<Journal> journal;
@@ -237,6 +238,30 @@ TEST_F(JournalOnFakeDisk, WhatWaitsIsSyncedOnceNothingComesAnyMore) {
   cut_power();
   start();
   EXPECT_EQ(before, (std::vector<Offset>{logs[0]->end_offset(), logs[2]->end_offset()}));
+}
+
+// A burst leaves so much that the next one, a few seconds later, would meet the sync that makes
+// room.
+TEST_F(JournalOnFakeDisk, TheMoreItHoldsTheSoonerItIsAskedWhetherAnythingComes) {
+  end();
+  options.file_system_sync_logs_min = log_count - 1;
+  options.bytes_max = 16 * options.file_bytes;
+  int asked = 0;
+  group_options.on_tick_wanted = [&] { ++asked; };
+  start();
+  append();
+  append();
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(*group->next_tick(), SteadyTime{} + group_options.idle_checkpoint);
+  for (int i = 0; i < 10; ++i) append(2000);
+  EXPECT_EQ(asked, 2) << "who waits for the next tick has to be told that it is sooner now";
+  EXPECT_EQ(*group->next_tick(), SteadyTime{} + milliseconds(250));
+  for (int i = 0; i < 2; ++i) {
+    group->tick(*group->next_tick());
+    executor.run_all();
+  }
+  EXPECT_GE(environment->counters.journal_releases, log_count - 1);
+  EXPECT_GE(*group->next_tick(), SteadyTime{} + group_options.idle_checkpoint);
 }
 
 TEST_F(JournalOnFakeDisk, AFailedSyncOfTheFileSystemEndsTheNode) {
