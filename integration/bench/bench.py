@@ -51,6 +51,8 @@ CLUSTER = {
     "cluster-produce-1k": (replicated_loads.produce_1k, {"mb_per_s": (">= x", 1.5), "cpu_s_per_gb": ("<= x", 0.6)}),
     "cluster-produce-single": (replicated_loads.produce_single, {"records_per_s": (">= x", 3.0)}),
     "cluster-produce-1000-partitions": (replicated_loads.produce_1000_partitions, {"mb_per_s": (">= x", 1.5)}),
+    "cluster-spread": (replicated_loads.spread, {"ratio_1000_to_12": (">=", 0.6)}),
+    "cluster-syncs-by-partitions": (replicated_loads.syncs_by_partitions, {"times_as_many": ("<=", 1.1)}),
     "cluster-latency": (replicated_loads.latency, {"p99_ms": ("<= x", 1.0)}),
     "cluster-many-partitions": (
         replicated_loads.many_partitions,

@@ -179,7 +179,7 @@ class SyncCounter:
 
     def __init__(self, pid):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="chronik-test-"))
-        calls = "trace=fsync,fdatasync,msync,sync_file_range"
+        calls = "trace=fsync,fdatasync,syncfs,msync"
         self.process = subprocess.Popen(
             ["strace", "-f", "-qq", "-e", calls, "-o", self.directory / "calls", "-p", str(pid)],
             stdout=subprocess.DEVNULL,

@@ -52,11 +52,12 @@ def _run(arguments, pattern, limit):
     return found[-1], cpu
 
 
-def produce(bootstrap, topic, count, size, properties, limit=600):
-    """(records, seconds, client CPU seconds)."""
+def produce(bootstrap, topic, count, size, properties, limit=600, rate=None):
+    """(records, seconds, client CPU seconds). `rate`: records a second; as many as it can by default."""
     settings = [word for name, value in properties.items() for word in ("-X", f"{name}={value}")]
     match, cpu = _run(
-        ["-P", "-t", topic, "-b", bootstrap, "-s", size, "-c", count, "-a", -1, "-i", 3600000, *settings],
+        ["-P", "-t", topic, "-b", bootstrap, "-s", size, "-c", count, "-a", -1, "-i", 3600000, *settings]
+        + (["-r", rate] if rate else []),
         PRODUCED,
         limit,
     )

@@ -95,6 +95,40 @@ def produce_1000_partitions(cluster, scale):
     return produce(cluster, scale, 1000, 500_000, 1024, linger_ms=5, sticky_partitioning_linger_ms=0)
 
 
+def spread(cluster, scale):
+    """In turns, so that the ratio is of one and the same hour."""
+    few, many = produce_1k(cluster, scale), produce_1000_partitions(cluster, scale)
+    return {
+        "mb_per_s_12": few["mb_per_s"],
+        "mb_per_s_1000": many["mb_per_s"],
+        "ratio_1000_to_12": round(many["mb_per_s"] / few["mb_per_s"], 2),
+    }
+
+
+# A second. All three nodes are traced meanwhile, which this must leave room for.
+SYNCS_RATE = 3_000
+SYNCS_PARTITIONS = (12, 1000)
+
+
+def syncs_by_partitions(cluster, scale):
+    """Syncs of all nodes in a second, with the same records over a few partitions and over many."""
+    figures = {}
+    for partitions in SYNCS_PARTITIONS:
+        name = fresh_topic(cluster, partitions)
+        machine.settle()
+        properties = {"linger.ms": 5, "sticky.partitioning.linger.ms": 0}
+        counters = [cluster_loads.SyncCounter(node.pid) for node in cluster.nodes]
+        count = int(SYNCS_RATE * 10 * scale)
+        _, seconds, _ = performance.produce(cluster.bootstrap, name, count, 1024, properties, rate=SYNCS_RATE)
+        figures[f"per_s_{partitions}"] = round(sum(counter.count() for counter in counters) / seconds)
+        connection = connect(cluster.nodes[0])
+        connection.delete_topics([name])
+        connection.close()
+    few, many = (figures[f"per_s_{partitions}"] for partitions in SYNCS_PARTITIONS)
+    figures["times_as_many"] = round(many / few, 2)
+    return figures
+
+
 # Records of 1 KiB a second: half of what three nodes of Kafka take at most (produce_1k) on the machine of README.md.
 # Half of that gives the same picture.
 LATENCY_RATE = 60_000

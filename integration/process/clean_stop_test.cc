@@ -11,7 +11,9 @@
 #include "integration/harness/kafka_client.h"
 #include "integration/harness/produce_request.h"
 #include "integration/harness/protocol_client.h"
+#include "protocol/errors.h"
 #include "protocol/messages/metadata.h"
+#include "protocol/record_builder.h"
 
 namespace chronik::integration {
 namespace {
@@ -35,9 +37,11 @@ int leader_of(const BrokerProcess& node) {
 }
 
 /// Writes to one node, a record at a time, whoever leads: as a client does that has not heard yet.
+/// What was refused is written again.
 class StubbornWriter {
  public:
-  explicit StubbornWriter(const BrokerProcess& node) : node_(node) {}
+  explicit StubbornWriter(const BrokerProcess& node, ProducerId producer = -1)
+      : node_(node), producer_(producer) {}
 
   /// Until the node takes no connection any more.
   void run() {
@@ -54,9 +58,7 @@ class StubbornWriter {
     RawConnection connection(node_.host(), node_.port());
     if (!connection.connected()) return false;
     for (;;) {
-      const auto response =
-          call(connection, produce_request("t", one_record(std::to_string(acknowledged_))),
-               produce_version);
+      const auto response = call(connection, produce_request("t", next_batch()), produce_version);
       if (!response) return true;
       const int error = response->responses.at(0).partition_responses.at(0).error_code;
       if (error != 0) error_ = error;
@@ -64,7 +66,17 @@ class StubbornWriter {
     }
   }
 
+  SharedBytes next_batch() const {
+    const std::string value = std::to_string(acknowledged_);
+    if (producer_ < 0) return one_record(value);
+    protocol::BatchBuilder builder(
+        {.producer_id = producer_, .producer_epoch = 0, .base_sequence = acknowledged_});
+    builder.append(1'700'000'000'000, std::nullopt, as_bytes(value));
+    return builder.build();
+  }
+
   const BrokerProcess& node_;
+  const ProducerId producer_;  // negative: not idempotent
   std::atomic<int> connections_ = 0;
   std::atomic<int> acknowledged_ = 0;
   std::atomic<int> error_ = 0;
@@ -75,19 +87,25 @@ class CleanStop : public ::testing::Test {
   void SetUp() override {
     if (BrokerProcess::is_kafka()) GTEST_SKIP() << "skipped: about chronik's own cluster";
   }
+  /// Makes "t"; the node that leads it and knows that it does, 0: there is none.
+  static int make_topic(ClusterProcesses& cluster) {
+    const Outcome made =
+        Admin(cluster.node(1).bootstrap())
+            .create_topic({.name = "t", .partitions = 1, .replication = ClusterProcesses::size});
+    EXPECT_TRUE(made.ok()) << made.message;
+    int leader = 0;
+    const bool is_led = eventually([&] {
+      leader = leader_of(cluster.node(1));
+      return leader != 0 && leader_of(cluster.node(leader)) == leader;
+    });
+    return is_led ? leader : 0;
+  }
 };
 
 TEST_F(CleanStop, AnswersWhatIsWrittenMeanwhileWithoutAnError) {
   ClusterProcesses cluster;
-  const Outcome made =
-      Admin(cluster.node(1).bootstrap())
-          .create_topic({.name = "t", .partitions = 1, .replication = ClusterProcesses::size});
-  ASSERT_TRUE(made.ok()) << made.message;
-  int leader = 0;
-  ASSERT_TRUE(eventually([&] {
-    leader = leader_of(cluster.node(1));
-    return leader != 0 && leader_of(cluster.node(leader)) == leader;
-  }));
+  const int leader = make_topic(cluster);
+  ASSERT_NE(leader, 0);
   BrokerProcess& node = cluster.node(leader);
   StubbornWriter writer(node);
   std::thread writing([&] { writer.run(); });
@@ -113,6 +131,27 @@ TEST_F(CleanStop, AnswersWhatIsWrittenMeanwhileWithoutAnError) {
     ASSERT_TRUE(number == next || number == next - 1) << number << " where " << next << " comes";
     next = number + 1;
   }
+}
+
+// It may have sent what comes behind a batch to the new leader, which would take that for out of
+// order. Its batches are refused here, and it writes them there.
+TEST_F(CleanStop, WhatAnIdempotentProducerWritesMeanwhileIsNotHandedOn) {
+  ClusterProcesses cluster;
+  const int leader = make_topic(cluster);
+  ASSERT_NE(leader, 0);
+  BrokerProcess& node = cluster.node(leader);
+  StubbornWriter writer(node, 77);
+  std::thread writing([&] { writer.run(); });
+  EXPECT_TRUE(eventually([&] { return writer.acknowledged() > 10; }));
+  EXPECT_EQ(node.stop(), 0);
+  writing.join();
+  EXPECT_EQ(writer.error(), static_cast<int>(protocol::ErrorCode::not_leader_or_follower));
+  Consumer consumer(cluster.node(ClusterProcesses::other_than(leader)).bootstrap(), "");
+  consumer.assign({{"t", 0, 0}});
+  const auto acknowledged = static_cast<std::size_t>(writer.acknowledged());
+  const std::vector<Message> got = consumer.consume(acknowledged);
+  ASSERT_EQ(got.size(), acknowledged);
+  for (std::size_t i = 0; i < got.size(); ++i) ASSERT_EQ(*got[i].value, std::to_string(i));
 }
 
 }  // namespace
