@@ -37,6 +37,12 @@ def fresh_topic(cluster, partitions):
     return name
 
 
+def delete_topics(cluster, names):
+    connection = connect(cluster.nodes[0])
+    connection.delete_topics(names)
+    connection.close()
+
+
 def is_whole(node, name, partitions):
     try:
         connection = connect(node)
@@ -69,9 +75,7 @@ def produce(cluster, scale, partitions, count, size, **properties):
     before = sum(machine.cpu_seconds(node.pid) for node in cluster.nodes)
     records, seconds, client = performance.produce(cluster.bootstrap, name, count, size, properties)
     used = sum(machine.cpu_seconds(node.pid) for node in cluster.nodes) - before
-    connection = connect(cluster.nodes[0])
-    connection.delete_topics([name])
-    connection.close()
+    delete_topics(cluster, [name])
     gigabytes = records * size / 1e9
     return {
         "mb_per_s": round(records * size / seconds / 1e6, 1),
@@ -121,11 +125,10 @@ def syncs_by_partitions(cluster, scale):
         count = int(SYNCS_RATE * 10 * scale)
         _, seconds, _ = performance.produce(cluster.bootstrap, name, count, 1024, properties, rate=SYNCS_RATE)
         figures[f"per_s_{partitions}"] = round(sum(counter.count() for counter in counters) / seconds)
-        connection = connect(cluster.nodes[0])
-        connection.delete_topics([name])
-        connection.close()
+        delete_topics(cluster, [name])
     few, many = (figures[f"per_s_{partitions}"] for partitions in SYNCS_PARTITIONS)
-    figures["times_as_many"] = round(many / few, 2)
+    # Kafka syncs next to nothing.
+    figures["times_as_many"] = round(many / max(few, 1), 2)
     return figures
 
 
@@ -145,9 +148,7 @@ def latency(cluster, scale):
     arguments += ["--bootstrap-server", cluster.bootstrap, "--command-property", "acks=all"]
     done = brokers.kafka_tool("tool", "producer-perf", *arguments, capture_output=True, text=True, check=True)
     found = list(LATENCY.finditer(done.stdout))
-    connection = connect(cluster.nodes[0])
-    connection.delete_topics([name])
-    connection.close()
+    delete_topics(cluster, [name])
     if not found:
         raise RuntimeError(f"producer-perf: {done.stdout[-500:]} {done.stderr[-500:]}")
     return {f"{name}_ms": float(value) for name, value in zip(("p50", "p99", "p999"), found[-1].groups())}
@@ -205,9 +206,7 @@ def many_partitions(cluster, scale, idle_seconds=20, each=1000):
     for name in names:
         wait_until_whole(cluster, name, each)
     whole = time.monotonic() - begin
-    connection = connect(cluster.nodes[0])
-    connection.delete_topics(names)
-    connection.close()
+    delete_topics(cluster, names)
     return {
         "partitions": topics * each,
         "create_s": round(created, 2),
