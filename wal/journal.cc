@@ -96,7 +96,9 @@ void Journal::taken(const FramePlace& place, std::uint64_t bytes) {
 }
 
 double Journal::fullness(std::uint64_t released) const {
-  const std::uint64_t count_max = options_.bytes_max / options_.file_bytes;
+  if (files_.empty()) return 0;
+  const std::uint64_t count_max =
+      starved_ ? files_.size() : options_.bytes_max / options_.file_bytes;
   const auto used = std::count_if(files_.begin(), files_.end(), [&](const JournalFile& file) {
     return file.last_lsn > released;
   });
@@ -138,8 +140,9 @@ void Journal::end_file(Result<std::shared_ptr<File>> made) {
              {{"why", made.error().message}});
     return;
   }
-  // Behind the one in use, so that the turn stays a turn.
-  files_.push_back({std::move(*made)});
+  // Its turn is next: those that come otherwise are still needed.
+  const std::size_t turn = files_.empty() ? 0 : current_ + 1;
+  files_.insert(files_.begin() + static_cast<std::ptrdiff_t>(turn), {std::move(*made)});
 }
 
 }  // namespace chronik::wal

@@ -79,7 +79,7 @@ class Journal {
   std::uint64_t last_lsn() const { return last_lsn_; }
   /// As the last frame on disk says.
   std::uint64_t released() const { return released_; }
-  /// From 0 to 1: how much of what it may use is still needed.
+  /// From 0 to 1: how much of what it may use, or of what a full disk lets it have, is still needed.
   double fullness(std::uint64_t released) const;
 
   /// The path of one more file, where one should be made because none is free and there was use for
@@ -108,7 +108,7 @@ class Journal {
   const std::uint32_t shard_;
   const JournalOptions options_;
   std::unique_ptr<FileSystemSync> file_system_sync_;  // made before anything is written
-  std::vector<JournalFile> files_;
+  std::vector<JournalFile> files_;  // in their turn, which is not that of their numbers
   std::size_t current_ = 0;
   std::uint64_t position_ = 0;
   std::uint64_t last_lsn_ = 0;

@@ -6,7 +6,9 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <array>
+#include <limits>
 #include <map>
+#include <span>
 
 #include "wal/group_commit.h"
 #include "wal/journal_replay.h"
@@ -90,16 +92,17 @@ class JournalOnFakeDisk : public ::testing::Test {
     disk.crash(random, CrashModel::ordered);
   }
 
-  /// One batch for each log, acknowledged together.
-  void append(std::size_t value_bytes = 20) {
-    for (auto& log : logs) {
+  /// One batch for each of the first `count` logs, acknowledged together.
+  void append(std::size_t value_bytes = 20, std::size_t count = log_count) {
+    const std::span chosen = std::span(logs).first(count);
+    for (auto& log : chosen) {
       log->append(make_batch({.base_offset = log->end_offset(), .value_bytes = value_bytes}));
     }
     // The first one would have a round of its own.
     group->mark_dirty(*logs[0]);
-    for (auto& log : logs) group->mark_dirty(*log);
+    for (auto& log : chosen) group->mark_dirty(*log);
     executor.run_all();
-    for (auto& log : logs) EXPECT_EQ(log->durable_end_offset(), log->end_offset());
+    for (auto& log : chosen) EXPECT_EQ(log->durable_end_offset(), log->end_offset());
   }
   std::vector<Offset> ends() const {
     std::vector<Offset> found;
@@ -262,6 +265,53 @@ TEST_F(JournalOnFakeDisk, TheMoreItHoldsTheSoonerItIsAskedWhetherAnythingComes) 
   }
   EXPECT_GE(environment->counters.journal_releases, log_count - 1);
   EXPECT_GE(*group->next_tick(), SteadyTime{} + group_options.idle_checkpoint);
+}
+
+// A load that begins when what the one before it left was synced: the turn is at the first files
+// again, while those behind them have something. One log is not written any more, so that nothing
+// but a sync behind the acknowledgements makes room.
+TEST_F(JournalOnFakeDisk, AFileThatIsMadeHasItsTurnNext) {
+  end();
+  options.bytes_max = 16 * options.file_bytes;
+  start();
+  for (int i = 0; i < 10; ++i) append(2000);
+  for (int i = 1; i < 4; ++i) {
+    group->tick(SteadyTime{} + milliseconds(1000 * i));
+    executor.run_all();
+  }
+  const std::size_t files_before = journal_files().size();
+  append(2000);
+  ASSERT_EQ(journal->released() + 1, journal->last_lsn());
+  for (int i = 0; i < 100; ++i) append(2000, log_count - 1);
+  EXPECT_GT(journal_files().size(), files_before + 2);
+  EXPECT_EQ(environment->counters.journal_full, 0u);
+  const std::vector<Offset> before = ends();
+  cut_power();
+  start();
+  EXPECT_EQ(ends(), before);
+}
+
+// Also when the disk has room for a few of its files only.
+TEST_F(JournalOnFakeDisk, ItComesRoundWithTheFilesThatThereAre) {
+  end();
+  options.bytes_max = 16 * options.file_bytes;
+  start();
+  append();
+  while (journal_files().size() < 4) append(2000);  // the epoch, and three
+  std::string wanted;
+  disk.set_hook([&](DiskOperation operation, const std::string& path) {
+    if (operation == DiskOperation::create && path.starts_with("/data/chronik.journal/")) {
+      wanted = path;
+      disk.set_capacity(disk.used_bytes());
+    } else if (path != wanted) {
+      disk.set_capacity(std::numeric_limits<std::uint64_t>::max());
+    }
+  });
+  for (int i = 0; i < 100; ++i) append(2000, log_count - 1);
+  EXPECT_NE(wanted, "");
+  EXPECT_EQ(journal_files().size(), 4u);
+  EXPECT_LT(environment->counters.journal_full, 10u);
+  EXPECT_TRUE(fatal.empty());
 }
 
 TEST_F(JournalOnFakeDisk, AFailedSyncOfTheFileSystemEndsTheNode) {
