@@ -29,8 +29,8 @@ struct JournalOptions {
   std::uint64_t file_bytes = 16u << 20;
   /// A larger append is synced in place: it would be written twice for nothing.
   std::uint64_t append_bytes_max = 512u << 10;
-  /// With fewer logs to be synced at once, syncs in place are as good.
-  std::size_t logs_min = 3;
+  /// With fewer logs to be synced at once, syncs in place are as many.
+  std::size_t logs_min = 2;
   /// Segments that are synced together behind the acknowledgements.
   std::size_t writeback_logs_max = 128;
   /// From so many on they are synced by one call for their file system, where it can: how many
@@ -79,7 +79,8 @@ class Journal {
   std::uint64_t last_lsn() const { return last_lsn_; }
   /// As the last frame on disk says.
   std::uint64_t released() const { return released_; }
-  /// From 0 to 1: how much of what it may use, or of what a full disk lets it have, is still needed.
+  /// From 0 to 1: how much of what it may use, or of what a full disk lets it have, is still
+  /// needed.
   double fullness(std::uint64_t released) const;
 
   /// The path of one more file, where one should be made because none is free and there was use for
