@@ -120,6 +120,8 @@ AppendResult Partition::append(SharedBytes records, const AppendTerms& terms) {
                     "What the producer sent before this batch was lost with the former leader, or "
                     "is still on its way: the batch was not appended.");
     result.log_start_offset = log_->log_start_offset();
+    // When the earlier ones come before this one is sent again, those behind it are still ahead.
+    note_refusal(header, result);
     return result;
   }
   if (verdict.error != protocol::ErrorCode::none) {
@@ -180,7 +182,12 @@ bool Partition::may_lack_earlier(const protocol::BatchHeader& batch, const Produ
 void Partition::note_refusal(const protocol::BatchHeader& batch, const AppendResult& result) {
   if (!batch.has_producer_id()) return;
   if (result.error == protocol::ErrorCode::none) {
-    refused_.erase(batch.producer_id);
+    const auto found = refused_.find(batch.producer_id);
+    if (found == refused_.end()) return;
+    const Refused& refused = found->second;
+    const bool is_before =
+        refused.epoch == batch.producer_epoch && batch.last_sequence() < refused.sequence;
+    if (!is_before) refused_.erase(found);
     return;
   }
   // Of several the first: it has to come again before any of the others can pass.
