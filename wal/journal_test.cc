@@ -104,6 +104,10 @@ class JournalOnFakeDisk : public ::testing::Test {
     executor.run_all();
     for (auto& log : chosen) EXPECT_EQ(log->durable_end_offset(), log->end_offset());
   }
+  void tick(SteadyTime now) {
+    group->tick(now);
+    executor.run_all();
+  }
   std::vector<Offset> ends() const {
     std::vector<Offset> found;
     for (const auto& log : logs) found.push_back(log->end_offset());
@@ -227,14 +231,10 @@ TEST_F(JournalOnFakeDisk, WhatWaitsIsSyncedOnceNothingComesAnyMore) {
   disk.set_hook([&](DiskOperation operation, const std::string& path) {
     if (operation == DiskOperation::sync_data && path == "/data") ++syncs;
   });
-  group->tick(SteadyTime{} + milliseconds(1000));
-  executor.run_all();
+  tick(SteadyTime{} + milliseconds(1000));
   EXPECT_EQ(syncs, 0) << "something was written since the last tick";
   EXPECT_TRUE(group->next_tick().has_value());
-  for (int i = 2; i < 5; ++i) {
-    group->tick(SteadyTime{} + milliseconds(1000 * i));
-    executor.run_all();
-  }
+  for (int i = 2; i < 5; ++i) tick(SteadyTime{} + milliseconds(1000 * i));
   EXPECT_EQ(syncs, 1) << "nothing was left to be synced after the first time";
   disk.set_hook({});
   const std::vector<Offset> before{logs[0]->end_offset(), logs[2]->end_offset()};
@@ -259,10 +259,7 @@ TEST_F(JournalOnFakeDisk, TheMoreItHoldsTheSoonerItIsAskedWhetherAnythingComes) 
   for (int i = 0; i < 10; ++i) append(2000);
   EXPECT_EQ(asked, 2) << "who waits for the next tick has to be told that it is sooner now";
   EXPECT_EQ(*group->next_tick(), SteadyTime{} + milliseconds(250));
-  for (int i = 0; i < 2; ++i) {
-    group->tick(*group->next_tick());
-    executor.run_all();
-  }
+  for (int i = 0; i < 2; ++i) tick(*group->next_tick());
   EXPECT_GE(environment->counters.journal_releases, log_count - 1);
   EXPECT_GE(*group->next_tick(), SteadyTime{} + group_options.idle_checkpoint);
 }
@@ -275,10 +272,7 @@ TEST_F(JournalOnFakeDisk, AFileThatIsMadeHasItsTurnNext) {
   options.bytes_max = 16 * options.file_bytes;
   start();
   for (int i = 0; i < 10; ++i) append(2000);
-  for (int i = 1; i < 4; ++i) {
-    group->tick(SteadyTime{} + milliseconds(1000 * i));
-    executor.run_all();
-  }
+  for (int i = 1; i < 4; ++i) tick(SteadyTime{} + milliseconds(1000 * i));
   const std::size_t files_before = journal_files().size();
   append(2000);
   ASSERT_EQ(journal->released() + 1, journal->last_lsn());

@@ -185,6 +185,7 @@ void Partition::note_refusal(const protocol::BatchHeader& batch, const AppendRes
     const auto found = refused_.find(batch.producer_id);
     if (found == refused_.end()) return;
     const Refused& refused = found->second;
+    // What came before the refused one does not make up for it.
     const bool is_before =
         refused.epoch == batch.producer_epoch && batch.last_sequence() < refused.sequence;
     if (!is_before) refused_.erase(found);
