@@ -29,7 +29,9 @@ RUNNING = {
         {"records_per_s": (">= x", 3.0), "broker_cpu_us_per_record": ("<= x", 0.3)},
     ),
     "consume-1k": (loads.consume_1k, {"broker_cpu_s_per_gb": ("<= x", 0.6)}),
-    "produce-1000-partitions": (loads.produce_1000_partitions, {}),
+    "produce-1000-partitions": (loads.produce_1000_partitions, {"mb_per_s": (">= x", 1.4)}),
+    "produce-spread": (loads.produce_spread, {"ratio_1000_to_12": (">=", 0.6)}),
+    "produce-spread-made": (loads.produce_spread_made, {"ratio_1000_to_12": (">=", 0.6)}),
 }
 STARTING = {
     "first-ack": (loads.first_ack, {"first_ack_ms": ("<=", 50)}),

@@ -1,5 +1,6 @@
 """The loads. Each takes a started broker (or a way to start one) and gives the figures of one run as a dict."""
 
+import concurrent.futures
 import time
 
 import machine
@@ -7,6 +8,7 @@ import performance
 import wire
 
 TOPIC = "bench"
+SPREAD_FIGURES = ("mb_per_s", "broker_cpu_s_per_gb", "client_cpu_s_per_gb")
 
 
 def connect(broker):
@@ -66,6 +68,59 @@ def produce_single(broker, scale):
 
 def produce_1000_partitions(broker, scale):
     return produce(broker, scale, 1000, 1_500_000, 1024, linger_ms=5, sticky_partitioning_linger_ms=0)
+
+
+def produce_spread(broker, scale):
+    """In turns, so that the ratio is of one and the same hour. What the client spends is half of the answer: it has the
+    same cores."""
+    return spread_figures(produce_1k(broker, scale), produce_1000_partitions(broker, scale))
+
+
+def produce_spread_made(broker, scale):
+    """As produce_spread, of requests that are made beforehand: what the broker takes from a client that spends next to
+    nothing. Each has one batch, as large as those that librdkafka sends then."""
+    few, many = (made(broker, scale, *load) for load in ((12, 940, 3e9), (1000, 135, 1.5e9)))
+    return spread_figures(few, many)
+
+
+def spread_figures(few, many):
+    return {
+        **{f"{key}_{count}": run[key] for count, run in ((12, few), (1000, many)) for key in SPREAD_FIGURES},
+        "ratio_1000_to_12": round(many["mb_per_s"] / few["mb_per_s"], 2),
+    }
+
+
+def made(broker, scale, partitions, records, size):
+    """Over four connections, with 64 MB on their way, like a producer's buffer."""
+    fresh_topic(broker, partitions)
+    batch = wire.batch(b"x" * 1024, records)
+    connections = [connect(broker) for _ in range(4)]
+    window = int(64e6 / len(connections) / len(batch))
+    each = max(window, int(size * scale / len(connections) / len(batch)))
+
+    def send(number):
+        connection, errors = connections[number], set()
+        for i in range(each + window):
+            if i >= window:
+                errors.add(wire.produce_error(connection.receive(), TOPIC))
+            if i < each:
+                partition = (i * len(connections) + number) % partitions
+                head = wire.produce_head(TOPIC, partition, len(batch))
+                connection.send_parts([wire.framed(wire.PRODUCE, 3, head, len(batch)), batch])
+        return errors
+
+    def run():
+        begin, before = time.monotonic(), time.process_time()
+        with concurrent.futures.ThreadPoolExecutor(len(connections)) as threads:
+            errors = set().union(*threads.map(send, range(len(connections))))
+        if errors != {0}:
+            raise RuntimeError(f"produce: errors {errors}")
+        return each * len(connections) * records, time.monotonic() - begin, time.process_time() - before
+
+    figures = _figures(broker, 1024, run)
+    for connection in connections:
+        connection.close()
+    return figures
 
 
 def consume_1k(broker, scale):

@@ -55,7 +55,7 @@ def settle(left_free=768 << 20):
     os.sync()
     size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 26 << 26
     if _ballast is None:
-        _ballast = tempfile.TemporaryFile()
+        _ballast = tempfile.TemporaryFile(dir="/var/tmp")  # not where holes are memory, as in /dev/shm
         _ballast.truncate(size)
     step = 64 << 20
     for at in range(0, size, step):

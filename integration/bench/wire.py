@@ -35,11 +35,13 @@ def varint(value):
     return bytes(out)
 
 
-def batch(value):
-    """A v2 batch of one record."""
-    record = b"\0" + varint(0) + varint(0) + varint(-1) + varint(len(value)) + value + varint(0)
-    now = int(time.time() * 1000)
-    body = struct.pack(">hiqqqhii", 0, 0, now, now, -1, -1, -1, 1) + varint(len(record)) + record
+def batch(value, count=1):
+    """A v2 batch of so many records."""
+    now, records = int(time.time() * 1000), bytearray()
+    for offset in range(count):
+        record = b"\0" + varint(0) + varint(offset) + varint(-1) + varint(len(value)) + value + varint(0)
+        records += varint(len(record)) + record
+    body = struct.pack(">hiqqqhii", 0, count - 1, now, now, -1, -1, -1, count) + records
     return struct.pack(">qiibI", 0, len(body) + 9, -1, 2, crc32c(body)) + body
 
 
@@ -57,8 +59,7 @@ class Connection:
         return self.receive()
 
     def send(self, key, version, body):
-        frame = struct.pack(">hhi", key, version, 1) + text("bench") + body
-        self.socket.sendall(struct.pack(">i", len(frame)) + frame)
+        self.socket.sendall(framed(key, version, body))
 
     def receive(self):
         size = struct.unpack(">i", self._receive(4))[0]
@@ -97,11 +98,30 @@ class Connection:
     def produce(self, topic, partition, value, acks=-1):
         """The error code of one record."""
         records = batch(value)
-        body = (
-            struct.pack(">hhii", -1, acks, 30000, 1) + text(topic) + struct.pack(">iii", 1, partition, len(records))
-        )
-        answer = self.call(PRODUCE, 3, body + records)
-        return struct.unpack_from(">h", answer, 4 + 2 + len(topic) + 4 + 4)[0]
+        return produce_error(self.call(PRODUCE, 3, produce_head(topic, partition, len(records), acks) + records), topic)
+
+    def send_parts(self, parts):
+        """Of one buffer or several, without a copy."""
+        sent = self.socket.sendmsg(parts)
+        for part in parts:
+            if sent < len(part):
+                self.socket.sendall(memoryview(part)[sent:])
+            sent = max(0, sent - len(part))
+
+
+def produce_head(topic, partition, size, acks=-1):
+    """What comes before the batch of one partition."""
+    return struct.pack(">hhii", -1, acks, 30000, 1) + text(topic) + struct.pack(">iii", 1, partition, size)
+
+
+def produce_error(answer, topic):
+    return struct.unpack_from(">h", answer, 4 + 2 + len(topic) + 4 + 4)[0]
+
+
+def framed(key, version, body, more=0):
+    """A request of which `more` bytes follow."""
+    frame = struct.pack(">hhi", key, version, 1) + text("bench") + body
+    return struct.pack(">i", len(frame) + more) + frame
 
 
 def create_topics_body(topics, timeout_ms=120000, replication=1):
