@@ -37,7 +37,7 @@ struct Settings {
   std::optional<std::string> rack;
   std::optional<Uuid> cluster_id;  // none: random in a new data directory
   std::vector<std::string> log_dirs;
-  int shards = 0;  // 0: one for each core
+  int shards = 0;  // 0: one for every two cores
   LogLevel log_level = LogLevel::info;
   std::uint64_t disk_watermark_bytes = 0;  // 0: by the size of the disk
   std::uint64_t disk_reserve_bytes = 0;    // 0: by the size of the disk

@@ -26,7 +26,7 @@ constexpr SettingDefinition all[] = {
     {"chronik.log.level", text, "info", one_of("debug, info, warn, error"), applies, read_only,
      "Least level of the lines that are logged; while it runs, change the broker logger root."},
     {"chronik.shards", int32, "0", between(0, 1024), applies, read_only,
-     "Threads that serve connections and partitions; 0 means one for each core."},
+     "Threads that serve connections and partitions; 0 means one for every two cores."},
     {"cluster.election.timeout.ms", int32, "1000", between(100, 60'000), applies, read_only,
      "How long a node hears nothing of the leader before it campaigns; a connection between nodes "
      "that is silent for as long is closed."},
