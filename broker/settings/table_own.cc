@@ -15,7 +15,7 @@ constexpr SettingDefinition all[] = {
     {"chronik.disk.watermark.bytes", int64, "0", at_least(0), applies, read_only,
      "Free space below which produce requests are refused, so that reads, deletes and retention go "
      "on; 0 means 5 % of the disk, at most 128 MiB."},
-    {"chronik.journal.append.bytes.max", int64, "65536", at_least(0), applies, read_only,
+    {"chronik.journal.append.bytes.max", int64, "262144", at_least(0), applies, read_only,
      "Largest append that goes to the journal, where one sync covers many partitions; a larger one "
      "is synced in its own file, and so written once."},
     {"chronik.journal.bytes.max", int64, "1073741824", between(0, std::int64_t{1} << 36), applies,

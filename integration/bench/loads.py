@@ -79,7 +79,7 @@ def produce_spread(broker, scale):
 def produce_spread_made(broker, scale):
     """As produce_spread, of requests that are made beforehand: what the broker takes from a client that spends next to
     nothing. Each has one batch, as large as those that librdkafka sends then."""
-    few, many = (made(broker, scale, *load) for load in ((12, 940, 3e9), (1000, 135, 1.5e9)))
+    few, many = (produce_made(broker, scale, *load) for load in ((12, 940, 3e9), (1000, 135, 1.5e9)))
     return spread_figures(few, many)
 
 
@@ -90,7 +90,7 @@ def spread_figures(few, many):
     }
 
 
-def made(broker, scale, partitions, records, size):
+def produce_made(broker, scale, partitions, records, size):
     """Over four connections, with 64 MB on their way, like a producer's buffer."""
     fresh_topic(broker, partitions)
     batch = wire.batch(b"x" * 1024, records)

@@ -9,7 +9,7 @@ PRODUCE, METADATA, OFFSET_COMMIT, FIND_COORDINATOR, API_VERSIONS, CREATE_TOPICS,
 
 
 def crc32c(data, table=[]):
-    """CRC-32C of a few bytes."""
+    """CRC-32C. Slow: a megabyte takes a good part of a second."""
     if not table:
         for byte in range(256):
             for _ in range(8):
