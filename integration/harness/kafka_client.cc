@@ -1,6 +1,9 @@
 #include "integration/harness/kafka_client.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 
@@ -310,6 +313,13 @@ rd_kafka_resp_err_t Consumer::close() {
   const rd_kafka_resp_err_t error = rd_kafka_consumer_close(handle_.get());
   handle_.reset();
   return error;
+}
+
+std::string Consumer::fatal_error() {
+  std::array<char, 512> text{};
+  const rd_kafka_resp_err_t error = rd_kafka_fatal_error(handle_.get(), text.data(), text.size());
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return "";
+  return fmt::format("{}: {}", rd_kafka_err2name(error), text.data());
 }
 
 void Consumer::abandon() {

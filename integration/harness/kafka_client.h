@@ -132,6 +132,8 @@ class Consumer {
   /// may wait for ever for its own thread while the coordinator changes.
   void abandon();
   int assignments() const { return assignments_; }
+  /// Why this client will never work again: "" while it may.
+  std::string fatal_error();
   rd_kafka_t* get() { return handle_.get(); }
 
  private:

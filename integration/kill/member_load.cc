@@ -78,15 +78,38 @@ bool MemberLoad::settled() {
   return each_once && owned.size() == commits_.size();
 }
 
+std::string MemberLoad::as_it_is() {
+  std::string text;
+  for (std::size_t member = 0; member < members_.size(); ++member) {
+    const std::string error = members_[member]->fatal_error();
+    text +=
+        fmt::format("member-{} has {} of them{}; ", member, members_[member]->assignment().size(),
+                    error.empty() ? "" : " and cannot go on: " + error);
+  }
+  const rd_kafka_group_list* groups = nullptr;
+  const rd_kafka_resp_err_t error =
+      rd_kafka_list_groups(members_.front()->get(), group, &groups, 10'000);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return text + rd_kafka_err2name(error);
+  for (int i = 0; i < groups->group_cnt; ++i) {
+    const rd_kafka_group_info& found = groups->groups[i];
+    text += fmt::format("the group is {} with", found.state);
+    for (int m = 0; m < found.member_cnt; ++m) {
+      text += fmt::format(" {} ({} bytes assigned)", found.members[m].member_id,
+                          found.members[m].member_assignment_size);
+    }
+  }
+  rd_kafka_group_list_destroy(groups);
+  return text;
+}
+
 void MemberLoad::check(bool, Problems& problems) {
   const auto deadline = std::chrono::steady_clock::now() + settles_within;
   bool is_settled = settled();
   while (!is_settled && std::chrono::steady_clock::now() < deadline) is_settled = settled();
   if (!is_settled) {
     problems.push_back(
-        fmt::format("{}: the {} partitions are not shared among the members after "
-                    "{} seconds",
-                    group, commits_.size(), settles_within.count()));
+        fmt::format("{}: the {} partitions are not shared among the members after {} seconds; {}",
+                    group, commits_.size(), settles_within.count(), as_it_is()));
   }
   std::vector<PartitionOffset> wanted;
   for (std::size_t p = 0; p < commits_.size(); ++p) {

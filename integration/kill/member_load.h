@@ -37,6 +37,8 @@ class MemberLoad : public Load {
   void join(std::size_t member);
   void commit(Consumer& member);
   bool settled();
+  /// What each member has and what its coordinator says of the group, for a person.
+  std::string as_it_is();
 
   const std::vector<std::string> bootstraps_;
   const std::string topic_;
