@@ -47,6 +47,13 @@ struct Checkpoint {
   bool operator==(const Checkpoint&) const = default;
 };
 
+enum class CheckpointKind {
+  synced,
+  /// Its name is not synced (wal/checkpoint_pass.h): the log start does not move by it, no file
+  /// goes, and what was wanted of a checkpoint still is.
+  unsynced,
+};
+
 /// Of a log that begins behind entry `last_index` of `epoch` (-1: none) with nothing.
 Checkpoint nothing_before(Offset offset, EntryIndex last_index, LeaderEpoch epoch);
 

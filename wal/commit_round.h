@@ -35,6 +35,7 @@ struct CheckpointItem {
 struct Round {
   std::vector<FlushItem> flushes;
   std::vector<CheckpointItem> checkpoints;
+  std::vector<CheckpointItem> unsynced_checkpoints;  // of a CheckpointPass
   /// Logs that are tried at once: fewer than all when descriptors are short.
   std::size_t width = no_width_limit;
   /// Where the journal takes the small appends; and whether it has them.
@@ -106,6 +107,9 @@ struct Round {
       if (item.log == &log) item.log = nullptr;
     }
     for (CheckpointItem& item : checkpoints) {
+      if (item.log == &log) item.log = nullptr;
+    }
+    for (CheckpointItem& item : unsynced_checkpoints) {
       if (item.log == &log) item.log = nullptr;
     }
   }

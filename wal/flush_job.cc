@@ -292,6 +292,12 @@ void CheckpointWork::publish() {
   step = 3;
 }
 
+void CheckpointWork::close_files() {
+  unsynced_log.reset();
+  file.reset();
+  for (IndexWrite& index : indexes) index.file.reset();
+}
+
 void CheckpointWork::add_syncs(SyncBatch& batch) const {
   if (!outcome.running()) return;
   if (step == 1) {
@@ -376,6 +382,14 @@ void CheckpointJob::run() {
   sync_alone(*work_);
   publish();
   sync_alone(*work_);
+}
+void CheckpointJob::write_unsynced() {
+  write();
+  work_->close_files();
+}
+void CheckpointJob::publish_unsynced() {
+  work_->synced({});
+  publish();
 }
 bool CheckpointJob::failed() const { return work_->outcome.failed; }
 bool CheckpointJob::starved() const { return work_->outcome.starved; }

@@ -88,6 +88,9 @@ class CheckpointJob {
   void add_syncs(SyncBatch& batch) const;
   void synced(const Result<void>& result);
   void run();
+  /// Instead, for a CheckpointPass: without syncs, and holding no files between the two.
+  void write_unsynced();
+  void publish_unsynced();
   bool failed() const;
   /// As FlushJob's; then PartitionLog::give_up_checkpoint().
   bool starved() const;

@@ -153,6 +153,7 @@ struct CheckpointWork {
 
   void write();
   void publish();
+  void close_files();
   /// What write() or publish() left to be synced, and how that ended.
   void add_syncs(SyncBatch& batch) const;
   void synced(const Result<void>& result);

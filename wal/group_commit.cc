@@ -5,11 +5,12 @@
 #include <functional>
 
 #include "base/log.h"
+#include "wal/checkpoint_pass.h"
 #include "wal/commit_round.h"
 #include "wal/file_removal.h"
 #include "wal/format.h"
 #include "wal/journal_commit.h"
-#include "wal/recovery.h"
+#include "wal/partition_deletion.h"
 
 namespace chronik::wal {
 
@@ -22,8 +23,6 @@ constexpr milliseconds starved_quiet{10'000};
 /// While the journal holds much: nothing between two ticks is a pause.
 constexpr milliseconds filled_pause{250};
 
-std::string parent_of(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
-
 bool may_pass(const Error& error) {
   return error.code == Errc::busy || error.code == Errc::no_space;
 }
@@ -35,41 +34,15 @@ bool syncs_by_time(const PartitionLog& log) {
          settings.flush_mode == FlushMode::page_cache;
 }
 
-/// The directory of a deleted partition, which is renamed aside.
-struct Deletion {
-  std::string directory;
-  std::string aside;
-  LogIdentity identity;
-  GroupCommit::Done done;
-  bool renamed = false;
-  std::optional<Error> error;
-
-  /// May be called again when it was out of descriptors. Nothing to do when the directory is not
-  /// there, or is another topic's already.
-  Result<void> run(Disk& disk) {
-    if (!renamed) {
-      TRY_ASSIGN(const PartitionFiles files, list_partition_files(disk, directory));
-      const bool ours = std::find(files.topic_ids.begin(), files.topic_ids.end(),
-                                  identity.topic_id) != files.topic_ids.end();
-      if (!files.exists || !ours) return {};
-      TRY_ASSIGN(aside,
-                 unused_aside(disk, parent_of(directory), identity.topic_id, identity.partition));
-      TRY(disk.rename(directory, aside));
-      renamed = true;
-    }
-    return disk.sync_directory(parent_of(directory));
-  }
-};
-
 }  // namespace
 
-struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State> {
+struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State>, WholeSyncRider {
   State(GroupCommit& owner, LogEnvironment& of_shard, IoExecutor& io, GroupCommitOptions chosen)
       : group(owner), environment(of_shard), executor(io), options(std::move(chosen)) {}
   /// What needs the object to be shared.
   void begin() {
     journal = std::make_shared<JournalCommit>(
-        environment, options.behind != nullptr ? *options.behind : executor,
+        environment, options.behind != nullptr ? *options.behind : executor, weak_from_this(),
         [weak = weak_from_this()] {
           const std::shared_ptr<State> self = weak.lock();
           if (self == nullptr) return;
@@ -81,11 +54,17 @@ struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State> {
           const std::shared_ptr<State> self = weak.lock();
           if (self != nullptr) self->states_saved();
         });
+    pass = std::make_shared<CheckpointPass>(environment, executor, pass_hooks());
   }
 
   void start_round();
   void start_states();
   void states_saved();
+  CheckpointPass::Hooks pass_hooks();
+  bool ready() override;
+  void sync_begins() override { pass->sync_begins(); }
+  void sync_ended(bool done) override { pass->sync_ended(done); }
+  void begin_pass();
   void choose_checkpoints(Round& round);
   void take(Round& round, PartitionLog& log);
   void submit_flush(const std::shared_ptr<Round>& round);
@@ -100,7 +79,7 @@ struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State> {
   void run_postponed();
   void give_descriptors_back();
   void wait_for_space();
-  void set_aside(const std::shared_ptr<Deletion>& deletion);
+  void set_aside(const std::shared_ptr<PartitionDeletion>& deletion);
   void remove_path(std::string path);
   void next_removal();
   void cancel_removals(const std::string& directory);
@@ -114,6 +93,7 @@ struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State> {
   const GroupCommitOptions options;
   std::shared_ptr<JournalCommit> journal;
   std::shared_ptr<StateCommit> states;
+  std::shared_ptr<CheckpointPass> pass;
   std::vector<PartitionLog*> logs;
   std::deque<PartitionLog*> dirty;
   std::shared_ptr<Round> flushing;
@@ -200,6 +180,7 @@ void GroupCommit::remove(PartitionLog& log) {
   if (state.flushing != nullptr) state.flushing->forget(log);
   for (const auto& round : state.checkpointing) round->forget(log);
   for (const auto& round : state.notifying) round->forget(log);
+  state.pass->forget(log);
   state.journal->forget(log);
   state.states->forget(log.directory());
   state.unsaved_bytes -= std::min(state.unsaved_bytes, log.unsaved_bytes());
@@ -217,6 +198,52 @@ void GroupCommit::State::take(Round& round, PartitionLog& log) {
   if (due && !log.checkpoint_in_flight()) {
     round.checkpoints.push_back({&log, log.begin_checkpoint()});
   }
+  if (std::optional<CheckpointJob> job = pass->take(log)) {
+    round.unsynced_checkpoints.push_back({&log, std::move(*job)});
+  }
+}
+
+CheckpointPass::Hooks GroupCommit::State::pass_hooks() {
+  const std::weak_ptr<State> weak = weak_from_this();
+  CheckpointPass::Hooks hooks;
+  hooks.on_written = [weak] {
+    const std::shared_ptr<State> self = weak.lock();
+    if (self != nullptr) self->journal->sync_whole();
+  };
+  hooks.on_ended = [weak](PartitionLog& log, std::uint64_t unsaved_before) {
+    const std::shared_ptr<State> self = weak.lock();
+    if (self == nullptr) return;
+    const std::uint64_t saved = unsaved_before - log.unsaved_bytes();
+    self->unsaved_bytes -= std::min(self->unsaved_bytes, saved);
+    // What was wanted meanwhile.
+    if (log.dirty()) self->group.mark_dirty(log);
+  };
+  hooks.on_done = [weak] {
+    const std::shared_ptr<State> self = weak.lock();
+    if (self == nullptr) return;
+    self->failed = self->failed || self->pass->failed();
+    self->finish_stop();
+  };
+  return hooks;
+}
+
+/// What is saved before a sync of the whole file system needs none of its own.
+bool GroupCommit::State::ready() {
+  if (!pass->idle()) return pass->syncs_next();
+  if (unsaved_bytes <= options.unsaved_total_bytes_max / 2) return true;
+  begin_pass();
+  start_round();
+  return pass->idle();
+}
+
+void GroupCommit::State::begin_pass() {
+  const std::vector<PartitionLog*> chosen =
+      longest_tails(logs, options.unsaved_total_bytes_max / 4, logs.size(), true, unsaved_bytes);
+  if (chosen.empty()) return;
+  pass->begin(chosen);
+  for (PartitionLog* log : chosen) {
+    if (!std::exchange(log->group_.queued, true)) dirty.push_back(log);
+  }
 }
 
 void GroupCommit::State::start_round() {
@@ -224,7 +251,8 @@ void GroupCommit::State::start_round() {
   if (failed || flushing != nullptr || states->in_flight() || dirty.empty()) return;
   auto round = std::make_shared<Round>();
   while (!dirty.empty() &&
-         round->flushes.size() + round->checkpoints.size() < options.round_logs_max) {
+         round->flushes.size() + round->checkpoints.size() + round->unsynced_checkpoints.size() <
+             options.round_logs_max) {
     PartitionLog& log = *dirty.front();
     dirty.pop_front();
     take(*round, log);
@@ -233,34 +261,24 @@ void GroupCommit::State::start_round() {
   if (!round->flushes.empty()) {
     flushing = round;
     submit_flush(round);
-  } else if (!round->checkpoints.empty()) {
-    submit_checkpoints(round);
-    start_round();
+    return;
   }
+  const bool any = !round->checkpoints.empty() || !round->unsynced_checkpoints.empty();
+  pass->write(std::move(round->unsynced_checkpoints));
+  if (!round->checkpoints.empty()) submit_checkpoints(round);
+  if (any || !dirty.empty()) start_round();
 }
 
 /// Bounds what a restart would scan over all logs: those with the longest tails are saved.
 void GroupCommit::State::choose_checkpoints(Round& round) {
-  if (unsaved_bytes <= options.unsaved_total_bytes_max) return;
-  std::vector<PartitionLog*> candidates;
-  unsaved_bytes = 0;
-  for (PartitionLog* log : logs) {
-    unsaved_bytes += log->unsaved_bytes();
-    // Those with entries that this round does not take have their turn with these.
-    if (log->unsaved_bytes() != 0 && !log->checkpoint_in_flight() && !log->flush_wanted()) {
-      candidates.push_back(log);
-    }
-  }
+  const std::uint64_t bytes_max = options.unsaved_total_bytes_max;
+  if (unsaved_bytes <= bytes_max || !pass->idle()) return;
+  if (journal->syncs_whole(logs.size())) return begin_pass();
+  // Those with entries that this round does not take have their turn with these.
   constexpr std::size_t at_once_max = 64;
-  const std::size_t count = std::min(candidates.size(), at_once_max);
-  std::partial_sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(count),
-                    candidates.end(), [](const PartitionLog* a, const PartitionLog* b) {
-                      return a->unsaved_bytes() > b->unsaved_bytes();
-                    });
-  std::uint64_t left = unsaved_bytes;
-  for (std::size_t i = 0; i < count && left > options.unsaved_total_bytes_max / 4 * 3; ++i) {
-    left -= candidates[i]->unsaved_bytes();
-    round.checkpoints.push_back({candidates[i], candidates[i]->begin_checkpoint()});
+  for (PartitionLog* log :
+       longest_tails(logs, bytes_max / 4 * 3, at_once_max, false, unsaved_bytes)) {
+    round.checkpoints.push_back({log, log->begin_checkpoint()});
   }
 }
 
@@ -347,6 +365,7 @@ void GroupCommit::State::flushed(const std::shared_ptr<Round>& round) {
   } else {
     flushing.reset();
     ++environment.counters.flushes;
+    pass->write(std::move(round->unsynced_checkpoints));
     if (!round->checkpoints.empty()) submit_checkpoints(round);
     // The disk goes on before the acknowledgements are written.
     start_round();
@@ -448,7 +467,7 @@ void GroupCommit::State::cancel_removals(const std::string& directory) {
 
 void GroupCommit::destroy(std::unique_ptr<PartitionLog> log, Done done) {
   State& state = *state_;
-  auto deletion = std::make_shared<Deletion>();
+  auto deletion = std::make_shared<PartitionDeletion>();
   deletion->identity = log->identity();
   deletion->directory = log->directory();
   deletion->done = std::move(done);
@@ -458,7 +477,7 @@ void GroupCommit::destroy(std::unique_ptr<PartitionLog> log, Done done) {
   state.set_aside(deletion);
 }
 
-void GroupCommit::State::set_aside(const std::shared_ptr<Deletion>& deletion) {
+void GroupCommit::State::set_aside(const std::shared_ptr<PartitionDeletion>& deletion) {
   executor.run(
       [deletion, &environment = environment] {
         deletion->error.reset();
@@ -548,6 +567,7 @@ void GroupCommit::stop(Done done) {
   CHECK(!state.stop_done.has_value());
   state.stop_done = std::move(done);
   state.journal->stop();
+  state.pass->stop();
   state.run_postponed();
   for (PartitionLog* log : std::vector<PartitionLog*>(state.logs)) mark_dirty(*log);
   state.finish_stop();
@@ -569,7 +589,8 @@ void GroupCommit::State::finish_stop() {
 bool GroupCommit::busy() const {
   const State& state = *state_;
   return state.flushing != nullptr || state.saving() || state.removing || !state.dirty.empty() ||
-         state.states->waiting() || state.states->in_flight() || state.journal->busy();
+         state.states->waiting() || state.states->in_flight() || state.journal->busy() ||
+         state.pass->busy();
 }
 
 bool GroupCommit::failed() const { return state_->failed; }

@@ -15,6 +15,8 @@ struct GroupSlot {
   std::size_t number = 0;
   bool queued = false;
   bool force_sync = false;
+  bool awaited = false;       // by a CheckpointPass
+  bool saved_behind = false;  // the checkpoint in flight is a pass's
   std::uint64_t seen_unsaved_bytes = 0;
   SteadyTime seen_at{};
   SteadyTime unsynced_at{};

@@ -35,8 +35,8 @@ void JournalCommit::plan(Round& round) {
   for (FlushItem& item : items) {
     const std::string_view directory = item.job.directory();
     if (!item.job.journalable() || !journal->serves(directory)) continue;
-    // A checkpoint that follows counts on the sync of what it describes.
-    if (item.log->checkpoint_in_flight()) continue;
+    // A checkpoint that follows counts on the sync of what it describes, if it has none of its own.
+    if (item.log->checkpoint_in_flight() && !item.log->group_.saved_behind) continue;
     if (item.job.bytes() > options.append_bytes_max) continue;
     const std::uint64_t added = JournalFrameBuilder::bytes_of(
         directory.substr(directory.find_last_of('/') + 1), item.job.bytes());
@@ -206,16 +206,31 @@ void JournalCommit::sync_oldest() {
   if (environment_.journal->fullness(released()) >= fullness_wanted) sync_waiting();
 }
 
+bool JournalCommit::syncs_whole(std::size_t logs) const {
+  const Journal* const journal = environment_.journal;
+  return journal != nullptr && !stopped_ && !failed_ && journal->file_system_sync() != nullptr &&
+         logs >= journal->options().file_system_sync_logs_min;
+}
+
+void JournalCommit::sync_whole() {
+  whole_wanted_ = true;
+  sync_waiting();
+}
+
 void JournalCommit::sync_waiting() {
-  if (syncing_ != nullptr) return;
-  Journal& journal = *environment_.journal;
-  FileSystemSync* const whole = journal.file_system_sync();
-  const bool many = files_.size() + slots_.size() >= journal.options().file_system_sync_logs_min;
-  const bool all = whole != nullptr && many;
+  if (syncing_ != nullptr || stopped_ || failed_) return;
+  const bool all = whole_wanted_ || syncs_whole(files_.size() + slots_.size());
+  const std::shared_ptr<WholeSyncRider> rider = rider_.lock();
+  if (all && (rider == nullptr || (!whole_wanted_ && !rider->ready()))) return;
+  const Journal& journal = *environment_.journal;
   const std::shared_ptr<SyncJob> job = begin_sync(all ? std::numeric_limits<std::size_t>::max()
                                                       : journal.options().writeback_logs_max);
-  if (job->items.empty() && job->files.empty()) return;
-  if (all) job->whole = whole;
+  if (!whole_wanted_ && job->items.empty() && job->files.empty()) return;
+  whole_wanted_ = false;
+  if (all) {
+    job->whole = journal.file_system_sync();
+    rider->sync_begins();
+  }
   syncing_ = job;
   executor_.run([job, &environment = environment_] { job->run(environment); },
                 [self = shared_from_this()] { self->end_sync(); });
@@ -260,6 +275,9 @@ void JournalCommit::end_sync() {
     if (slot.from == 0) slots_.erase(found);
   }
   files_.end_sync(job->files, job->done);
+  const std::shared_ptr<WholeSyncRider> rider = rider_.lock();
+  if (job->whole != nullptr && rider != nullptr) rider->sync_ended(job->done);
+  if (whole_wanted_) sync_waiting();
   // Out of descriptors it has its turn behind the next round.
   if (job->done) pace();
   on_done_();

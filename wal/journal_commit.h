@@ -21,11 +21,25 @@
 
 namespace chronik::wal {
 
+/// What goes along with a sync of the whole file system.
+class WholeSyncRider {
+ public:
+  virtual ~WholeSyncRider() = default;
+  /// One is due. False: not yet; sync_whole() comes later.
+  virtual bool ready() = 0;
+  virtual void sync_begins() = 0;
+  virtual void sync_ended(bool done) = 0;
+};
+
 class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
  public:
   /// `on_done`: something that was begun behind the acknowledgements has ended.
-  JournalCommit(LogEnvironment& environment, IoExecutor& executor, std::function<void()> on_done)
-      : environment_(environment), executor_(executor), on_done_(std::move(on_done)) {}
+  JournalCommit(LogEnvironment& environment, IoExecutor& executor,
+                std::weak_ptr<WholeSyncRider> rider, std::function<void()> on_done)
+      : environment_(environment),
+        executor_(executor),
+        rider_(std::move(rider)),
+        on_done_(std::move(on_done)) {}
 
   /// Before the round is flushed, in whole or in part: chooses, and reserves the place.
   void plan(Round& round);
@@ -47,6 +61,10 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
   /// Now and then. What waits is synced when nothing was written since the last call: the next
   /// burst finds the journal empty, and no sync in its way.
   void tick();
+  /// Whether so many logs are better synced by a call for their file system.
+  bool syncs_whole(std::size_t logs) const;
+  /// Syncs it now, or once the sync under way has ended.
+  void sync_whole();
   /// Whether there are frames that a segment or a state's file needs.
   bool holds_any() const { return !slots_.empty() || !files_.empty(); }
   /// Whether that is so much that tick() should find out soon that nothing comes any more.
@@ -94,6 +112,7 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
 
   LogEnvironment& environment_;
   IoExecutor& executor_;
+  const std::weak_ptr<WholeSyncRider> rider_;
   const std::function<void()> on_done_;
   std::unordered_map<PartitionLog*, Slot> slots_;
   std::deque<Waiting> waiting_;  // by lsn; those of which the log knows better are left over
@@ -103,6 +122,7 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
   std::shared_ptr<SyncJob> syncing_;
   std::uint64_t lsn_at_tick_ = 0;
   bool making_ = false;
+  bool whole_wanted_ = false;
   bool stopped_ = false;
   bool failed_ = false;
 };

@@ -184,11 +184,15 @@ class PartitionLog {
   bool checkpoint_in_flight() const { return checkpoint_in_flight_; }
   /// The state as of end_offset(). Precondition: begin_flush() has just taken all entries. The job
   /// must run when that flush is synced.
-  CheckpointJob begin_checkpoint();
+  CheckpointJob begin_checkpoint(CheckpointKind kind = CheckpointKind::synced);
   /// Moves the durable log start; what it made superfluous is added to take_removals().
   void end_checkpoint(CheckpointJob job);
   /// Instead, for a job that starved: what it was to do is left to the next checkpoint.
   void give_up_checkpoint(CheckpointJob job);
+  /// Instead, for an unsynced one.
+  void drop_checkpoint(CheckpointJob job);
+  /// Whether the log is still what the job has seen, and no cut is on its way.
+  bool is_current(const CheckpointJob& job) const;
   /// Paths of files that are no longer part of the log, to be removed slice by slice.
   std::vector<std::string> take_removals();
 
@@ -198,6 +202,7 @@ class PartitionLog {
   Result<void> close();
 
  private:
+  friend class CheckpointPass;
   friend class GroupCommit;
   friend class JournalCommit;
   friend class LogCompaction;

@@ -162,18 +162,19 @@ Checkpoint PartitionLog::state() const {
   return state;
 }
 
-CheckpointJob PartitionLog::begin_checkpoint() {
+CheckpointJob PartitionLog::begin_checkpoint(CheckpointKind kind) {
   CHECK(!checkpoint_in_flight_ && (tail_ == nullptr || tail_->entries.empty()));
+  const bool synced = kind == CheckpointKind::synced;
   checkpoint_in_flight_ = true;
-  checkpoint_wanted_ = false;
+  if (synced) checkpoint_wanted_ = false;
   auto work = std::make_unique<CheckpointWork>();
   work->place = place();
   work->outcome.failed = poisoned_;
   work->generation = generation_;
   work->flushes_begun = flushes_begun_;
-  work->start_offset = start_offset_;
+  work->start_offset = synced ? start_offset_ : durable_start_offset_;
   work->unsaved_bytes = unsaved_bytes_;
-  work->removals = std::exchange(removals_, {});
+  if (synced) work->removals = std::exchange(removals_, {});
   for (const auto& segment : segments_) {
     if (segment->index_tail.empty()) continue;
     IndexWrite write;
@@ -191,7 +192,7 @@ CheckpointJob PartitionLog::begin_checkpoint() {
   // In page-cache mode the flush before this one did not sync; sealed segments are synced always.
   const bool unsynced =
       settings_->flush_mode == FlushMode::page_cache || unsynced_segment_.has_value();
-  if (unsynced && !segments_.empty() && segments_.back()->facts.size_bytes != 0 &&
+  if (synced && unsynced && !segments_.empty() && segments_.back()->facts.size_bytes != 0 &&
       !segments_.back()->facts.compacted()) {
     work->unsynced_base = segments_.back()->facts.base_offset;
   }
@@ -233,6 +234,15 @@ void PartitionLog::give_up_checkpoint(CheckpointJob job) {
   std::vector<std::string>& kept = job.work_->removals;
   removals_.insert(removals_.begin(), std::make_move_iterator(kept.begin()),
                    std::make_move_iterator(kept.end()));
+}
+
+void PartitionLog::drop_checkpoint(CheckpointJob job) {
+  CHECK(checkpoint_in_flight_ && job.work_ != nullptr);
+  checkpoint_in_flight_ = false;
+}
+
+bool PartitionLog::is_current(const CheckpointJob& job) const {
+  return job.work_->generation == generation_ && !cut_pending();
 }
 
 std::vector<std::string> PartitionLog::take_removals() { return std::exchange(removals_done_, {}); }
