@@ -70,6 +70,10 @@ Group Group::restore(std::string id, const GroupSettings& settings, const GroupR
 
 ErrorCode Group::validate(const std::string& member_id,
                           const std::optional<std::string>& group_instance_id) const {
+  // librdkafka forgets its id once its session must be over, and may send heartbeats all the same
+  // until the application polls. Told that it is fenced (Kafka does), such a client ends for good;
+  // told that it is unknown, it joins again. Nobody else ever had an empty id.
+  if (member_id.empty()) return ErrorCode::unknown_member_id;
   if (group_instance_id) {
     auto current = static_members_.find(*group_instance_id);
     if (current == static_members_.end()) return ErrorCode::unknown_member_id;
