@@ -8,6 +8,7 @@
 // must not retry it and must not acknowledge anything.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -97,9 +98,10 @@ struct SyncBatch {
 class FileSystemSync {
  public:
   virtual ~FileSystemSync() = default;
-  /// All that was written to files below the directory, and to others of that file system. Errors:
-  /// io, for any write of them that failed since this object was made, whoever was told before.
-  virtual Result<void> sync() = 0;
+  /// All that was written to files below the directory, and to others of that file system; the time
+  /// it took. Errors: io, for any write of them that failed since this object was made, whoever was
+  /// told before.
+  virtual Result<std::chrono::microseconds> sync() = 0;
 };
 
 /// Paths are plain strings with '/'. Thread safe.

@@ -58,6 +58,7 @@ struct MemoryDisk::State {
   std::uint64_t failed_syncs = 0;
   bool struck = false;
   std::uint64_t capacity = std::uint64_t{1} << 50;
+  std::chrono::microseconds sync_time{};
   std::size_t open_files_max = std::numeric_limits<std::size_t>::max();
   std::uint64_t generation = 0;  // rises with each crash
   std::shared_ptr<std::atomic<std::size_t>> open_files =
@@ -262,7 +263,7 @@ class MemoryFileSystemSync final : public FileSystemSync {
         generation_(state_->generation),
         failed_before_(state_->failed_syncs) {}
 
-  Result<void> sync() override {
+  Result<std::chrono::microseconds> sync() override {
     state_->call_hook(DiskOperation::sync_data, directory_);
     const std::lock_guard lock(state_->mutex);
     if (generation_ != state_->generation || state_->failed_syncs != failed_before_) {
@@ -276,7 +277,7 @@ class MemoryFileSystemSync final : public FileSystemSync {
       for (const Inode::Change& change : inode->unsynced) make_change(change, inode->durable);
       inode->unsynced.clear();
     }
-    return {};
+    return state_->sync_time;
   }
 
  private:
@@ -482,6 +483,11 @@ void MemoryDisk::set_capacity(std::uint64_t bytes) {
 }
 
 std::uint64_t MemoryDisk::used_bytes() const { return *state_->used; }
+
+void MemoryDisk::set_sync_time(std::chrono::microseconds time) {
+  const std::lock_guard lock(state_->mutex);
+  state_->sync_time = time;
+}
 
 void MemoryDisk::set_open_files_max(std::size_t count) {
   const std::lock_guard lock(state_->mutex);

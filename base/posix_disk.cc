@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <mutex>
 #include <optional>
@@ -254,11 +255,13 @@ class PosixFileSystemSync final : public FileSystemSync {
   PosixFileSystemSync(Descriptor fd, std::string directory)
       : fd_(std::move(fd)), directory_(std::move(directory)) {}
 
-  Result<void> sync() override {
+  Result<std::chrono::microseconds> sync() override {
+    const auto begin = std::chrono::steady_clock::now();
     if (retry_interrupted([&] { return ::syncfs(fd_.get()); }) < 0) {
       return sync_failure(directory_, errno);
     }
-    return {};
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
+                                                                 begin);
   }
 
  private:

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -31,6 +33,18 @@ struct CheckpointItem {
   CheckpointJob job;
 };
 
+/// One call for the file system, instead of one for each file.
+struct SyncAtOnce {
+  FileSystemSync* file_system = nullptr;  // nullptr: each file is synced for itself
+  std::uint64_t bytes = 0;
+  std::optional<std::chrono::microseconds> took{};  // once it was called
+
+  Result<void> run() {
+    TRY_ASSIGN(took, file_system->sync());
+    return {};
+  }
+};
+
 /// The logs of one group commit, and the checkpoints that follow it.
 struct Round {
   std::vector<FlushItem> flushes;
@@ -42,6 +56,8 @@ struct Round {
   std::optional<FramePlace> frame;
   std::uint64_t frame_bytes = 0;
   bool frame_synced = false;
+  /// Where it takes none of them.
+  SyncAtOnce at_once;
 
   template <class Item>
   std::span<Item> tried(std::vector<Item>& items) const {
@@ -54,7 +70,7 @@ struct Round {
       if (item.job.failed()) return;
       if (now.size() > 1) item.job.start_writeback();
     }
-    sync(disk, now, frame ? frame->file : nullptr, write_frame(now));
+    sync(disk, now, at_once, frame ? frame->file : nullptr, write_frame(now));
     if (space != nullptr) space->refresh();
   }
   Result<void> write_frame(std::span<FlushItem> items) {
@@ -75,17 +91,18 @@ struct Round {
       item.job.write();
       if (item.job.failed()) return;
     }
-    if (!sync(disk, now)) return;
+    SyncAtOnce each;
+    if (!sync(disk, now, each)) return;
     for (CheckpointItem& item : now) {
       item.job.publish();
       if (item.job.failed()) return;
     }
-    sync(disk, now);
+    sync(disk, now, each);
   }
   /// One batch for all; false when it failed.
   template <class Items>
-  bool sync(Disk& disk, const Items& items, std::shared_ptr<File> journal = nullptr,
-            const Result<void>& written = {}) {
+  bool sync(Disk& disk, const Items& items, SyncAtOnce& files,
+            std::shared_ptr<File> journal = nullptr, Result<void> result = {}) {
     SyncBatch batch;
     for (auto& item : items) item.job.add_syncs(batch);
     const bool has_frame = frame.has_value() && journal != nullptr;
@@ -94,7 +111,11 @@ struct Round {
     std::sort(batch.directories.begin(), batch.directories.end());
     batch.directories.erase(std::unique(batch.directories.begin(), batch.directories.end()),
                             batch.directories.end());
-    const Result<void> result = written ? disk.sync_all(batch) : written;
+    if (result && files.file_system != nullptr && !batch.files.empty()) {
+      result = files.run();
+      batch.files.clear();
+    }
+    if (result) result = disk.sync_all(batch);
     frame_synced = has_frame && result.has_value();
     for (auto& item : items) {
       item.job.synced(result);

@@ -344,9 +344,7 @@ void GroupCommit::State::flushed(const std::shared_ptr<Round>& round) {
     failed = true;
     return;
   }
-  if (round->frame && round->frame_synced) {
-    journal->take_frame(*round->frame, round->frame_bytes);
-  }
+  journal->took(*round);
   const std::uint64_t lsn = round->frame ? round->frame->number.lsn : 0;
   const std::shared_ptr<Round> finished = look_at(round, &Round::flushes);
   for (FlushItem& item : finished->flushes) {

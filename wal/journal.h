@@ -36,6 +36,10 @@ struct JournalOptions {
   /// From so many on they are synced by one call for their file system, where it can: how many
   /// there are does not count then. It may wait for what others have written to that file system.
   std::size_t file_system_sync_logs_min = 256;
+  /// So many logs with appends of so many bytes each, on the average, are synced in place by that
+  /// call: written twice they would cost more than their files do.
+  std::size_t round_sync_logs_min = 4;
+  std::uint64_t round_sync_append_bytes_min = 16u << 10;
   /// The first file is made before there is any use for it.
   bool make_at_once = false;
 

@@ -14,6 +14,12 @@ namespace {
 constexpr double fullness_wanted = 0.7;
 /// With less, a burst of the usual size does not come upon the sync that makes room.
 constexpr double fullness_of_much = 0.125;
+/// A sync of a round by one call is slow when it takes longer than this, and longer than the
+/// round's bytes take at this speed. Then so many rounds have the journal before it is tried again.
+constexpr std::chrono::milliseconds slow_sync{50};
+constexpr std::uint64_t slow_bytes_per_us = 100;
+constexpr std::uint64_t rounds_to_pass_min = 100;
+constexpr std::uint64_t rounds_to_pass_max = 10'000;
 
 }  // namespace
 
@@ -28,7 +34,10 @@ void JournalCommit::plan(Round& round) {
   for (FlushItem& item : items) {
     if (item.job.begins_log() && ended_.contains(item.job.directory())) item.job.begin_with_mark();
   }
+  round.at_once = {};
   if (stopped_) return;
+  round.at_once = choose_sync(items);
+  if (round.at_once.file_system != nullptr) return;
   const JournalOptions& options = journal->options();
   std::vector<FlushItem*> chosen;
   std::uint64_t bytes = JournalFrameBuilder::header_bytes;
@@ -57,6 +66,40 @@ void JournalCommit::plan(Round& round) {
     item->job.set_journaled(true);
     item->log->group_.last_frame = round.frame->number.lsn;
   }
+}
+
+/// Large appends of many logs are better written once.
+SyncAtOnce JournalCommit::choose_sync(std::span<const FlushItem> items) {
+  const JournalOptions& options = environment_.journal->options();
+  SyncAtOnce chosen{environment_.journal->file_system_sync(), 0, {}};
+  if (chosen.file_system == nullptr) return {};
+  std::size_t logs = 0;
+  for (const FlushItem& item : items) {
+    if (!item.job.journalable()) continue;
+    ++logs;
+    chosen.bytes += item.job.bytes();
+  }
+  if (logs < options.round_sync_logs_min) return {};
+  if (chosen.bytes / logs < options.round_sync_append_bytes_min) return {};
+  if (rounds_until_at_once_ == 0) return chosen;
+  --rounds_until_at_once_;
+  return {};
+}
+
+void JournalCommit::took(const Round& round) {
+  if (round.frame && round.frame_synced) take_frame(*round.frame, round.frame_bytes);
+  const SyncAtOnce& at_once = round.at_once;
+  if (!at_once.took) return;
+  ++environment_.counters.flushes_at_once;
+  // The file system may hold what others have written to it, which must not be waited for again
+  // and again.
+  const auto expected = slow_sync + std::chrono::microseconds(at_once.bytes / slow_bytes_per_us);
+  if (*at_once.took <= expected) {
+    rounds_to_pass_ = 0;
+    return;
+  }
+  rounds_to_pass_ = std::clamp(2 * rounds_to_pass_, rounds_to_pass_min, rounds_to_pass_max);
+  rounds_until_at_once_ = rounds_to_pass_;
 }
 
 std::optional<FramePlace> JournalCommit::place_for(const std::vector<StateWrite>& states,
@@ -175,7 +218,10 @@ void JournalCommit::make_file() {
 }
 
 Result<void> JournalCommit::SyncJob::sync(Disk& disk) {
-  if (whole != nullptr) return whole->sync();
+  if (whole != nullptr) {
+    TRY(whole->sync());
+    return {};
+  }
   SyncBatch batch;
   const auto add = [&](const std::string& path) -> Result<void> {
     Result<std::shared_ptr<File>> file = disk.open(path, OpenMode::read_write);

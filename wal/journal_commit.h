@@ -46,7 +46,8 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
   /// Of states that belong to `directory` each: a frame that takes them all; nothing: they are
   /// synced in place.
   std::optional<FramePlace> place_for(const std::vector<StateWrite>& states, std::uint64_t& bytes);
-  /// It was written and synced. Before the first flushed().
+  /// The round, or a part of it, was written and synced. Before the first flushed().
+  void took(const Round& round);
   void take_frame(const FramePlace& frame, std::uint64_t bytes);
   /// The frame has what was written to the file without a sync.
   void saved(const std::string& path, std::uint64_t lsn) { files_.add(path, lsn); }
@@ -102,6 +103,7 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
     Result<void> sync(Disk& disk);
   };
 
+  SyncAtOnce choose_sync(std::span<const FlushItem> items);
   bool waits(const Waiting& waiting) const;
   std::uint64_t released();
   void make_file();
@@ -121,6 +123,8 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
   std::unordered_map<std::string, std::uint64_t> ended_;
   std::shared_ptr<SyncJob> syncing_;
   std::uint64_t lsn_at_tick_ = 0;
+  std::uint64_t rounds_until_at_once_ = 0;
+  std::uint64_t rounds_to_pass_ = 0;  // the last time it was slow
   bool making_ = false;
   bool whole_wanted_ = false;
   bool stopped_ = false;

@@ -19,8 +19,9 @@ namespace chronik::wal {
 struct LogCounters {
   std::uint64_t appends = 0;
   std::uint64_t appended_bytes = 0;
-  std::uint64_t flushes = 0;       // group commits
-  std::uint64_t flushed_logs = 0;  // logs that took part in them
+  std::uint64_t flushes = 0;          // group commits
+  std::uint64_t flushed_logs = 0;     // logs that took part in them
+  std::uint64_t flushes_at_once = 0;  // group commits synced by one call for the file system
   std::uint64_t checkpoints = 0;
   std::uint64_t torn_tails = 0;  // cut at recovery
   std::uint64_t torn_bytes = 0;

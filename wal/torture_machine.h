@@ -94,6 +94,9 @@ class TortureMachine : public DurableListener {
     options.logs_min = 1 + random_.below(2);
     options.writeback_logs_max = 1 + random_.below(3);
     options.file_system_sync_logs_min = 1 + random_.below(4);
+    options.round_sync_logs_min = 1 + random_.below(4);
+    options.round_sync_append_bytes_min = random_.below(2000);
+    disk_.set_sync_time(milliseconds(random_.one_in(4) ? 1000 : 0));
     options.make_at_once = !random_.one_in(4);
     const auto shards = static_cast<std::uint32_t>(1 + random_.below(2));
     TRY_ASSIGN(const std::shared_ptr<JournalHome> home,

@@ -56,6 +56,8 @@ Result<void> Node::open_journal() {
   options.logs_min = static_cast<std::size_t>(plan_.journal_logs_min);
   options.writeback_logs_max = 2;
   options.file_system_sync_logs_min = plan_.syncs_all ? 1 : std::numeric_limits<std::size_t>::max();
+  options.round_sync_logs_min = plan_.syncs_all ? 2 : std::numeric_limits<std::size_t>::max();
+  options.round_sync_append_bytes_min = wal::journal_block_bytes / 8;
   TRY_ASSIGN(const std::shared_ptr<wal::JournalHome> home,
              wal::begin_journals(*door, root, 1, random.next()));
   TRY_ASSIGN(journal_, wal::Journal::open(home, 0, options));
