@@ -46,8 +46,9 @@ void CheckpointPass::begin(const std::vector<PartitionLog*>& logs) {
 
 std::optional<CheckpointJob> CheckpointPass::take(PartitionLog& log) {
   if (!std::exchange(log.group_.awaited, false)) return std::nullopt;
-  // One that is under way, with syncs of its own, does as well.
-  if (stopped_ || log.checkpoint_in_flight()) {
+  // One that is under way, with syncs of its own, does as well. What was never written may have
+  // been cut since: then there is no directory either.
+  if (stopped_ || log.checkpoint_in_flight() || log.unsaved_bytes() == 0) {
     --left_;
     advance();
     return std::nullopt;
@@ -162,10 +163,7 @@ void CheckpointPass::give_up_all() {
 }
 
 void CheckpointPass::forget(PartitionLog& log) {
-  if (std::exchange(log.group_.awaited, false)) {
-    --left_;
-    advance();
-  }
+  if (std::exchange(log.group_.awaited, false)) --left_;
   const auto drop = [&](std::vector<CheckpointItem>& items) {
     for (CheckpointItem& item : items) {
       if (item.log == &log) item.log = nullptr;

@@ -56,7 +56,10 @@ class CheckpointPass : public std::enable_shared_from_this<CheckpointPass> {
   void write(std::vector<CheckpointItem> items);
   void sync_begins();
   void sync_ended(bool done);
+  /// Begins nothing: what it was waiting for has its turn with go_on().
   void forget(PartitionLog& log);
+  /// Now and then.
+  void go_on() { advance(); }
   /// Gives up what has no name yet, and begins nothing more.
   void stop();
 

@@ -248,6 +248,7 @@ void GroupCommit::State::begin_pass() {
 
 void GroupCommit::State::start_round() {
   start_states();
+  if (!failed) pass->go_on();
   if (failed || flushing != nullptr || states->in_flight() || dirty.empty()) return;
   auto round = std::make_shared<Round>();
   while (!dirty.empty() &&
@@ -525,6 +526,7 @@ void GroupCommit::tick(SteadyTime now) {
   state.tick_wanted = state.tick_hurried = false;
   state.run_postponed();
   state.journal->tick();
+  if (!state.failed) state.pass->go_on();
   bool again = state.starved || state.journal->holds_any();
   if (state.starved && now - state.starved_at > starved_quiet) {
     state.starved = false;

@@ -234,5 +234,37 @@ TEST_F(JournalCommitOnFakeDisk, CheckpointsOfManyLogsCostNoSyncsOfTheirOwn) {
   EXPECT_LT(scanned, 2 * group_options.unsaved_total_bytes_max);
 }
 
+// It has no directory: there was nothing to make one for.
+TEST_F(JournalCommitOnFakeDisk, WhatWasCutBeforeItWasWrittenGetsNoCheckpoint) {
+  options.file_system_sync_logs_min = log_count;
+  group_options.unsaved_total_bytes_max = 4'000;
+  group_options.round_logs_max = 1;
+  const LogIdentity identity{"new", 0, testing::test_topic_id(100)};
+  for (int steps = 0; steps < 8; ++steps) {
+    end();
+    start();
+    Result<std::unique_ptr<PartitionLog>> opened =
+        PartitionLog::open(*environment, "/data/new-0", identity, settings, nullptr);
+    ASSERT_TRUE(opened);
+    PartitionLog& log = **opened;
+    group->add(log);
+    log.append(make_batch({.value_bytes = 3000}));
+    for (auto& other : logs) {
+      other->append(make_batch({.base_offset = other->end_offset(), .value_bytes = 2000}));
+    }
+    for (auto& other : logs) group->mark_dirty(*other);
+    for (int i = 0; i < steps; ++i) executor.step();
+    if (log.unsaved_bytes() != 0 && !disk.exists("/data/new-0").value()) {
+      ASSERT_TRUE(log.truncate_after(0));
+    }
+    executor.run_all();
+    EXPECT_TRUE(fatal.empty()) << steps;
+    bool gone = false;
+    group->destroy(std::move(*opened), [&] { gone = true; });
+    executor.run_all();
+    EXPECT_TRUE(gone);
+  }
+}
+
 }  // namespace
 }  // namespace chronik::wal
