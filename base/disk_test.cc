@@ -181,7 +181,11 @@ TEST_P(DiskContract, AFileSystemIsSyncedAsAWhole) {
   // In memory, on FUSE and others, where each file is synced by itself.
   if (*whole == nullptr) GTEST_SKIP() << "skipped: /tmp's file system does not tell what failed";
   const auto file = disk_->open(root_ + "/f", OpenMode::create).value();
-  ASSERT_TRUE(file->write_at(0, as_bytes("text")));
+  const Bytes bytes(4 << 20);
+  ASSERT_TRUE(file->write_at(0, ByteView(bytes)));
+  if (GetParam()) {
+    EXPECT_GE((*whole)->unsynced_bytes(), bytes.size() / 2);
+  }
   EXPECT_TRUE((*whole)->sync());
 }
 

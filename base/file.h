@@ -102,6 +102,9 @@ class FileSystemSync {
   /// it took. Errors: io, for any write of them that failed since this object was made, whoever was
   /// told before.
   virtual Result<std::chrono::microseconds> sync() = 0;
+  /// Bytes that sync() may have to wait for, whoever wrote them: at least those of this file
+  /// system.
+  virtual std::uint64_t unsynced_bytes() const = 0;
 };
 
 /// Paths are plain strings with '/'. Thread safe.

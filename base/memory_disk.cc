@@ -59,6 +59,7 @@ struct MemoryDisk::State {
   bool struck = false;
   std::uint64_t capacity = std::uint64_t{1} << 50;
   std::chrono::microseconds sync_time{};
+  std::uint64_t unsynced_bytes_of_others = 0;
   std::size_t open_files_max = std::numeric_limits<std::size_t>::max();
   std::uint64_t generation = 0;  // rises with each crash
   std::shared_ptr<std::atomic<std::size_t>> open_files =
@@ -280,6 +281,11 @@ class MemoryFileSystemSync final : public FileSystemSync {
     return state_->sync_time;
   }
 
+  std::uint64_t unsynced_bytes() const override {
+    const std::lock_guard lock(state_->mutex);
+    return state_->unsynced_bytes_of_others;
+  }
+
  private:
   const std::shared_ptr<MemoryDisk::State> state_;
   const std::string directory_;
@@ -487,6 +493,11 @@ std::uint64_t MemoryDisk::used_bytes() const { return *state_->used; }
 void MemoryDisk::set_sync_time(std::chrono::microseconds time) {
   const std::lock_guard lock(state_->mutex);
   state_->sync_time = time;
+}
+
+void MemoryDisk::set_unsynced_bytes_of_others(std::uint64_t bytes) {
+  const std::lock_guard lock(state_->mutex);
+  state_->unsynced_bytes_of_others = bytes;
 }
 
 void MemoryDisk::set_open_files_max(std::size_t count) {

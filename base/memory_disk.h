@@ -79,8 +79,10 @@ class MemoryDisk final : public Disk {
   /// Writes that would hold more than this fail with no_space.
   void set_capacity(std::uint64_t bytes);
   std::uint64_t used_bytes() const;
-  /// What a sync of the whole file system is said to take; it does not wait.
+  /// What a sync of the whole file system is said to take (it does not wait), and what others have
+  /// written there that it would have to wait for.
   void set_sync_time(std::chrono::microseconds time);
+  void set_unsynced_bytes_of_others(std::uint64_t bytes);
   /// open(), list() and sync_directory() fail with busy while so many files are open.
   void set_open_files_max(std::size_t count);
   std::size_t open_files() const;

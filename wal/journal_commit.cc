@@ -14,6 +14,8 @@ namespace {
 constexpr double fullness_wanted = 0.7;
 /// With less, a burst of the usual size does not come upon the sync that makes room.
 constexpr double fullness_of_much = 0.125;
+/// Beside half of a round's bytes; others may have so much to be synced.
+constexpr std::uint64_t foreign_bytes_max = 1u << 20;
 /// A sync of a round by one call is slow when it takes longer than this, and longer than the
 /// round's bytes take at this speed. Then so many rounds have the journal before it is tried again.
 constexpr std::chrono::milliseconds slow_sync{50};
@@ -81,9 +83,26 @@ SyncAtOnce JournalCommit::choose_sync(std::span<const FlushItem> items) {
   }
   if (logs < options.round_sync_logs_min) return {};
   if (chosen.bytes / logs < options.round_sync_append_bytes_min) return {};
-  if (rounds_until_at_once_ == 0) return chosen;
-  --rounds_until_at_once_;
-  return {};
+  if (rounds_until_at_once_ != 0) {
+    --rounds_until_at_once_;
+    return {};
+  }
+  // What others have written to that file system, other nodes say, would have to be waited for.
+  const std::uint64_t held = held_bytes();
+  const std::uint64_t unsynced = chosen.file_system->unsynced_bytes();
+  if (unsynced > held + chosen.bytes / 2 + foreign_bytes_max) return {};
+  chosen.bytes += held;
+  return chosen;
+}
+
+/// Of frames that are still needed: so much of the segments is not synced.
+std::uint64_t JournalCommit::held_bytes() {
+  const std::uint64_t released = this->released();
+  while (!frames_.empty() && frames_.front().first <= released) {
+    held_bytes_ -= frames_.front().second;
+    frames_.pop_front();
+  }
+  return held_bytes_;
 }
 
 void JournalCommit::took(const Round& round) {
@@ -120,6 +139,9 @@ std::optional<FramePlace> JournalCommit::place_for(const std::vector<StateWrite>
 
 void JournalCommit::take_frame(const FramePlace& frame, std::uint64_t bytes) {
   environment_.journal->taken(frame, bytes);
+  frames_.emplace_back(frame.number.lsn, bytes);
+  held_bytes_ += bytes;
+  held_bytes();
   ++environment_.counters.journal_frames;
   environment_.counters.journal_bytes += bytes;
 }

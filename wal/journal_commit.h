@@ -104,6 +104,7 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
   };
 
   SyncAtOnce choose_sync(std::span<const FlushItem> items);
+  std::uint64_t held_bytes();
   bool waits(const Waiting& waiting) const;
   std::uint64_t released();
   void make_file();
@@ -123,6 +124,8 @@ class JournalCommit : public std::enable_shared_from_this<JournalCommit> {
   std::unordered_map<std::string, std::uint64_t> ended_;
   std::shared_ptr<SyncJob> syncing_;
   std::uint64_t lsn_at_tick_ = 0;
+  std::deque<std::pair<std::uint64_t, std::uint64_t>> frames_;  // lsn and bytes
+  std::uint64_t held_bytes_ = 0;                                // of frames_
   std::uint64_t rounds_until_at_once_ = 0;
   std::uint64_t rounds_to_pass_ = 0;  // the last time it was slow
   bool making_ = false;

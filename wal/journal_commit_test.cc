@@ -200,6 +200,21 @@ TEST_F(JournalCommitOnFakeDisk, ASlowSyncOfTheFileSystemIsNotRepeatedWithEachRou
   EXPECT_EQ(at_once_of(3), 3u);
 }
 
+// Three nodes on one disk would wait for each other with each round.
+TEST_F(JournalCommitOnFakeDisk, WhatOthersHaveWrittenIsNotWaitedFor) {
+  end();
+  options.round_sync_append_bytes_min = 1000;
+  options.round_sync_logs_min = log_count - 1;
+  start();
+  append();
+  disk.set_unsynced_bytes_of_others(16 << 20);
+  append(2000);
+  EXPECT_EQ(environment->counters.flushes_at_once, 0u);
+  disk.set_unsynced_bytes_of_others(0);
+  append(2000);
+  EXPECT_EQ(environment->counters.flushes_at_once, 1u);
+}
+
 // Else a thousand logs would need two syncs each, again and again.
 TEST_F(JournalCommitOnFakeDisk, CheckpointsOfManyLogsCostNoSyncsOfTheirOwn) {
   end();

@@ -97,6 +97,7 @@ class TortureMachine : public DurableListener {
     options.round_sync_logs_min = 1 + random_.below(4);
     options.round_sync_append_bytes_min = random_.below(2000);
     disk_.set_sync_time(milliseconds(random_.one_in(4) ? 1000 : 0));
+    disk_.set_unsynced_bytes_of_others(random_.one_in(4) ? 1 << 30 : 0);
     options.make_at_once = !random_.one_in(4);
     const auto shards = static_cast<std::uint32_t>(1 + random_.below(2));
     TRY_ASSIGN(const std::shared_ptr<JournalHome> home,

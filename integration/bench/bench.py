@@ -32,6 +32,7 @@ RUNNING = {
     "produce-1000-partitions": (loads.produce_1000_partitions, {"mb_per_s": (">= x", 1.4)}),
     "produce-spread": (loads.produce_spread, {"ratio_1000_to_12": (">=", 0.6)}),
     "produce-spread-made": (loads.produce_spread_made, {"ratio_1000_to_12": (">=", 0.6)}),
+    "syncs-in-bulk": (loads.syncs_in_bulk, {"times_as_many": ("<=", 1.1)}),
 }
 STARTING = {
     "first-ack": (loads.first_ack, {"first_ack_ms": ("<=", 50)}),

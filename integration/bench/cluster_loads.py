@@ -2,12 +2,8 @@
 
 import collections
 import itertools
-import pathlib
 import selectors
-import shutil
-import signal
 import subprocess
-import tempfile
 import time
 
 import machine
@@ -174,36 +170,12 @@ def offset_commit_all(cluster, scale):
 # -- What it costs the disk and the network.
 
 
-class SyncCounter:
-    """Counts the syncs of a process, which runs slower meanwhile."""
-
-    def __init__(self, pid):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="chronik-test-"))
-        calls = "trace=fsync,fdatasync,syncfs,msync"
-        self.process = subprocess.Popen(
-            ["strace", "-f", "-qq", "-e", calls, "-o", self.directory / "calls", "-p", str(pid)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        while f"TracerPid:\t{self.process.pid}" not in pathlib.Path(f"/proc/{pid}/status").read_text():
-            if self.process.poll() is not None:
-                raise RuntimeError("strace ended: it may not trace")
-            time.sleep(0.01)
-
-    def count(self):
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait()
-        lines = (self.directory / "calls").read_text().splitlines()
-        shutil.rmtree(self.directory)
-        return sum("resumed" not in line and "(" in line for line in lines)
-
-
 def syncs(cluster, _scale, seconds=3):
     """Of one commit on each node, with one commit at a time and with CONNECTIONS of them."""
     figures = {}
     for count, name in ((1, "alone"), (CONNECTIONS, f"of_{CONNECTIONS}")):
         lanes = commit_lanes(cluster, True)[:count]
-        counters = [SyncCounter(node.pid) for node in cluster.nodes]
+        counters = [machine.SyncCounter(node.pid) for node in cluster.nodes]
         latencies, _ = closed_loop(lanes, seconds)
         for number, counter in enumerate(counters, 1):
             figures[f"node{number}_{name}"] = round(counter.count() / len(latencies), 2)

@@ -90,9 +90,25 @@ def spread_figures(few, many):
     }
 
 
+def syncs_in_bulk(broker, scale):
+    """Syncs of as many bytes over a few partitions and over many, in requests that are made beforehand."""
+    figures = {}
+    for partitions, records in ((12, 940), (1000, 135)):
+        fresh_topic(broker, partitions)
+        counter = machine.SyncCounter(broker.pid)
+        run = send_made(broker, scale, partitions, records, 1.5e9)
+        figures[f"per_gb_{partitions}"] = round(counter.count() / (run["mb_per_s"] * run["seconds"] / 1e3))
+    figures["times_as_many"] = round(figures["per_gb_1000"] / max(figures["per_gb_12"], 1), 2)
+    return figures
+
+
 def produce_made(broker, scale, partitions, records, size):
-    """Over four connections, with 64 MB on their way, like a producer's buffer."""
     fresh_topic(broker, partitions)
+    return send_made(broker, scale, partitions, records, size)
+
+
+def send_made(broker, scale, partitions, records, size):
+    """Over four connections, with 64 MB on their way, like a producer's buffer."""
     batch = wire.batch(b"x" * 1024, records)
     connections = [connect(broker) for _ in range(4)]
     window = int(64e6 / len(connections) / len(batch))

@@ -4,6 +4,8 @@ import mmap
 import os
 import pathlib
 import platform
+import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -35,6 +37,30 @@ def wakeups(pid):
         status(f"{pid}/task/{task.name}", "voluntary_ctxt_switches")
         for task in pathlib.Path(f"/proc/{pid}/task").iterdir()
     )
+
+
+class SyncCounter:
+    """Counts the syncs of a process, which runs slower meanwhile."""
+
+    def __init__(self, pid):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="chronik-test-"))
+        calls = "trace=fsync,fdatasync,syncfs,msync"
+        self.process = subprocess.Popen(
+            ["strace", "-f", "-qq", "-e", calls, "-o", self.directory / "calls", "-p", str(pid)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        while f"TracerPid:\t{self.process.pid}" not in pathlib.Path(f"/proc/{pid}/status").read_text():
+            if self.process.poll() is not None:
+                raise RuntimeError("strace ended: it may not trace")
+            time.sleep(0.01)
+
+    def count(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+        lines = (self.directory / "calls").read_text().splitlines()
+        shutil.rmtree(self.directory)
+        return sum("resumed" not in line and "(" in line for line in lines)
 
 
 _ballast = None  # a file of holes, whose pages are in the page cache

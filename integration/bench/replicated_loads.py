@@ -122,7 +122,7 @@ def syncs_by_partitions(cluster, scale):
     for partitions in SYNCS_PARTITIONS:
         name = fresh_topic(cluster, partitions)
         machine.settle()
-        counters = [cluster_loads.SyncCounter(node.pid) for node in cluster.nodes]
+        counters = [machine.SyncCounter(node.pid) for node in cluster.nodes]
         count = int(SYNCS_RATE * 10 * scale)
         _, seconds, _ = performance.produce(cluster.bootstrap, name, count, 1024, properties, rate=SYNCS_RATE)
         figures[f"per_s_{partitions}"] = round(sum(counter.count() for counter in counters) / seconds)
