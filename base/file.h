@@ -100,7 +100,7 @@ class FileSystemSync {
   virtual ~FileSystemSync() = default;
   /// All that was written to files below the directory, and to others of that file system; the time
   /// it took. Errors: io, for any write of them that failed since this object was made, whoever was
-  /// told before.
+  /// told before; told once, so that two threads need an object each.
   virtual Result<std::chrono::microseconds> sync() = 0;
   /// Bytes that sync() may have to wait for, whoever wrote them: at least those of this file
   /// system.

@@ -68,6 +68,9 @@ class Journal {
   const JournalOptions& options() const { return options_; }
   /// On any thread; nullptr where the file system does not offer it.
   FileSystemSync* file_system_sync() const { return file_system_sync_.get(); }
+  /// For rounds, whose thread is another one: what could not be written each object is told of only
+  /// once, and who is not told would acknowledge it.
+  FileSystemSync* round_sync() const { return round_sync_.get(); }
   /// Whether logs in this directory have their place in this journal.
   bool serves(std::string_view log_directory) const;
 
@@ -113,6 +116,7 @@ class Journal {
   const std::uint32_t shard_;
   const JournalOptions options_;
   std::unique_ptr<FileSystemSync> file_system_sync_;  // made before anything is written
+  std::unique_ptr<FileSystemSync> round_sync_;
   std::vector<JournalFile> files_;  // in their turn, which is not that of their numbers
   std::size_t current_ = 0;
   std::uint64_t position_ = 0;

@@ -73,7 +73,7 @@ void JournalCommit::plan(Round& round) {
 /// Large appends of many logs are better written once.
 SyncAtOnce JournalCommit::choose_sync(std::span<const FlushItem> items) {
   const JournalOptions& options = environment_.journal->options();
-  SyncAtOnce chosen{environment_.journal->file_system_sync(), 0, {}};
+  SyncAtOnce chosen{environment_.journal->round_sync(), 0, {}};
   if (chosen.file_system == nullptr) return {};
   std::size_t logs = 0;
   for (const FlushItem& item : items) {
