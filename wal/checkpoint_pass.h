@@ -17,7 +17,6 @@
 
 #include "wal/commit_round.h"
 #include "wal/io_executor.h"
-#include "wal/log_environment.h"
 
 namespace chronik::wal {
 
@@ -39,8 +38,8 @@ class CheckpointPass : public std::enable_shared_from_this<CheckpointPass> {
     std::function<void()> on_done;
   };
 
-  CheckpointPass(LogEnvironment& environment, IoExecutor& executor, Hooks hooks)
-      : environment_(environment), executor_(executor), hooks_(std::move(hooks)) {}
+  CheckpointPass(IoExecutor& executor, Hooks hooks)
+      : executor_(executor), hooks_(std::move(hooks)) {}
 
   bool idle() const { return phase_ == Phase::idle; }
   /// Whether the next sync is the one that it waits for, or none of its is.
@@ -74,7 +73,6 @@ class CheckpointPass : public std::enable_shared_from_this<CheckpointPass> {
   void give_up(CheckpointItem& item);
   void give_up_all();
 
-  LogEnvironment& environment_;
   IoExecutor& executor_;
   const Hooks hooks_;
   Phase phase_ = Phase::idle;

@@ -54,7 +54,7 @@ struct GroupCommit::State : std::enable_shared_from_this<GroupCommit::State>, Wh
           const std::shared_ptr<State> self = weak.lock();
           if (self != nullptr) self->states_saved();
         });
-    pass = std::make_shared<CheckpointPass>(environment, executor, pass_hooks());
+    pass = std::make_shared<CheckpointPass>(executor, pass_hooks());
   }
 
   void start_round();
