@@ -15,9 +15,10 @@ namespace {
 
 /// Behind the shards where the processor and the disk are short. Fine when the system refuses.
 void lower_priority() {
-  constexpr int niceness = 10;
+  constexpr int steps_behind = 10;
   const auto thread = static_cast<id_t>(::syscall(SYS_gettid));
-  ::setpriority(PRIO_PROCESS, thread, niceness);
+  // From where the shards are: they may have been given another one than 0. -1 is one, too.
+  ::setpriority(PRIO_PROCESS, thread, ::getpriority(PRIO_PROCESS, thread) + steps_behind);
   // The lowest level of the best-effort class; its constants are in no header of libc.
   constexpr int who_thread = 1;
   constexpr int best_effort_lowest = (2 << 13) | 7;

@@ -1,7 +1,9 @@
 #include "broker/runtime/io_thread.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <future>
 #include <thread>
 #include <vector>
@@ -56,6 +58,25 @@ TEST(IoThreadTest, StopRunsWhatWasSubmitted) {
   }
   shard.stop();
   EXPECT_EQ(worked, 100);
+}
+
+/// As many steps whatever the process was given: with more between them, long work starves.
+TEST(BackgroundThreadTest, LowPriorityIsTenStepsBehindTheShards) {
+  constexpr int lowest = 19;
+  SystemClock clock;
+  Shard shard(0, clock);
+  BackgroundThread low("low", BackgroundThread::Priority::low);
+  std::promise<int> of_shard, of_work;
+  shard.post([&] {
+    // As a whole process that was started with nice.
+    ASSERT_EQ(::setpriority(PRIO_PROCESS, 0, ::getpriority(PRIO_PROCESS, 0) + 3), 0);
+    of_shard.set_value(::getpriority(PRIO_PROCESS, 0));
+    low.run(
+        shard, [&] { of_work.set_value(::getpriority(PRIO_PROCESS, 0)); }, [] {});
+  });
+  EXPECT_EQ(of_work.get_future().get(), std::min(of_shard.get_future().get() + 10, lowest));
+  low.stop();
+  shard.stop();
 }
 
 }  // namespace

@@ -161,7 +161,6 @@ TEST(RollingRestart, IsNotSeenByClients) {
   };
   {
     const std::jthread threads[] = {start(creator), start(writer), start(reader)};
-    Admin watcher(all);
     // The one that leads last: so every restart but the last meets a follower, and once the leader.
     const int leader = cluster.leader(1);
     for (const int id : {leader % 3 + 1, (leader + 1) % 3 + 1, leader}) {
