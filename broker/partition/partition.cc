@@ -161,9 +161,10 @@ const Partition::Refused* Partition::refused_before(const protocol::BatchHeader&
 }
 
 /// Requests that a producer had under way to a former leader come to this one when it has given
-/// them up, and later ones may be faster. As in refused_before(), to answer that they are out of
-/// order, or to take the first that comes of an unknown producer, would make clients write twice or
-/// lose.
+/// them up, and later ones may be faster, also those behind a few that have come to this one: a
+/// client is refused one after the other, and asks the new leader from the first refusal on. As in
+/// refused_before(), to answer that they are out of order, or to take the first that comes of an
+/// unknown producer, would make clients write twice or lose.
 bool Partition::may_lack_earlier(const protocol::BatchHeader& batch, const ProducerVerdict& verdict,
                                  SteadyTime at) {
   if (replica_ == nullptr) return false;
@@ -173,8 +174,6 @@ bool Partition::may_lack_earlier(const protocol::BatchHeader& batch, const Produ
   if (!batch.has_producer_id() || at - *led_since_ > request_patience) return false;
   const std::optional<ProducerPlace> last = producers_.last(batch.producer_id);
   if (!last) return batch.base_sequence != 0;
-  // With what it has written here, it has begun anew.
-  if (last->offset >= led_from_) return false;
   const bool ahead = batch.producer_epoch > last->epoch || batch.base_sequence > last->sequence;
   return verdict.error == protocol::ErrorCode::out_of_order_sequence_number && ahead;
 }

@@ -269,8 +269,7 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   std::optional<ReplicaSeat> seat_;
   raft::Replica* replica_ = nullptr;  // the groups own it
   raft::Leadership leadership_;
-  Offset led_from_ = 0;                  // the log's end when this leader began
-  std::optional<SteadyTime> led_since_;  // its first append, to be precise
+  std::optional<SteadyTime> led_since_;  // this leader's first append, to be precise
   Offset committed_ = 0;
   InSyncTracker in_sync_;
   std::vector<BrokerId> told_in_sync_;

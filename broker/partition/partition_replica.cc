@@ -156,7 +156,6 @@ void Partition::on_leadership(const raft::Leadership& leadership) {
     begins_.clear();
     awaited_.clear();
     acknowledged_begin_ = log_->log_start_offset();
-    led_from_ = log_->end_offset();
     led_since_.reset();
   }
   tell_led();

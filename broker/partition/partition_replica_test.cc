@@ -77,6 +77,15 @@ struct ReplicaTest : testing::Test {
       io.run_all();
     }
   }
+  protocol::ErrorCode write_sequence(Sequence sequence, SteadyTime at) {
+    protocol::BatchBuilder builder(
+        {.producer_id = 7, .producer_epoch = 0, .base_sequence = sequence});
+    builder.append(now, std::nullopt, as_bytes("x"));
+    const protocol::ErrorCode error =
+        partition->append(builder.build(), {.now = now, .at = at}).error;
+    io.run_all();
+    return error;
+  }
   raft::LogStore& store() {
     return groups->find({partition->identity().topic_id, partition->identity().partition})->store();
   }
@@ -110,6 +119,33 @@ TEST_F(ReplicaTest, AnInterruptedRetentionLeavesALogThatAnEmptyReplicaCanBeGiven
     io.run_all();
   }
   EXPECT_GT(interrupted, 3);
+}
+
+// A producer that was refused by the former leader asks this one, while what it had sent there in
+// between is not refused yet. Told of a gap, librdkafka began a new epoch and wrote again what it
+// had not heard of, also what was there.
+TEST_F(ReplicaTest, AGapIsNoGapWhileTheFormerLeaderMayHaveWhatIsMissing) {
+  using protocol::ErrorCode;
+  start();
+  io.run_all();
+  SteadyTime at{};
+  ASSERT_EQ(write_sequence(0, at), ErrorCode::none);
+  stop();
+  start();
+  io.run_all();
+  EXPECT_EQ(write_sequence(2, at), ErrorCode::not_enough_replicas);
+  EXPECT_EQ(write_sequence(1, at), ErrorCode::none);
+  EXPECT_EQ(write_sequence(2, at), ErrorCode::none);
+  at += std::chrono::seconds(5);
+  EXPECT_EQ(write_sequence(4, at), ErrorCode::not_enough_replicas);
+  EXPECT_EQ(write_sequence(5, at), ErrorCode::not_enough_replicas);
+  EXPECT_EQ(write_sequence(3, at), ErrorCode::none);
+  EXPECT_EQ(write_sequence(5, at), ErrorCode::not_enough_replicas) << "4 was refused";
+  EXPECT_EQ(write_sequence(4, at), ErrorCode::none);
+  EXPECT_EQ(write_sequence(5, at), ErrorCode::none);
+  // By now the producer has given up what it had asked of another leader.
+  at += std::chrono::seconds(26);
+  EXPECT_EQ(write_sequence(7, at), ErrorCode::out_of_order_sequence_number);
 }
 
 }  // namespace

@@ -92,10 +92,7 @@ Sequence ProducerState::last_sequence(ProducerId id, ProducerEpoch epoch) const 
 std::optional<ProducerPlace> ProducerState::last(ProducerId id) const {
   const auto found = producers_.find(id);
   if (found == producers_.end()) return std::nullopt;
-  const Producer& producer = found->second;
-  ProducerPlace place{producer.epoch, producer.last_sequence(), -1};
-  if (producer.count != 0) place.offset = producer.batches[producer.count - 1u].last_offset;
-  return place;
+  return ProducerPlace{found->second.epoch, found->second.last_sequence()};
 }
 
 void ProducerState::expire(Timestamp now, milliseconds expiration) {

@@ -47,8 +47,7 @@ struct ActiveProducer {
 /// A producer's last batch.
 struct ProducerPlace {
   ProducerEpoch epoch = no_producer_epoch;
-  Sequence sequence = no_sequence;  // of its last record, as the offset
-  Offset offset = -1;
+  Sequence sequence = no_sequence;  // of its last record
 };
 
 /// What to do with a batch that is about to be appended.
