@@ -39,8 +39,9 @@ protocol::ErrorCode error_of(const Error& error) {
   }
 }
 
-// Clients give a request up after this, if not sooner (request.timeout.ms).
-constexpr milliseconds request_patience{30'000};
+// Clients give a request up after this, if not sooner (socket.timeout.ms of librdkafka is 60 s; the
+// Java client's request.timeout.ms 30 s).
+constexpr milliseconds request_patience{65'000};
 
 }  // namespace
 
