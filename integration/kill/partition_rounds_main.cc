@@ -48,7 +48,7 @@ std::atomic<bool> interrupted = false;
 struct Options {
   int rounds = 500;
   std::uint64_t seed = 0;
-  int records_per_second = 10'000;
+  int records_per_second = 2'000;
   int partitions = 12;
   int observers = 2;
   int check_every = 50;
@@ -458,6 +458,7 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", options.rounds, "faults")->capture_default_str();
   app.add_option("--seed", options.seed, "of the faults and the load; random if not given");
   app.add_option("--records-per-second", options.records_per_second, "of all producers")
+      ->envname("TEST_RECORDS_PER_SECOND")
       ->capture_default_str();
   app.add_option("--partitions", options.partitions, "of the topic")->capture_default_str();
   app.add_option("--observers", options.observers, "nodes beside the three that vote")

