@@ -1,5 +1,6 @@
 #include "broker/net/peer_connection.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -21,6 +22,11 @@ int pending_error(int fd) {
   return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
+bool is_writable(int fd) {
+  pollfd socket{fd, POLLOUT, 0};
+  return ::poll(&socket, 1, 0) == 1;
+}
+
 }  // namespace
 
 PeerConnection::PeerConnection(Shard& shard, PeerTraffic& traffic, Owner& owner, NodeId node,
@@ -33,6 +39,7 @@ PeerConnection::PeerConnection(Shard& shard, PeerTraffic& traffic, Owner& owner,
       address_(std::move(address)),
       stage_(dialed_ ? Stage::connecting : Stage::greeting),
       began_at_(shard.now()),
+      stage_since_(shard.now()),
       heard_at_(shard.now()),
       socket_(*shard.io()) {}
 
@@ -62,15 +69,16 @@ bool PeerConnection::send(PeerFrameKind kind, const ByteChain& payload,
 }
 
 void PeerConnection::look() {
-  if (closed_ || receiving_ || stage_ == Stage::connecting) return;
-  receive();
+  if (closed_ || receiving_) return;
+  if (stage_ != Stage::connecting) return receive();
+  if (is_writable(socket_.fd())) connected();
 }
 
 void PeerConnection::refuse(const PeerObjection& objection) {
   if (closed_ || stage_ == Stage::connecting) return close();
   const std::uint64_t no_limit = ~std::uint64_t{0};
   send(PeerFrameKind::refusal, SharedBytes::adopt(encode_refusal(objection)), no_limit);
-  stage_ = Stage::refused;
+  set_stage(Stage::refused);
   reader_ = FrameReader();
 }
 
@@ -123,11 +131,14 @@ void PeerConnection::on_writable(bool ready) {
   owner_.mark(*this);
   if (closed_) return;
   if (!ready) return lose("the event loop refused to wait");
-  if (stage_ != Stage::connecting) return;
+  if (stage_ == Stage::connecting) connected();
+}
+
+void PeerConnection::connected() {
   if (const int error = pending_error(socket_.fd()); error != 0) {
     return lose(system_error_text(error));
   }
-  stage_ = Stage::greeting;
+  set_stage(Stage::greeting);
   heard_at_ = shard_.now();
   owner_.on_connected(*this);
 }

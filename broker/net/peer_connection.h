@@ -69,8 +69,13 @@ class PeerConnection {
   /// When a byte came last; the beginning, before the first.
   SteadyTime heard_at() const { return heard_at_; }
   SteadyTime began_at() const { return began_at_; }
+  /// When it came to its stage.
+  SteadyTime stage_since() const { return stage_since_; }
 
-  void set_stage(Stage stage) { stage_ = stage; }
+  void set_stage(Stage stage) {
+    stage_ = stage;
+    stage_since_ = shard_.now();
+  }
   void set_hello(PeerHello hello) {
     node_ = hello.node;
     hello_ = std::move(hello);
@@ -85,7 +90,7 @@ class PeerConnection {
   std::uint64_t queued_bytes() const { return output_.size(); }
   /// Whether a frame was queued since this was last asked.
   bool take_spoke() { return std::exchange(spoke_, false); }
-  /// Reads what has come already, without waiting to be told that something did.
+  /// Reads what has come already, or sees that it stands, without waiting to be told of it.
   void look();
   /// Sends the refusal and nothing more; reads on, to let it arrive.
   void refuse(const PeerObjection& objection);
@@ -103,6 +108,7 @@ class PeerConnection {
   void wait_writable();
   void on_readable(bool ready);
   void on_writable(bool ready);
+  void connected();
   void receive();
   void discard();
   bool received(const Transfer& got);
@@ -120,6 +126,7 @@ class PeerConnection {
   Stage stage_;
   PeerHello hello_;
   SteadyTime began_at_;
+  SteadyTime stage_since_;
   SteadyTime heard_at_;
   std::int32_t frame_bytes_max_ = peer_stranger_bytes_max;
   Socket socket_;
@@ -131,5 +138,11 @@ class PeerConnection {
   bool receiving_ = false;  // frames are being taken
   bool closed_ = false;
 };
+
+/// Whether there is one, between nodes.
+inline bool established(const PeerConnection* connection) {
+  return connection != nullptr && !connection->closed() &&
+         connection->stage() == PeerConnection::Stage::established;
+}
 
 }  // namespace chronik::broker

@@ -1,5 +1,7 @@
 #include "broker/net/peer_log.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 namespace chronik::broker {
@@ -40,5 +42,9 @@ bool PeerLog::admit_news(SteadyTime now) {
   ++suppressed_;
   return false;
 }
+
+std::string node_name(raft::NodeId node) { return fmt::format("node {}", node); }
+
+std::string_view host_of(std::string_view address) { return address.substr(0, address.rfind(':')); }
 
 }  // namespace chronik::broker

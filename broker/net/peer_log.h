@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "raft/multi/transport.h"
 
 namespace chronik::broker {
 
@@ -35,5 +36,9 @@ class PeerLog {
   std::uint32_t lines_in_second_ = 0;
   std::uint64_t suppressed_ = 0;
 };
+
+/// The peers of admit(): a node, and who speaks from host:port.
+std::string node_name(raft::NodeId node);
+std::string_view host_of(std::string_view address);
 
 }  // namespace chronik::broker

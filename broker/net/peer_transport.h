@@ -44,7 +44,8 @@ struct PeerOptions {
   std::vector<Listener> listeners;
   milliseconds heartbeat_interval{100};
   milliseconds silence_max{1000};
-  /// From the first byte to the end of the handshake.
+  /// For each step of the handshake. Twice as long, and up to eight times, for a node that was
+  /// dialed and did not answer in time before; four times as long for those that dial this one.
   milliseconds handshake_max{1000};
   milliseconds backoff_min{50};
   milliseconds backoff_max{1000};
@@ -129,6 +130,7 @@ class PeerTransport final : public raft::Transport, private PeerConnection::Owne
     std::unique_ptr<PeerDialer> dialer;
     std::unique_ptr<PeerConnection> dialed;
     std::unique_ptr<PeerConnection> accepted;  // established
+    int unanswered = 0;                        // greetings, one after the other
     bool up = false;
   };
 
@@ -169,6 +171,8 @@ class PeerTransport final : public raft::Transport, private PeerConnection::Owne
   /// How much earlier or later than due a beat may be.
   milliseconds beat_slack() const { return options_.heartbeat_interval / 8; }
   void beat(PeerConnection& connection);
+  milliseconds step_max(const PeerConnection& connection) const;
+  void give_up(PeerConnection& connection);
   std::vector<PeerConnection*> connections() const;
   bool all_finished() const;
   PeerDialer::Ending ending_of(const PeerConnection& connection) const;

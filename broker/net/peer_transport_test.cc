@@ -171,6 +171,41 @@ TEST(PeerTransport, ANodeThatWasKeptFromItsWorkDoesNotBlameTheOthers) {
   EXPECT_EQ(peers[1].heard.count("down 2"), 0u);
 }
 
+/// Makes every turn of a node's thread a long one, as too little of a processor does, until it goes
+/// out of scope.
+class Slowed {
+ public:
+  Slowed(TestPeer& peer, milliseconds turn) : peer_(peer), turn_(turn) { next(); }
+  ~Slowed() {
+    // What is under way has ended, and nothing follows, when this has had its turn.
+    peer_.on_shard([this] { ended_ = true; });
+    ended_turn_.wait();
+  }
+
+ private:
+  void next() {
+    peer_.shard().post([this] {
+      const auto end = std::chrono::steady_clock::now() + turn_;
+      while (std::chrono::steady_clock::now() < end) {
+      }
+      ended_ ? ended_turn_.count_down() : next();
+    });
+  }
+
+  TestPeer& peer_;
+  const milliseconds turn_;
+  bool ended_ = false;  // on the shard
+  std::latch ended_turn_{1};
+};
+
+TEST(PeerTransport, ANodeWhoseTurnsTakeLongerThanAHandshakeMayIsFoundNevertheless) {
+  TestPeers peers(3, [](PeerOptions& options) { options.handshake_max = milliseconds(100); });
+  const Slowed slowed(peers[2], milliseconds(150));
+  peers.start_all();
+  EXPECT_TRUE(peers.await_all_up());
+  EXPECT_EQ(peers[1].heard.count("down 3"), 0u);
+}
+
 TEST(PeerTransport, QuietNodesKeepEachOtherUpByPings) {
   TestPeers peers(2, [](PeerOptions& options) {
     options.heartbeat_interval = milliseconds(20);
