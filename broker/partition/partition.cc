@@ -114,6 +114,7 @@ AppendResult Partition::append(SharedBytes records, const AppendTerms& terms) {
   if (const Refused* before = refused_before(header)) {
     result = refuse(before->error, before->message);
     result.log_start_offset = log_->log_start_offset();
+    note_refusal(header, result);
     return result;
   }
   if (may_lack_earlier(header, verdict, terms.at)) {
@@ -149,16 +150,16 @@ AppendResult Partition::append(SharedBytes records, const AppendTerms& terms) {
 /// A batch that passes later was refused; those that its producer had sent behind it come now. To
 /// say that they are out of order would make librdkafka count its batches anew, and those of other
 /// partitions whose fate it does not know would be written twice. To take them, where nothing was
-/// known of the producer, would tell it that the first one is there too.
+/// known of the producer, would tell it that the first one is there too. When the first one has
+/// come again, its producer may not have heard yet that the second one was refused.
 const Partition::Refused* Partition::refused_before(const protocol::BatchHeader& batch) const {
   const auto found = refused_.find(batch.producer_id);
   if (found == refused_.end() || found->second.epoch != batch.producer_epoch) return nullptr;
   const Refused& refused = found->second;
-  // It has come again, to this node or to another leader.
-  if (producers_.last_sequence(batch.producer_id, refused.epoch) >= refused.sequence) {
-    return nullptr;
-  }
-  return refused.sequence < batch.base_sequence ? &refused : nullptr;
+  // They have come again, to this node or to another leader.
+  const Sequence there = producers_.last_sequence(batch.producer_id, refused.epoch);
+  if (there >= refused.last) return nullptr;
+  return std::max(refused.sequence, there + 1) < batch.base_sequence ? &refused : nullptr;
 }
 
 /// Requests that a producer had under way to a former leader come to this one when it has given
@@ -185,17 +186,21 @@ void Partition::note_refusal(const protocol::BatchHeader& batch, const AppendRes
     const auto found = refused_.find(batch.producer_id);
     if (found == refused_.end()) return;
     const Refused& refused = found->second;
-    // What came before the refused one does not make up for it.
-    const bool is_before =
-        refused.epoch == batch.producer_epoch && batch.last_sequence() < refused.sequence;
-    if (!is_before) refused_.erase(found);
+    const bool some_are_left =
+        refused.epoch == batch.producer_epoch && batch.last_sequence() < refused.last;
+    if (!some_are_left) refused_.erase(found);
     return;
   }
-  // Of several the first: it has to come again before any of the others can pass.
-  if (refused_before(batch) != nullptr) return;
-  if (refused_.size() >= refused_max) refused_.clear();
-  refused_[batch.producer_id] = {batch.producer_epoch, batch.base_sequence, result.error,
-                                 result.message};
+  const bool is_first = refused_before(batch) == nullptr;
+  if (is_first && refused_.size() >= refused_max) refused_.clear();
+  Refused& refused = refused_[batch.producer_id];
+  const bool others = refused.epoch == batch.producer_epoch;
+  const Sequence last = others ? std::max(refused.last, batch.base_sequence) : batch.base_sequence;
+  if (is_first) {
+    refused = {batch.producer_epoch, batch.base_sequence, last, result.error, result.message};
+  } else {
+    refused.last = last;
+  }
 }
 
 /// Nothing when there are enough.

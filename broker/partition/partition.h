@@ -206,10 +206,11 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
     raft::Index index = 0;
   };
 
-  /// A producer's batch that could not be appended for the moment.
+  /// A producer's batches that could not be appended for the moment.
   struct Refused {
     ProducerEpoch epoch = no_producer_epoch;
-    Sequence sequence = no_sequence;
+    Sequence sequence = no_sequence;  // of the first
+    Sequence last = no_sequence;      // where the last one begins
     protocol::ErrorCode error = protocol::ErrorCode::none;
     std::string message;
   };
@@ -260,7 +261,7 @@ class Partition final : private wal::DurableListener, private raft::StateMachine
   const PartitionContext context_;
   std::shared_ptr<const PartitionSettings> settings_;
   ProducerState producers_;
-  std::unordered_map<ProducerId, Refused> refused_;  // until the batch comes again
+  std::unordered_map<ProducerId, Refused> refused_;  // until all have come again
   std::unique_ptr<wal::PartitionLog> own_log_;       // of one without other replicas
   wal::PartitionLog* log_ = nullptr;                 // that, or the replica's
   LeaderEpoch leader_epoch_ = 0;

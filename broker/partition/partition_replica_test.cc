@@ -143,9 +143,17 @@ TEST_F(ReplicaTest, AGapIsNoGapWhileTheFormerLeaderMayHaveWhatIsMissing) {
   EXPECT_EQ(write_sequence(5, at), ErrorCode::not_enough_replicas) << "4 was refused";
   EXPECT_EQ(write_sequence(4, at), ErrorCode::none);
   EXPECT_EQ(write_sequence(5, at), ErrorCode::none);
+  EXPECT_EQ(write_sequence(7, at), ErrorCode::not_enough_replicas);
+  EXPECT_EQ(write_sequence(8, at), ErrorCode::not_enough_replicas);
   // By now the producer has given up what it had asked of another leader.
   at += std::chrono::seconds(61);
-  EXPECT_EQ(write_sequence(7, at), ErrorCode::out_of_order_sequence_number);
+  EXPECT_EQ(write_sequence(6, at), ErrorCode::none);
+  EXPECT_EQ(write_sequence(7, at), ErrorCode::none);
+  EXPECT_EQ(write_sequence(9, at), ErrorCode::not_enough_replicas)
+      << "its producer may not know yet that 8 was refused";
+  EXPECT_EQ(write_sequence(8, at), ErrorCode::none);
+  EXPECT_EQ(write_sequence(9, at), ErrorCode::none);
+  EXPECT_EQ(write_sequence(11, at), ErrorCode::out_of_order_sequence_number);
 }
 
 }  // namespace
