@@ -1,6 +1,7 @@
 #include "broker/partition/producer_state.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 #include "base/coding.h"
@@ -10,27 +11,61 @@ namespace chronik::broker {
 
 namespace {
 
-constexpr std::uint8_t saved_version = 1;
+constexpr std::uint8_t saved_version = 2;
+constexpr std::uint8_t without_earlier = 1;  // is read too
 
 bool follows(Sequence last, Sequence next) {
   if (last == std::numeric_limits<Sequence>::max()) return next == 0;
   return next == last + 1;
 }
 
+void write(Writer& writer, const ProducerBatch& batch) {
+  writer.i32(batch.base_sequence);
+  writer.i32(batch.last_sequence);
+  writer.i64(batch.base_offset);
+  writer.i64(batch.last_offset);
+  writer.i64(batch.timestamp);
+}
+
+ProducerBatch read_batch(Reader& reader) {
+  ProducerBatch batch;
+  batch.base_sequence = reader.i32();
+  batch.last_sequence = reader.i32();
+  batch.base_offset = reader.i64();
+  batch.last_offset = reader.i64();
+  batch.timestamp = reader.i64();
+  return batch;
+}
+
 }  // namespace
 
-void ProducerState::Producer::remember(const ProducerBatch& batch) {
-  if (count == remembered_batches) {
+void ProducerState::Producer::remember(ProducerEpoch of_batch, const ProducerBatch& batch) {
+  if (count != 0 && of_batch != epoch) {
+    earlier_epoch = epoch;
+    earlier = last();
+    count = 0;
+  } else if (count == remembered_batches) {
+    earlier_epoch = epoch;
+    earlier = batches.front();
     std::move(batches.begin() + 1, batches.end(), batches.begin());
     --count;
   }
+  epoch = of_batch;
   batches[count++] = batch;
 }
 
-std::uint8_t ProducerState::Producer::count_below(Offset end) const {
-  std::uint8_t below = 0;
-  while (below < count && batches[below].last_offset < end) ++below;
-  return below;
+std::optional<ProducerState::Producer> ProducerState::Producer::below(Offset end) const {
+  Producer result = *this;
+  while (result.count != 0 && result.last().last_offset >= end) --result.count;
+  if (result.count != 0) return result;
+  if (earlier_epoch == no_producer_epoch || earlier.last_offset >= end) return std::nullopt;
+  result = Producer{};
+  result.remember(earlier_epoch, earlier);
+  return result;
+}
+
+bool ProducerState::Producer::is_whole() const {
+  return earlier_epoch == no_producer_epoch && epoch == 0 && batches.front().base_sequence == 0;
 }
 
 ProducerVerdict ProducerState::check(const protocol::BatchHeader& batch) const {
@@ -63,41 +98,38 @@ ProducerVerdict ProducerState::check(const protocol::BatchHeader& batch) const {
       return {protocol::ErrorCode::none, {}, known};
     }
   }
-  if (follows(producer.last_sequence(), batch.base_sequence)) return {};
+  const Sequence last = producer.last().last_sequence;
+  if (follows(last, batch.base_sequence)) return {};
   return {
       protocol::ErrorCode::out_of_order_sequence_number,
       fmt::format(
           "Producer {} (epoch {}) sent sequence {} after {}: a batch before this one is missing.",
-          batch.producer_id, batch.producer_epoch, batch.base_sequence, producer.last_sequence()),
+          batch.producer_id, batch.producer_epoch, batch.base_sequence, last),
       std::nullopt};
 }
 
 void ProducerState::apply(const protocol::BatchHeader& batch) {
   if (!batch.has_producer_id() || batch.is_control()) return;
-  Producer& producer = producers_[batch.producer_id];
-  if (producer.epoch != batch.producer_epoch) {
-    producer.epoch = batch.producer_epoch;
-    producer.count = 0;
-  }
-  producer.remember({batch.base_sequence, batch.last_sequence(), batch.base_offset,
-                     batch.last_offset(), batch.max_timestamp});
+  producers_[batch.producer_id].remember(
+      batch.producer_epoch, {batch.base_sequence, batch.last_sequence(), batch.base_offset,
+                             batch.last_offset(), batch.max_timestamp});
 }
 
 Sequence ProducerState::last_sequence(ProducerId id, ProducerEpoch epoch) const {
   const auto found = producers_.find(id);
   if (found == producers_.end() || found->second.epoch != epoch) return no_sequence;
-  return found->second.last_sequence();
+  return found->second.last().last_sequence;
 }
 
 std::optional<ProducerPlace> ProducerState::last(ProducerId id) const {
   const auto found = producers_.find(id);
   if (found == producers_.end()) return std::nullopt;
-  return ProducerPlace{found->second.epoch, found->second.last_sequence()};
+  return ProducerPlace{found->second.epoch, found->second.last().last_sequence};
 }
 
 void ProducerState::expire(Timestamp now, milliseconds expiration) {
   std::erase_if(producers_, [&](const auto& entry) {
-    return now - entry.second.last_timestamp() >= expiration.count();
+    return now - entry.second.last().timestamp >= expiration.count();
   });
 }
 
@@ -105,7 +137,8 @@ std::vector<ActiveProducer> ProducerState::active() const {
   std::vector<ActiveProducer> result;
   result.reserve(producers_.size());
   for (const auto& [id, producer] : producers_) {
-    result.push_back({id, producer.epoch, producer.last_sequence(), producer.last_timestamp()});
+    const ProducerBatch& last = producer.last();
+    result.push_back({id, producer.epoch, last.last_sequence, last.timestamp});
   }
   std::sort(result.begin(), result.end(),
             [](const ActiveProducer& a, const ActiveProducer& b) { return a.id < b.id; });
@@ -116,52 +149,45 @@ std::vector<Offset> ProducerState::batches_to_keep() const {
   std::vector<Offset> offsets;
   offsets.reserve(producers_.size());
   for (const auto& [id, producer] : producers_) {
-    if (producer.count != 0) offsets.push_back(producer.batches[producer.count - 1u].last_offset);
+    offsets.push_back(producer.last().last_offset);
   }
   return offsets;
 }
 
-// version u8, count u32, then per producer: id i64, epoch i16, batches u8, and per batch two
-// sequences, two offsets and a timestamp. The log wraps it in a checksum.
+// version u8, count u32, then per producer: id i64, epoch i16, batches u8, these, and the epoch i16
+// of the earlier one, with that batch unless it is -1. A batch is two sequences, two offsets and a
+// timestamp. The log wraps it in a checksum.
 Bytes ProducerState::save_below(Offset end) const {
-  const auto is_known = [end](const Producer& producer) {
-    return producer.count == 0 || producer.count_below(end) != 0;
-  };
-  const auto known =
-      std::ranges::count_if(producers_, [&](const auto& at) { return is_known(at.second); });
-  Writer writer;
-  writer.reserve(5 + producers_.size() * 48);
-  writer.u8(saved_version);
-  writer.u32(static_cast<std::uint32_t>(known));
+  std::vector<std::pair<ProducerId, Producer>> known;
+  known.reserve(producers_.size());
   for (const auto& [id, producer] : producers_) {
-    if (!is_known(producer)) continue;
-    const std::uint8_t count = producer.count_below(end);
+    if (const std::optional<Producer> then = producer.below(end)) known.emplace_back(id, *then);
+  }
+  Writer writer;
+  writer.reserve(5 + known.size() * 48);
+  writer.u8(saved_version);
+  writer.u32(static_cast<std::uint32_t>(known.size()));
+  for (const auto& [id, producer] : known) {
     writer.i64(id);
     writer.i16(producer.epoch);
-    writer.u8(count);
-    for (std::size_t i = 0; i < count; ++i) {
-      const ProducerBatch& batch = producer.batches[i];
-      writer.i32(batch.base_sequence);
-      writer.i32(batch.last_sequence);
-      writer.i64(batch.base_offset);
-      writer.i64(batch.last_offset);
-      writer.i64(batch.timestamp);
-    }
+    writer.u8(producer.count);
+    for (std::size_t i = 0; i < producer.count; ++i) write(writer, producer.batches[i]);
+    writer.i16(producer.earlier_epoch);
+    if (producer.earlier_epoch != no_producer_epoch) write(writer, producer.earlier);
   }
   return writer.take_bytes();
 }
 
 bool ProducerState::forget_beyond(Offset end) {
-  const auto is_gone = [end](const Producer& producer) {
-    return producer.count != 0 && producer.count_below(end) == 0;
-  };
   const auto hides_others = [&](const auto& at) {
-    const Producer& producer = at.second;
-    return is_gone(producer) && (producer.epoch != 0 || producer.batches[0].base_sequence != 0);
+    return !at.second.is_whole() && !at.second.below(end);
   };
   if (std::ranges::any_of(producers_, hides_others)) return false;
-  std::erase_if(producers_, [&](const auto& at) { return is_gone(at.second); });
-  for (auto& [id, producer] : producers_) producer.count = producer.count_below(end);
+  for (auto at = producers_.begin(); at != producers_.end();) {
+    const std::optional<Producer> then = at->second.below(end);
+    if (then) at->second = *then;
+    at = then ? std::next(at) : producers_.erase(at);
+  }
   return true;
 }
 
@@ -169,7 +195,7 @@ Result<void> ProducerState::restore(ByteView saved) {
   producers_.clear();
   Reader reader(saved);
   const std::uint8_t version = reader.u8();
-  if (reader.ok() && version != saved_version) {
+  if (reader.ok() && version != saved_version && version != without_earlier) {
     return Error{
         Errc::unsupported,
         fmt::format("producer state has version {}, this build reads {}", version, saved_version)};
@@ -178,19 +204,15 @@ Result<void> ProducerState::restore(ByteView saved) {
   for (std::uint32_t i = 0; i < count && reader.ok(); ++i) {
     const ProducerId id = reader.i64();
     Producer producer;
-    producer.epoch = reader.i16();
+    const ProducerEpoch epoch = reader.i16();
     const std::uint8_t batches = reader.u8();
-    if (batches > remembered_batches) reader.fail();
+    if (batches == 0 || batches > remembered_batches) reader.fail();
     for (std::uint8_t b = 0; b < batches && reader.ok(); ++b) {
-      ProducerBatch batch;
-      batch.base_sequence = reader.i32();
-      batch.last_sequence = reader.i32();
-      batch.base_offset = reader.i64();
-      batch.last_offset = reader.i64();
-      batch.timestamp = reader.i64();
-      producer.remember(batch);
+      producer.remember(epoch, read_batch(reader));
     }
-    producers_[id] = producer;
+    if (version != without_earlier) producer.earlier_epoch = reader.i16();
+    if (producer.earlier_epoch != no_producer_epoch) producer.earlier = read_batch(reader);
+    if (reader.ok()) producers_[id] = producer;
   }
   if (reader.finished()) return {};
   producers_.clear();

@@ -1,6 +1,8 @@
 // ProducerState: what a partition knows of its idempotent producers: the epoch and the last five
 // batches of each, enough to drop a repeated batch and to refuse one that leaves a gap (KIP-98,
-// KAFKA-5494).
+// KAFKA-5494), and the one before these. A producer has up to five batches under way, which a new
+// leader may not have; when they are cut off, what stands then must be known, though the log may
+// begin behind it by now.
 //
 // Owned by its Partition, on that partition's shard. A pure function of the batches in the log: the
 // log hands every batch to apply(), both when it is appended and when a restart reads it again, and
@@ -80,8 +82,7 @@ class ProducerState final : public wal::DerivedState {
 
   void apply(const protocol::BatchHeader& batch) override;
   Bytes save_below(Offset end) const override;
-  /// False when five batches or an epoch are taken back whole, and what was before is not
-  /// remembered.
+  /// False when all that is remembered of a producer is taken back, and more came before.
   bool forget_beyond(Offset end) override;
   Result<void> restore(ByteView saved) override;
   void reset() override { producers_.clear(); }
@@ -91,16 +92,18 @@ class ProducerState final : public wal::DerivedState {
  private:
   struct Producer {
     ProducerEpoch epoch = no_producer_epoch;
-    std::uint8_t count = 0;  // batches remembered, the newest last
+    std::uint8_t count = 0;  // batches remembered, the newest last; at least one
     std::array<ProducerBatch, remembered_batches> batches;
+    // The one before them.
+    ProducerEpoch earlier_epoch = no_producer_epoch;  // none, when there is no such batch
+    ProducerBatch earlier;
 
-    Sequence last_sequence() const {
-      return count == 0 ? no_sequence : batches[count - 1u].last_sequence;
-    }
-    Timestamp last_timestamp() const { return count == 0 ? -1 : batches[count - 1u].timestamp; }
-    /// How many of the remembered batches end at or below `end`.
-    std::uint8_t count_below(Offset end) const;
-    void remember(const ProducerBatch& batch);
+    const ProducerBatch& last() const { return batches[count - 1u]; }
+    void remember(ProducerEpoch of_batch, const ProducerBatch& batch);
+    /// As it was when the log ended at `end`, as far as that is remembered; else nothing.
+    std::optional<Producer> below(Offset end) const;
+    /// Nothing is known to have been before what is remembered.
+    bool is_whole() const;
   };
 
   std::unordered_map<ProducerId, Producer> producers_;

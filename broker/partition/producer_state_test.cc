@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "base/coding.h"
+
 namespace chronik::broker {
 namespace {
 
@@ -144,16 +146,60 @@ TEST(ProducerState, WhatIsCutOffIsForgottenAndNothingElse) {
   EXPECT_TRUE(state.check(batch(1, 0, 6, 2)).duplicate);
 }
 
-// What stood before five batches that are cut off, or before a new epoch, it has forgotten itself.
+// The log may begin behind the last batch that stays: nobody else knows of the producer then.
+TEST(ProducerState, WhatAProducerHasUnderWayMayBeCutOffWhole) {
+  ProducerState state;
+  for (int i = 0; i < 7; ++i) state.apply(batch(1, 0, i * 2, 2, i * 10));
+  ProducerState restored;
+  ASSERT_TRUE(restored.restore(state.save()).has_value());
+  for (ProducerState* each : {&state, &restored}) {
+    ASSERT_TRUE(each->forget_beyond(20));
+    EXPECT_EQ(each->last_sequence(1, 0), 3);
+    EXPECT_TRUE(each->check(batch(1, 0, 2, 2)).duplicate);
+    EXPECT_EQ(each->check(batch(1, 0, 4, 2)).error, ErrorCode::none);
+    EXPECT_EQ(each->check(batch(1, 0, 6, 2)).error, ErrorCode::out_of_order_sequence_number);
+  }
+}
+
+TEST(ProducerState, ANewEpochMayBeCutOffWhole) {
+  ProducerState state;
+  for (int i = 0; i < 3; ++i) state.apply(batch(1, 4, i * 2, 2, i * 10));
+  for (int i = 0; i < 5; ++i) state.apply(batch(1, 5, i * 2, 2, 30 + i * 10));
+  EXPECT_EQ(state.check(batch(1, 4, 6, 2)).error, ErrorCode::invalid_producer_epoch);
+  ProducerState begin;
+  ASSERT_TRUE(begin.restore(state.save_below(30)).has_value());
+  ASSERT_TRUE(state.forget_beyond(30));
+  for (const ProducerState* each : {&begin, &state}) {
+    EXPECT_EQ(each->last_sequence(1, 4), 5);
+    EXPECT_EQ(each->check(batch(1, 3, 0, 2)).error, ErrorCode::invalid_producer_epoch);
+    EXPECT_EQ(each->check(batch(1, 5, 0, 2)).error, ErrorCode::none);
+  }
+}
+
 TEST(ProducerState, IsShownTheLogAgainWhereItRemembersNothingBeforeTheCut) {
   ProducerState state;
   for (int i = 0; i < 7; ++i) state.apply(batch(1, 0, i * 2, 2, i * 10));
-  EXPECT_FALSE(state.forget_beyond(20));
+  EXPECT_FALSE(state.forget_beyond(10));
   EXPECT_EQ(state.last_sequence(1, 0), 13);
   ProducerState renewed;
-  renewed.apply(batch(1, 0, 0, 2, 0));
   renewed.apply(batch(1, 1, 0, 2, 10));
   EXPECT_FALSE(renewed.forget_beyond(10));
+}
+
+TEST(ProducerState, WhatWasSavedWithoutTheEarlierBatchIsRead) {
+  Writer writer;
+  writer.u8(1);
+  writer.u32(1);
+  writer.i64(7);
+  writer.i16(3);
+  writer.u8(1);
+  for (const Sequence sequence : {0, 1}) writer.i32(sequence);
+  for (const Offset offset : {40, 41}) writer.i64(offset);
+  writer.i64(1000);
+  ProducerState state;
+  ASSERT_TRUE(state.restore(writer.take_bytes()).has_value());
+  EXPECT_TRUE(state.check(batch(7, 3, 0, 2)).duplicate);
+  EXPECT_EQ(state.check(batch(7, 3, 2, 1)).error, ErrorCode::none);
 }
 
 TEST(ProducerState, DamagedSavedStateIsAnError) {
