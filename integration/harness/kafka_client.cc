@@ -142,6 +142,10 @@ std::string Producer::describe_open() const {
   return chronik::integration::describe_open(statistics_);
 }
 
+bool Producer::asks_another_than_the_leader() const {
+  return chronik::integration::asks_another_than_the_leader(statistics_);
+}
+
 rd_kafka_resp_err_t Producer::produce(const Message& message) {
   while (true) {
     rd_kafka_headers_t* headers = rd_kafka_headers_new(message.headers.size());

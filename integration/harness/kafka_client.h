@@ -80,6 +80,8 @@ class Producer {
   bool flush(std::chrono::milliseconds limit = client_patience);
   /// What keeps flush() waiting, as the client sees it; needs statistics.interval.ms.
   std::string describe_open() const;
+  /// See client_statistics.h; needs statistics.interval.ms.
+  bool asks_another_than_the_leader() const;
   /// produce, flush, and the delivery report of this one record.
   Message send(const Message& message);
 

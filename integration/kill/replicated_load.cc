@@ -16,6 +16,8 @@ constexpr std::chrono::milliseconds backlog_max{50};
 // Older ones end with OUT_OF_ORDER_SEQUENCE_NUMBER when one request timed out and the next one was
 // refused for that: librdkafka's issue 4438.
 constexpr int mended = 0x020300ff;
+// Older ones may ask a former leader for ever: client_statistics.h.
+constexpr int follows_leaders = 0x020400ff;
 
 /// A request to a node that does not answer is given up after a second and goes to the new leader.
 ClientConfig impatient(Random& random) {
@@ -113,10 +115,16 @@ void ReplicatedLoad::check(bool, Problems& problems) {
 void ReplicatedLoad::finish() {
   former_.push_back(std::move(producer_));
   for (const auto& producer : former_) {
-    if (!producer->flush(std::chrono::minutes(2))) {
-      failures_.push_back(
-          fmt::format("records are neither acknowledged nor refused after two minutes: {}",
-                      producer->describe_open()));
+    switch (flush(*producer)) {
+      case End::all_answered:
+        break;
+      case End::astray:
+        ++astray_;
+        break;
+      case End::open:
+        failures_.push_back(
+            fmt::format("records are neither acknowledged nor refused after two minutes: {}",
+                        producer->describe_open()));
     }
     take_deliveries(*producer);
   }
@@ -124,9 +132,21 @@ void ReplicatedLoad::finish() {
   new_producer();
 }
 
+ReplicatedLoad::End ReplicatedLoad::flush(Producer& producer) {
+  constexpr std::chrono::seconds look_each{20};
+  for (int look = 0; look < 6; ++look) {
+    if (producer.flush(look_each)) return End::all_answered;
+    if (rd_kafka_version() < follows_leaders && producer.asks_another_than_the_leader()) {
+      return End::astray;
+    }
+  }
+  return End::open;
+}
+
 std::string ReplicatedLoad::counts() const {
   std::string text = fmt::format("{} idempotent producers", producers_);
   if (broken_ > 0) text += fmt::format(", {} of them ended by librdkafka's issue 4438", broken_);
+  if (astray_ > 0) text += fmt::format(", {} that went on to ask a former leader", astray_);
   for (const auto& [error, count] : refusals_) text += fmt::format(", {} x {}", count, error);
   return text;
 }

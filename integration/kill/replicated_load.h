@@ -30,10 +30,14 @@ class ReplicatedLoad : public Load {
  private:
   using Clock = std::chrono::steady_clock;
 
+  enum class End { all_answered, astray, open };
+
   void new_producer();
   void produce(int partition);
   void poll(Producer& producer, std::chrono::milliseconds limit);
   void take_deliveries(Producer& producer);
+  /// Up to two minutes.
+  End flush(Producer& producer);
 
   const std::string bootstrap_;
   const std::string topic_;
@@ -48,6 +52,7 @@ class ReplicatedLoad : public Load {
   int next_partition_ = 0;
   int producers_ = 0;
   int broken_ = 0;                       // by a mistake of librdkafka's
+  int astray_ = 0;                       // the same
   std::map<std::string, int> refusals_;  // by the client's error
   Problems failures_;
 };
