@@ -95,8 +95,9 @@ int ClusterProcesses::leader(int asked, int not_this) {
   return leader;
 }
 
-bool ClusterProcesses::knows(int asked, int count) {
-  return eventually([&] { return count_brokers(node(asked)) == static_cast<std::size_t>(count); });
+bool ClusterProcesses::knows(int asked, int count, std::chrono::milliseconds limit) {
+  return eventually([&] { return count_brokers(node(asked)) == static_cast<std::size_t>(count); },
+                    limit);
 }
 
 }  // namespace chronik::integration

@@ -13,6 +13,9 @@
 
 namespace chronik::integration {
 
+/// To wait for something that comes soon on any machine.
+inline constexpr std::chrono::seconds usual_limit{30};
+
 class ClusterProcesses {
  public:
   static constexpr int size = 3;  // unless more are asked for
@@ -42,7 +45,7 @@ class ClusterProcesses {
   /// Any node but `id`.
   static int other_than(int id) { return id % size + 1; }
   /// Waits until clients of `asked` are told of `count` brokers.
-  bool knows(int asked, int count);
+  bool knows(int asked, int count, std::chrono::milliseconds limit = usual_limit);
 
  private:
   const int observers_;
@@ -50,7 +53,6 @@ class ClusterProcesses {
 };
 
 /// Asks again and again until it is so; false when it is not in time.
-bool eventually(const std::function<bool()>& is_so,
-                std::chrono::milliseconds limit = std::chrono::seconds(30));
+bool eventually(const std::function<bool()>& is_so, std::chrono::milliseconds limit = usual_limit);
 
 }  // namespace chronik::integration

@@ -114,8 +114,9 @@ class PartitionRounds {
   void start_all() {
     cluster_.launch();
     for (int id = 1; id <= nodes(); ++id) {
-      if (cluster_.knows(id, nodes())) continue;
-      fmt::print("node {} does not answer; its log:\n{}\n", id, node(id).log());
+      if (cluster_.knows(id, nodes(), whole_within)) continue;
+      fmt::print("node {} does not answer within {} s; its log:\n{}\n", id,
+                 whole_within.count() / 1000, node(id).log());
       std::exit(1);
     }
   }
