@@ -339,6 +339,26 @@ TEST_F(FakeDisk, ASyncOfAllCoversWhatWasWrittenBefore) {
   EXPECT_FALSE(whole->sync()) << "of a process that is gone";
 }
 
+TEST_F(FakeDisk, NamesAreSyncedOnlyWhereThatIsAskedFor) {
+  const auto whole = disk_.file_system_sync("/d").value();
+  ASSERT_TRUE(disk_.open("/d/f", OpenMode::create));
+  ASSERT_TRUE(whole->sync());
+  const std::unique_ptr<MemoryDisk> without = disk_.clone();
+  ASSERT_TRUE(whole->sync_with_names());
+  bool lost = false;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const auto survives = [&](const MemoryDisk& disk) {
+      Random random(seed);
+      const std::unique_ptr<MemoryDisk> crashed = disk.clone();
+      crashed->crash(random, CrashModel::reordered);
+      return crashed->exists("/d/f").value();
+    };
+    EXPECT_TRUE(survives(disk_));
+    lost = lost || !survives(*without);
+  }
+  EXPECT_TRUE(lost);
+}
+
 // The pages are lost: who comes later must hear of it.
 TEST_F(FakeDisk, ASyncOfAllFailsWhereAnEarlierOneOfAFileHas) {
   const auto whole = disk_.file_system_sync("/d").value();

@@ -102,6 +102,8 @@ class FileSystemSync {
   /// it took. Errors: io, for any write of them that failed since this object was made, whoever was
   /// told before; told once, so that two threads need an object each.
   virtual Result<std::chrono::microseconds> sync() = 0;
+  /// The same, and the names in all directories.
+  virtual Result<std::chrono::microseconds> sync_with_names() = 0;
   /// Bytes that sync() may have to wait for, whoever wrote them: at least those of this file
   /// system.
   virtual std::uint64_t unsynced_bytes() const = 0;

@@ -281,6 +281,17 @@ class MemoryFileSystemSync final : public FileSystemSync {
     return state_->sync_time;
   }
 
+  Result<std::chrono::microseconds> sync_with_names() override {
+    TRY(sync());
+    const std::lock_guard lock(state_->mutex);
+    for (const auto& found : memory_disk::unsynced_directories(state_->root)) {
+      if (auto error = state_->change(directory_)) return *error;
+      found->durable = found->current;
+      found->unsynced.clear();
+    }
+    return state_->sync_time;
+  }
+
   std::uint64_t unsynced_bytes() const override {
     const std::lock_guard lock(state_->mutex);
     return state_->unsynced_bytes_of_others;

@@ -194,6 +194,13 @@ std::vector<std::shared_ptr<Inode>> unsynced_files(const std::shared_ptr<Directo
   return files;
 }
 
+std::vector<std::shared_ptr<Directory>> unsynced_directories(
+    const std::shared_ptr<Directory>& root) {
+  std::vector<std::shared_ptr<Directory>> directories = Reachable(root).directories;
+  std::erase_if(directories, [](const auto& directory) { return directory->unsynced.empty(); });
+  return directories;
+}
+
 void cut_power(const std::shared_ptr<Directory>& root, Random& random, CrashModel model) {
   const Reachable reachable(root);
   Survival survival(reachable, random, model);

@@ -82,6 +82,10 @@ void fail_sync(Inode& file, Random& random);
 /// Files that some name leads to, now or durably, with changes that are not synced.
 std::vector<std::shared_ptr<Inode>> unsynced_files(const std::shared_ptr<Directory>& root);
 
+/// Directories with names that are not synced.
+std::vector<std::shared_ptr<Directory>> unsynced_directories(
+    const std::shared_ptr<Directory>& root);
+
 /// Leaves of everything below `root` what a power cut leaves.
 void cut_power(const std::shared_ptr<Directory>& root, Random& random, CrashModel model);
 

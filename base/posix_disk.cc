@@ -284,6 +284,7 @@ class PosixFileSystemSync final : public FileSystemSync {
     return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
                                                                  begin);
   }
+  Result<std::chrono::microseconds> sync_with_names() override { return sync(); }
 
  private:
   const Descriptor fd_;

@@ -206,8 +206,8 @@ void Server::State::start_shards() {
     call_on(shard, [&] {
       own.storage = std::make_unique<ShardStorage>(
           shard, disk, *own.io,
-          StoragePlace{&directory->space(), directory->journal(id), own.behind.get(),
-                       descriptors.log_files() / count});
+          StoragePlace{&directory->space(), directory->journal(id), &directory->synced_start(),
+                       own.behind.get(), descriptors.log_files() / count});
       const auto settings_of = [this](const metadata::Topic& topic) {
         const std::shared_ptr<const LiveConfig> now = live.current();
         return partition_settings(

@@ -36,9 +36,9 @@ Result<void> MetaLogStore::recover() {
                              "it was, or start with another data directory",
                              options_.directory)};
   }
-  TRY_ASSIGN(log_,
-             wal::PartitionLog::open(environment_, options_.directory, metadata_log_identity(),
-                                     metadata_log_settings(options_), nullptr));
+  TRY_ASSIGN(log_, wal::PartitionLog::open(environment_, options_.directory,
+                                           metadata_log_identity(), metadata_log_settings(options_),
+                                           nullptr, environment_.sync_of(options_.directory)));
   group_.add(*log_);
   TRY_ASSIGN(MetaSnapshots::Loaded loaded, snapshots_.load(log_->log_start_offset()));
   recovery_.damaged_snapshot = std::move(loaded.damaged);

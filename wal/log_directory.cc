@@ -167,6 +167,12 @@ Result<std::unique_ptr<LogDirectory>> LogDirectory::open(Disk& disk, std::string
       new LogDirectory(disk, std::move(path), std::move(*lock), std::move(space)));
   TRY_ASSIGN(directory->stamp_, read_stamp(disk, directory->path_));
   TRY(replay_journals(disk, directory->path_, take_states));
+  TRY_ASSIGN(const FoundPartitions found, directory->list_partitions());
+  std::vector<std::string> directories;
+  for (const FoundPartition& partition : found.partitions) {
+    directories.push_back(partition.directory);
+  }
+  directory->synced_start_ = SyncedStart::begin(disk, directory->path_, std::move(directories));
   return directory;
 }
 
@@ -268,6 +274,7 @@ Result<bool> LogDirectory::has(const FoundPartition& partition) const {
 Result<std::string> LogDirectory::set_aside(const FoundPartition& partition) {
   const LogIdentity& identity = partition.identity;
   TRY_ASSIGN(std::string aside, unused_aside(disk_, path_, identity.topic_id, identity.partition));
+  synced_start_->take(partition.directory);
   TRY(disk_.rename(partition.directory, aside));
   TRY(disk_.sync_directory(path_));
   return aside;

@@ -19,6 +19,7 @@
 #include "wal/disk_space.h"
 #include "wal/journal_replay.h"
 #include "wal/log_settings.h"
+#include "wal/synced_start.h"
 
 namespace chronik::wal {
 
@@ -73,7 +74,8 @@ Result<std::optional<DirectoryStamp>> read_stamp(Disk& disk, const std::string& 
 class LogDirectory {
  public:
   /// Makes the directory when missing, locks it, reads its stamp, and copies what the journals of
-  /// the process before hold into the logs (wal/journal_replay.h). Errors, each one line that says
+  /// the process before hold into the logs (wal/journal_replay.h), and syncs what is there
+  /// (wal/synced_start.h). Errors, each one line that says
   /// what to do: busy (another process has it), unsupported (newer format), corrupt (stamp or
   /// journal damaged), io (not writable).
   static Result<std::unique_ptr<LogDirectory>> open(Disk& disk, std::string path,
@@ -108,6 +110,8 @@ class LogDirectory {
   Result<std::string> set_aside(const FoundPartition& partition);
 
   SpaceGuard& space() { return *space_; }
+  /// Of what was found by open().
+  SyncedStart& synced_start() { return *synced_start_; }
 
   /// Makes the journals of so many shards, which share `bytes_max`; 0: there are none. Once, before
   /// any log is opened. Errors: io, no_space, busy.
@@ -127,6 +131,7 @@ class LogDirectory {
   std::unique_ptr<DirectoryLock> lock_;
   std::unique_ptr<SpaceGuard> space_;
   std::optional<DirectoryStamp> stamp_;
+  std::unique_ptr<SyncedStart> synced_start_;
   std::vector<std::unique_ptr<Journal>> journals_;
   std::mutex claims_mutex_;
   std::set<std::string> claimed_;

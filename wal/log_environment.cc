@@ -15,6 +15,11 @@ void end_process(const Error& error) {
   std::_Exit(exit_disk_failure);
 }
 
+DirectorySync LogEnvironment::sync_of(const std::string& directory) const {
+  const bool done = synced_start != nullptr && synced_start->take(directory);
+  return done ? DirectorySync::done : DirectorySync::unknown;
+}
+
 std::shared_ptr<Tail> LogEnvironment::take_tail() {
   if (spare_tails_.empty()) return std::make_shared<Tail>();
   std::shared_ptr<Tail> tail = std::move(spare_tails_.back());

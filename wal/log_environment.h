@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/file.h"
 #include "protocol/record_scanner.h"
 #include "wal/disk_space.h"
 #include "wal/open_files.h"
+#include "wal/synced_start.h"
 
 namespace chronik::wal {
 
@@ -55,11 +57,15 @@ struct LogEnvironment {
 
   Disk& disk;
   OpenFiles files;
-  SpaceGuard* space = nullptr;  // nullptr: never refuses
-  Journal* journal = nullptr;   // nullptr: each log is synced in place
+  SpaceGuard* space = nullptr;          // nullptr: never refuses
+  Journal* journal = nullptr;           // nullptr: each log is synced in place
+  SyncedStart* synced_start = nullptr;  // nullptr: nothing that is found is known to be durable
   LogCounters counters;
   protocol::RecordScratch scratch;  // for lookups by time
   FatalHandler on_fatal = [](const Error& error) { end_process(error); };
+
+  /// What is known of a directory that is about to be opened; asked once for each opening.
+  DirectorySync sync_of(const std::string& directory) const;
 
   /// Lists of unwritten entries go round among the logs, so that an idle log holds none.
   std::shared_ptr<Tail> take_tail();

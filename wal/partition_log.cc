@@ -33,15 +33,13 @@ std::unique_ptr<PartitionLog> PartitionLog::create(LogEnvironment& environment,
       environment, std::move(directory), std::move(identity), std::move(settings), derived));
 }
 
-Result<std::unique_ptr<PartitionLog>> PartitionLog::open(LogEnvironment& environment,
-                                                         std::string directory,
-                                                         LogIdentity identity,
-                                                         SharedLogSettings settings,
-                                                         DerivedState* derived) {
+Result<std::unique_ptr<PartitionLog>> PartitionLog::open(
+    LogEnvironment& environment, std::string directory, LogIdentity identity,
+    SharedLogSettings settings, DerivedState* derived, DirectorySync sync) {
   std::unique_ptr<PartitionLog> log(new PartitionLog(
       environment, std::move(directory), std::move(identity), std::move(settings), derived));
   TRY_ASSIGN(RecoveredLog recovered, recover_log(environment.disk, log->directory_, log->identity_,
-                                                 *log->settings_, derived));
+                                                 *log->settings_, derived, sync));
   log->directory_made_ = recovered.directory_made;
   log->start_offset_ = recovered.start_offset;
   log->end_offset_ = log->durable_end_offset_ = recovered.end_offset;

@@ -51,16 +51,16 @@ class DurableListener {
 
 class PartitionLog {
  public:
-  /// Opens the log in `directory`; a missing directory is an empty log, and nothing is made before
-  /// the first flush. Recovery (wal/format.md, "Recovery"): reads what lies behind the checkpoint,
-  /// cuts a torn tail (counted, logged), restores `derived` (may be nullptr) and makes durable what
-  /// it accepts, so that afterwards durable_end_offset() == end_offset().
-  /// Errors: corrupt with file, position and the command that helps; invalid_argument when the
-  /// directory belongs to another topic id; unsupported for a newer format; io.
+  /// Opens the log in `directory`; a missing one is an empty log, made by the first flush. Recovery
+  /// (wal/format.md, "Recovery"): reads what lies behind the checkpoint, cuts a torn tail (counted,
+  /// logged), restores `derived` (may be nullptr) and makes durable what it accepts, but for what
+  /// `sync` says is: afterwards durable_end_offset() == end_offset(). Errors: corrupt with file,
+  /// position and the command that helps; invalid_argument (another topic id's); unsupported; io.
   static Result<std::unique_ptr<PartitionLog>> open(LogEnvironment& environment,
                                                     std::string directory, LogIdentity identity,
                                                     SharedLogSettings settings,
-                                                    DerivedState* derived);
+                                                    DerivedState* derived,
+                                                    DirectorySync sync = DirectorySync::unknown);
   /// A log that is known to be new: no I/O. A directory of another topic id that is still there is
   /// set aside by the first flush.
   static std::unique_ptr<PartitionLog> create(LogEnvironment& environment, std::string directory,

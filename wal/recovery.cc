@@ -20,12 +20,13 @@ std::string parent_of(const std::string& path) {
 class Recovery {
  public:
   Recovery(Disk& disk, const std::string& directory, const LogIdentity& identity,
-           const LogSettings& settings, DerivedState* derived)
+           const LogSettings& settings, DerivedState* derived, DirectorySync sync)
       : disk_(disk),
         directory_(directory),
         identity_(identity),
         settings_(settings),
-        derived_(derived) {}
+        derived_(derived),
+        synced_(sync == DirectorySync::done) {}
 
   Result<RecoveredLog> run();
 
@@ -67,6 +68,7 @@ class Recovery {
   const LogIdentity& identity_;
   const LogSettings& settings_;
   DerivedState* derived_;
+  const bool synced_;  // what was found; not what changes here
   PartitionFiles files_;
   std::vector<std::string> superfluous_;  // names that go when nothing is damaged
   Checkpoint checkpoint_;
@@ -276,6 +278,7 @@ Result<void> Recovery::restore_derived() {
 }
 
 Result<void> Recovery::sync_names() {
+  if (synced_) return {};
   TRY(disk_.sync_directory(directory_));
   return disk_.sync_directory(parent_of(directory_));
 }
@@ -314,7 +317,7 @@ Result<void> Recovery::remove_empty_files() {
       TRY_ASSIGN(const auto file, disk_.open(name, OpenMode::read_write));
       TRY_ASSIGN(std::uint64_t size, file->size());
       if (size == 0) {
-        TRY(file->sync_data());
+        if (!synced_) TRY(file->sync_data());
         file->drop_cache(0, 0);
         TRY_ASSIGN(size, file->size());
       }
@@ -390,7 +393,7 @@ Result<bool> Recovery::scan_segment(Segment& segment, bool followed) {
   if (size == begin && !checkpoint_.cut_under_way) return true;
   // What a process that died left in the page cache may never have reached the disk, or a sync of
   // it may have failed before: write it, then look at what the disk has.
-  TRY(file->sync_data());
+  if (!synced_) TRY(file->sync_data());
   if (begin == 0) TRY(sync_names());
   file->drop_cache(begin, size - begin);
   TRY_ASSIGN(size, file->size());
@@ -466,8 +469,8 @@ Result<void> Recovery::cut(Segment& segment, File& file, std::uint64_t file_size
 
 Result<RecoveredLog> recover_log(Disk& disk, const std::string& directory,
                                  const LogIdentity& identity, const LogSettings& settings,
-                                 DerivedState* derived) {
-  return Recovery(disk, directory, identity, settings, derived).run();
+                                 DerivedState* derived, DirectorySync sync) {
+  return Recovery(disk, directory, identity, settings, derived, sync).run();
 }
 
 Result<PartitionFiles> list_partition_files(Disk& disk, const std::string& directory) {

@@ -16,6 +16,7 @@
 #include "wal/epoch_cache.h"
 #include "wal/log_settings.h"
 #include "wal/segment.h"
+#include "wal/synced_start.h"
 
 namespace chronik::wal {
 
@@ -36,7 +37,8 @@ struct RecoveredLog {
 /// topic's directory), unsupported, io.
 Result<RecoveredLog> recover_log(Disk& disk, const std::string& directory,
                                  const LogIdentity& identity, const LogSettings& settings,
-                                 DerivedState* derived);
+                                 DerivedState* derived,
+                                 DirectorySync sync = DirectorySync::unknown);
 
 /// What lies in a partition's directory, by kind.
 struct PartitionFiles {

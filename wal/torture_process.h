@@ -75,6 +75,7 @@ class TortureProcess : public TortureMachine {
   Result<void> open_all() {
     if (random_.one_in(2)) TRY(replay());
     TRY_ASSIGN(directory_, LogDirectory::open(disk_, root_, {1, 1}));
+    environment_->synced_start = &directory_->synced_start();
     TRY(open_journal());
     TRY_ASSIGN(const FoundPartitions found, directory_->find_partitions());
     for (const FoundPartition& partition : found.partitions) {
@@ -88,10 +89,10 @@ class TortureProcess : public TortureMachine {
     for (const std::string& path : found.deleted) group_->remove_directory(path);
     for (std::size_t i = 0; i < partitions_.size(); ++i) {
       Partition& partition = partitions_[i];
-      TRY_ASSIGN(
-          partition.log,
-          PartitionLog::open(*environment_, directory_->partition_path("t", identity(i).partition),
-                             identity(i), random_settings(partition), &partition.derived));
+      const std::string path = directory_->partition_path("t", identity(i).partition);
+      TRY_ASSIGN(partition.log,
+                 PartitionLog::open(*environment_, path, identity(i), random_settings(partition),
+                                    &partition.derived, environment_->sync_of(path)));
       // A start does not mind where it cannot remove what is left over.
       if (disk_.struck()) return Error{Errc::io, "the disk failed under the start"};
       partition.log->set_listener(this);

@@ -57,9 +57,10 @@ Result<std::unique_ptr<Partition>> Partition::open(
     log = wal::PartitionLog::create(context.environment, std::move(directory), std::move(identity),
                                     partition->settings_->log, &partition->producers_);
   } else {
+    const wal::DirectorySync sync = context.environment.sync_of(directory);
     TRY_ASSIGN(
         log, wal::PartitionLog::open(context.environment, std::move(directory), std::move(identity),
-                                     partition->settings_->log, &partition->producers_));
+                                     partition->settings_->log, &partition->producers_, sync));
     // A tail that was scanned is saved, so that the next start need not.
     context.group.add(*log);
   }

@@ -21,6 +21,7 @@ ShardStorage::ShardStorage(Shard& shard, Disk& disk, wal::IoExecutor& io, Storag
       }) {
   environment_.space = place.space;
   environment_.journal = place.journal;
+  environment_.synced_start = place.synced_start;
 }
 
 wal::GroupCommitOptions ShardStorage::group_options(const StoragePlace& place) {

@@ -62,6 +62,15 @@ Result<void> Node::open_journal() {
              wal::begin_journals(*door, root, 1, random.next()));
   TRY_ASSIGN(journal_, wal::Journal::open(home, 0, options));
   environment_->journal = journal_.get();
+  if (plan_.syncs_all) {
+    TRY_ASSIGN(const std::vector<DirectoryEntry> entries, door->list(root));
+    std::vector<std::string> directories;
+    for (const DirectoryEntry& entry : entries) {
+      if (entry.is_directory) directories.push_back(std::string(root) + "/" + entry.name);
+    }
+    synced_start_ = wal::SyncedStart::begin(*door, root, std::move(directories));
+    environment_->synced_start = synced_start_.get();
+  }
   return {};
 }
 
@@ -122,6 +131,7 @@ void Node::end() {
   partitions_.reset();
   environment_.reset();
   journal_.reset();
+  synced_start_.reset();
 }
 
 void Node::begin_stop() {

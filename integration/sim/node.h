@@ -123,6 +123,7 @@ class Node final : private raft::Transport, private metadata::MetadataObserver {
   // Of one process.
   std::unique_ptr<wal::LogEnvironment> environment_;
   std::unique_ptr<wal::Journal> journal_;
+  std::unique_ptr<wal::SyncedStart> synced_start_;
   std::unique_ptr<wal::GroupCommit> group_commit_;
   std::unique_ptr<raft::RaftReplicaManager> manager_;
   std::unique_ptr<metadata::RaftMetaLog> store_;

@@ -46,9 +46,10 @@ Result<void> finish_install(const ReplicaPlace& place, const ReplicaState& state
 
 Result<std::unique_ptr<LogStore>> open_store(wal::LogEnvironment& environment,
                                              wal::GroupCommit& group_commit,
-                                             const ReplicaPlace& place, const ReplicaState& state) {
+                                             const ReplicaPlace& place, const ReplicaState& state,
+                                             wal::DirectorySync sync) {
   TRY_ASSIGN(auto log, wal::PartitionLog::open(environment, place.directory, place.identity,
-                                               place.settings, place.derived));
+                                               place.settings, place.derived, sync));
   if (!log->recovery().had_checkpoint && log->log_start_offset() != 0) {
     return Error{
         Errc::corrupt,
@@ -164,12 +165,13 @@ Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
   ReplicaFiles files;
   files.state_file = std::make_unique<StateFile>(environment.disk, place.directory, place.group(),
                                                  environment.journal);
-  TRY_ASSIGN(std::optional<ReplicaState> state, files.state_file->load());
+  const wal::DirectorySync sync = environment.sync_of(place.directory);
+  TRY_ASSIGN(std::optional<ReplicaState> state, files.state_file->load(sync));
   if (state) files.state = std::move(*state);
   if (state && begins_anew(files.state, place)) TRY(begin_anew(files, place));
   if (!state || !files.state.log_damaged) {
     Result<std::unique_ptr<LogStore>> store =
-        open_store(environment, group_commit, place, files.state);
+        open_store(environment, group_commit, place, files.state, sync);
     const bool others_have_it = state && !is_alone(files.state.base.membership, place.node);
     if (!store && (store.error().code != Errc::corrupt || !others_have_it)) {
       return std::move(store).error();
@@ -191,7 +193,8 @@ Result<ReplicaFiles> open_replica_files(wal::LogEnvironment& environment,
     if (files.state.log_damaged) {
       TRY(give_up_log(files, environment, group_commit, place));
     } else {
-      TRY_ASSIGN(files.store, open_store(environment, group_commit, place, files.state));
+      TRY_ASSIGN(files.store, open_store(environment, group_commit, place, files.state,
+                                         wal::DirectorySync::unknown));
     }
   }
   TRY(check_state(files));
@@ -212,7 +215,8 @@ Result<void> give_up_log(ReplicaFiles& files, wal::LogEnvironment& environment,
   files.state.commit = 0;
   files.state.recovered_at = 0;
   files.state.install.reset();
-  TRY_ASSIGN(files.store, open_store(environment, group_commit, place, files.state));
+  TRY_ASSIGN(files.store, open_store(environment, group_commit, place, files.state,
+                                     wal::DirectorySync::unknown));
   TRY(settle_memberships(files));
   return end_repair(files);
 }

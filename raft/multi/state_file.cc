@@ -207,14 +207,14 @@ Result<StateFile::Found> StateFile::read_own(File& file) const {
                            path_, group.to_string(), group_.to_string())};
 }
 
-Result<std::optional<ReplicaState>> StateFile::load() {
+Result<std::optional<ReplicaState>> StateFile::load(wal::DirectorySync sync) {
   Result<std::shared_ptr<File>> opened = disk_.open(path_, OpenMode::read_write);
   if (!opened && opened.error().code == Errc::not_found) return std::optional<ReplicaState>{};
   if (!opened) return std::move(opened).error();
   file_ = std::move(*opened);
   // What a process that died left in the page cache becomes a promise when it is read. Where its
   // sync had failed the cache shows what the disk does not have, and no sync says so again.
-  TRY(file_->sync_data());
+  if (sync != wal::DirectorySync::done) TRY(file_->sync_data());
   file_->drop_cache(0, file_bytes);
   TRY_ASSIGN(Found found, read_own(*file_));
   sequence_ = found.newest.sequence;

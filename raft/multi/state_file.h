@@ -53,7 +53,8 @@ class StateFile {
   /// Reads the newest state; nothing when there is no file. Errors: corrupt (both copies of a slot
   /// are damaged: a vote may be lost; the message names the file and the ways out),
   /// invalid_argument (another group's), unsupported (a newer build's), io.
-  Result<std::optional<ReplicaState>> load();
+  /// What is told may be relied on, also after a power cut; `sync`: of the directory.
+  Result<std::optional<ReplicaState>> load(wal::DirectorySync sync = wal::DirectorySync::unknown);
   /// The same for those who look from outside: changes nothing, and promises nothing.
   Result<std::optional<ReplicaState>> look() const;
   /// Makes directory, the name that says whose it is, and file as needed; all of it and the state

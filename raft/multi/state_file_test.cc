@@ -51,6 +51,19 @@ TEST_F(StateFileTest, SurvivesAPowerCutAsItWasSavedLast) {
   }
 }
 
+TEST_F(StateFileTest, IsSyncedBeforeItIsReliedOnUnlessItIsKnownToBe) {
+  ASSERT_TRUE(fresh().save(state(1, 1)));
+  int syncs = 0;
+  disk_.set_hook([&](DiskOperation operation, const std::string&) {
+    if (operation == DiskOperation::sync_data) ++syncs;
+  });
+  EXPECT_EQ(fresh().load(wal::DirectorySync::done).value(), state(1, 1));
+  EXPECT_EQ(syncs, 0);
+  EXPECT_EQ(fresh().load().value(), state(1, 1));
+  EXPECT_EQ(syncs, 1);
+  disk_.set_hook({});
+}
+
 TEST_F(StateFileTest, AtAnyCutOfPowerTheStateIsTheOldOneOrTheNewOne) {
   int old_states = 0;
   int new_states = 0;
