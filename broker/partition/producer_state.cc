@@ -54,11 +54,16 @@ void ProducerState::Producer::remember(ProducerEpoch of_batch, const ProducerBat
   batches[count++] = batch;
 }
 
+bool ProducerState::Producer::began_below(Offset end) const {
+  const bool has_earlier = earlier_epoch != no_producer_epoch;
+  return (has_earlier ? earlier : batches.front()).last_offset < end;
+}
+
 std::optional<ProducerState::Producer> ProducerState::Producer::below(Offset end) const {
+  if (!began_below(end)) return std::nullopt;
   Producer result = *this;
   while (result.count != 0 && result.last().last_offset >= end) --result.count;
   if (result.count != 0) return result;
-  if (earlier_epoch == no_producer_epoch || earlier.last_offset >= end) return std::nullopt;
   result = Producer{};
   result.remember(earlier_epoch, earlier);
   return result;
@@ -158,29 +163,28 @@ std::vector<Offset> ProducerState::batches_to_keep() const {
 // of the earlier one, with that batch unless it is -1. A batch is two sequences, two offsets and a
 // timestamp. The log wraps it in a checksum.
 Bytes ProducerState::save_below(Offset end) const {
-  std::vector<std::pair<ProducerId, Producer>> known;
-  known.reserve(producers_.size());
-  for (const auto& [id, producer] : producers_) {
-    if (const std::optional<Producer> then = producer.below(end)) known.emplace_back(id, *then);
-  }
+  const auto known =
+      std::ranges::count_if(producers_, [&](const auto& at) { return at.second.began_below(end); });
   Writer writer;
-  writer.reserve(5 + known.size() * 48);
+  writer.reserve(5 + static_cast<std::size_t>(known) * 48);
   writer.u8(saved_version);
-  writer.u32(static_cast<std::uint32_t>(known.size()));
-  for (const auto& [id, producer] : known) {
+  writer.u32(static_cast<std::uint32_t>(known));
+  for (const auto& [id, producer] : producers_) {
+    const std::optional<Producer> then = producer.below(end);
+    if (!then) continue;
     writer.i64(id);
-    writer.i16(producer.epoch);
-    writer.u8(producer.count);
-    for (std::size_t i = 0; i < producer.count; ++i) write(writer, producer.batches[i]);
-    writer.i16(producer.earlier_epoch);
-    if (producer.earlier_epoch != no_producer_epoch) write(writer, producer.earlier);
+    writer.i16(then->epoch);
+    writer.u8(then->count);
+    for (std::size_t i = 0; i < then->count; ++i) write(writer, then->batches[i]);
+    writer.i16(then->earlier_epoch);
+    if (then->earlier_epoch != no_producer_epoch) write(writer, then->earlier);
   }
   return writer.take_bytes();
 }
 
 bool ProducerState::forget_beyond(Offset end) {
   const auto hides_others = [&](const auto& at) {
-    return !at.second.is_whole() && !at.second.below(end);
+    return !at.second.is_whole() && !at.second.began_below(end);
   };
   if (std::ranges::any_of(producers_, hides_others)) return false;
   for (auto at = producers_.begin(); at != producers_.end();) {

@@ -100,6 +100,8 @@ class ProducerState final : public wal::DerivedState {
 
     const ProducerBatch& last() const { return batches[count - 1u]; }
     void remember(ProducerEpoch of_batch, const ProducerBatch& batch);
+    /// Something that is remembered lies below `end`.
+    bool began_below(Offset end) const;
     /// As it was when the log ended at `end`, as far as that is remembered; else nothing.
     std::optional<Producer> below(Offset end) const;
     /// Nothing is known to have been before what is remembered.

@@ -39,9 +39,8 @@ void each_partition(const json::object& topics, Look look) {
   for (const auto& [topic, about] : topics) {
     if (!about.is_object()) continue;
     for (const auto& [id, each] : part(about.get_object(), "partitions")) {
-      if (each.is_object())
-        look(fmt::format("{}-{}", std::string_view(topic), std::string_view(id)),
-             each.get_object());
+      if (!each.is_object()) continue;
+      look(fmt::format("{}-{}", std::string_view(topic), std::string_view(id)), each.get_object());
     }
   }
 }
