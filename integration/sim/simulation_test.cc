@@ -49,6 +49,16 @@ TEST_P(ClusterSimulation, KeepsEveryPromise) {
 INSTANTIATE_TEST_SUITE_P(Seeds, ClusterSimulation, ::testing::Values(1, 1'001, 2'001, 3'001),
                          [](const auto& info) { return "From" + std::to_string(info.param); });
 
+// A bit flips in the moment in which the machine's power has gone and nobody has noticed.
+TEST(ClusterSimulationTest, ADiskWithoutPowerIsDamagedToo) {
+  silence_log();
+  tell_seed_on_abort();
+  Counts counts;
+  Simulation run(82'011'210, counts);
+  EXPECT_TRUE(run.run()) << run.verdict().problem();
+  EXPECT_GT(counts.flips, 0u);
+}
+
 // One seed is one run: else no failure could be seen again.
 TEST(ClusterSimulationTest, TheSameSeedTakesTheSamePath) {
   silence_log();
