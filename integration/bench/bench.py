@@ -55,7 +55,10 @@ CLUSTER = {
     "cluster-produce-single": (replicated_loads.produce_single, {"records_per_s": (">= x", 3.0)}),
     "cluster-produce-1000-partitions": (replicated_loads.produce_1000_partitions, {"mb_per_s": (">= x", 1.5)}),
     "cluster-spread": (replicated_loads.spread, {"ratio_1000_to_12": (">=", 0.6)}),
-    "cluster-syncs-by-partitions": (replicated_loads.syncs_by_partitions, {"times_as_many": ("<=", 1.1)}),
+    "cluster-syncs-by-partitions": (
+        replicated_loads.syncs_by_partitions,
+        {"most_times_as_many": ("<=", 1.1), "least_times_as_many": (">=", 0.9)},
+    ),
     "cluster-latency": (replicated_loads.latency, {"p99_ms": ("<= x", 1.0)}),
     "cluster-many-partitions": (
         replicated_loads.many_partitions,
