@@ -187,6 +187,27 @@ TEST_P(DiskContract, AFileSystemIsSyncedAsAWhole) {
     EXPECT_GE((*whole)->unsynced_bytes(), bytes.size() / 2);
   }
   EXPECT_TRUE((*whole)->sync());
+  ASSERT_TRUE(disk_->make_directories(root_ + "/within"));
+  EXPECT_TRUE((*whole)->covers(root_));
+  EXPECT_TRUE((*whole)->covers(root_ + "/within"));
+  EXPECT_FALSE((*whole)->covers(root_ + "/nowhere"));
+}
+
+TEST(PosixDisk, ALinkToAnotherFileSystemIsNotCovered) {
+  std::string here = "/tmp/chronik_here_XXXXXX";
+  std::string elsewhere = "/dev/shm/chronik_elsewhere_XXXXXX";
+  ASSERT_NE(::mkdtemp(here.data()), nullptr);
+  if (::mkdtemp(elsewhere.data()) == nullptr) GTEST_SKIP() << "skipped: /dev/shm takes no files";
+  PosixDisk disk;
+  const std::unique_ptr<FileSystemSync> whole = disk.file_system_sync(here).value();
+  if (whole != nullptr) {
+    std::filesystem::create_directory_symlink(elsewhere, here + "/t-0");
+    EXPECT_TRUE(disk.list(here).value().at(0).is_directory) << "a log may lie there";
+    EXPECT_FALSE(whole->covers(here + "/t-0"));
+  }
+  std::filesystem::remove_all(here);
+  std::filesystem::remove_all(elsewhere);
+  if (whole == nullptr) GTEST_SKIP() << "skipped: /tmp's file system does not tell what failed";
 }
 
 TEST(PosixDisk, TheSecondHolderOfALockIsToldTheFirst) {
@@ -337,6 +358,26 @@ TEST_F(FakeDisk, ASyncOfAllCoversWhatWasWrittenBefore) {
   EXPECT_EQ(disk_.content("/d/f"), to_bytes(as_bytes("one")));
   EXPECT_EQ(disk_.content("/d/g"), to_bytes(as_bytes("two")));
   EXPECT_FALSE(whole->sync()) << "of a process that is gone";
+}
+
+TEST_F(FakeDisk, ASyncOfAllDoesNotReachWhatIsMounted) {
+  ASSERT_TRUE(disk_.make_directories("/d/elsewhere"));
+  const auto file = disk_.open("/d/elsewhere/f", OpenMode::create).value();
+  ASSERT_TRUE(disk_.sync_directory("/d/elsewhere"));
+  disk_.mount("/d/elsewhere");
+  const auto whole = disk_.file_system_sync("/d").value();
+  EXPECT_TRUE(whole->covers("/d"));
+  EXPECT_FALSE(whole->covers("/d/elsewhere"));
+  ASSERT_TRUE(file->write_at(0, as_bytes("one")));
+  ASSERT_TRUE(whole->sync_with_names());
+  bool lost = false;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    Random random(seed);
+    const std::unique_ptr<MemoryDisk> crashed = disk_.clone();
+    crashed->crash(random, CrashModel::reordered);
+    lost = lost || crashed->content("/d/elsewhere/f").empty();
+  }
+  EXPECT_TRUE(lost);
 }
 
 TEST_F(FakeDisk, NamesAreSyncedOnlyWhereThatIsAskedFor) {

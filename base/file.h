@@ -104,6 +104,9 @@ class FileSystemSync {
   virtual Result<std::chrono::microseconds> sync() = 0;
   /// The same, and the names in all directories.
   virtual Result<std::chrono::microseconds> sync_with_names() = 0;
+  /// Whether what lies in the directory is of that file system: not where it is a link to another
+  /// one, or another one is mounted there. False also where that cannot be told.
+  virtual bool covers(const std::string& directory) const = 0;
   /// Bytes that sync() may have to wait for, whoever wrote them: at least those of this file
   /// system.
   virtual std::uint64_t unsynced_bytes() const = 0;

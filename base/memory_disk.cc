@@ -292,6 +292,12 @@ class MemoryFileSystemSync final : public FileSystemSync {
     return state_->sync_time;
   }
 
+  bool covers(const std::string& directory) const override {
+    const std::lock_guard lock(state_->mutex);
+    const Directory* const found = state_->directory(directory);
+    return found != nullptr && !found->mounted;
+  }
+
   std::uint64_t unsynced_bytes() const override {
     const std::lock_guard lock(state_->mutex);
     return state_->unsynced_bytes_of_others;
@@ -504,6 +510,11 @@ std::uint64_t MemoryDisk::used_bytes() const { return *state_->used; }
 void MemoryDisk::set_sync_time(std::chrono::microseconds time) {
   const std::lock_guard lock(state_->mutex);
   state_->sync_time = time;
+}
+
+void MemoryDisk::mount(const std::string& directory) {
+  const std::lock_guard lock(state_->mutex);
+  state_->directory(directory)->mounted = true;
 }
 
 void MemoryDisk::set_unsynced_bytes_of_others(std::uint64_t bytes) {

@@ -83,6 +83,9 @@ class MemoryDisk final : public Disk {
   /// written there that it would have to wait for.
   void set_sync_time(std::chrono::microseconds time);
   void set_unsynced_bytes_of_others(std::uint64_t bytes);
+  /// The directory, which is there, is of another file system from now on: a sync of the whole one
+  /// does not reach what is in it.
+  void mount(const std::string& directory);
   /// open(), list() and sync_directory() fail with busy while so many files are open.
   void set_open_files_max(std::size_t count);
   std::size_t open_files() const;

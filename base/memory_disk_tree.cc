@@ -51,14 +51,20 @@ void apply_sectors(const Inode::Change& change, Bytes& to, Keep keep) {
   });
 }
 
+enum class Mounts { crossed, left_out };
+
 /// Every file and directory that some name leads to, now or durably, each once.
 struct Reachable {
   std::vector<std::shared_ptr<Inode>> files;
   std::vector<std::shared_ptr<Directory>> directories;
 
-  explicit Reachable(const std::shared_ptr<Directory>& root) { visit(root); }
+  explicit Reachable(const std::shared_ptr<Directory>& root, Mounts mounts = Mounts::crossed)
+      : mounts_(mounts) {
+    visit(root);
+  }
 
   void visit(const std::shared_ptr<Directory>& directory) {
+    if (directory->mounted && mounts_ == Mounts::left_out) return;
     if (!seen_.insert(directory.get()).second) return;
     directories.push_back(directory);
     for (const auto& [name, node] : directory->current) visit(node);
@@ -73,6 +79,7 @@ struct Reachable {
   }
 
  private:
+  const Mounts mounts_;
   std::set<const void*> seen_;
 };
 
@@ -189,14 +196,15 @@ void fail_sync(Inode& file, Random& random) {
 }
 
 std::vector<std::shared_ptr<Inode>> unsynced_files(const std::shared_ptr<Directory>& root) {
-  std::vector<std::shared_ptr<Inode>> files = Reachable(root).files;
+  std::vector<std::shared_ptr<Inode>> files = Reachable(root, Mounts::left_out).files;
   std::erase_if(files, [](const auto& file) { return file->unsynced.empty(); });
   return files;
 }
 
 std::vector<std::shared_ptr<Directory>> unsynced_directories(
     const std::shared_ptr<Directory>& root) {
-  std::vector<std::shared_ptr<Directory>> directories = Reachable(root).directories;
+  std::vector<std::shared_ptr<Directory>> directories =
+      Reachable(root, Mounts::left_out).directories;
   std::erase_if(directories, [](const auto& directory) { return directory->unsynced.empty(); });
   return directories;
 }
@@ -225,6 +233,7 @@ std::shared_ptr<Directory> copy_tree(const std::shared_ptr<Directory>& root,
   };
   for (const auto& directory : reachable.directories) {
     Directory& made = *copies.at(directory.get()).directory;
+    made.mounted = directory->mounted;
     for (const auto& [name, node] : directory->current) made.current[name] = copy_of(node);
     for (const auto& [name, node] : directory->durable) made.durable[name] = copy_of(node);
     for (const Directory::Change& change : directory->unsynced) {

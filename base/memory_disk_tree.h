@@ -69,6 +69,7 @@ struct Directory {
   std::map<std::string, Node> current;
   std::map<std::string, Node> durable;
   std::vector<Change> unsynced;
+  bool mounted = false;  // what is in it is of another file system
 };
 
 /// Makes the change in `to`.
@@ -79,10 +80,11 @@ void make_change(const Directory::Change& change, std::map<std::string, Node>& t
 /// for good, though the cache still shows them.
 void fail_sync(Inode& file, Random& random);
 
-/// Files that some name leads to, now or durably, with changes that are not synced.
+/// Files of the root's file system that some name leads to, now or durably, with changes that are
+/// not synced.
 std::vector<std::shared_ptr<Inode>> unsynced_files(const std::shared_ptr<Directory>& root);
 
-/// Directories with names that are not synced.
+/// Directories of the root's file system with names that are not synced.
 std::vector<std::shared_ptr<Directory>> unsynced_directories(
     const std::shared_ptr<Directory>& root);
 

@@ -286,6 +286,13 @@ class PosixFileSystemSync final : public FileSystemSync {
   }
   Result<std::chrono::microseconds> sync_with_names() override { return sync(); }
 
+  bool covers(const std::string& directory) const override {
+    struct stat own {};
+    struct stat status {};
+    return ::fstat(fd_.get(), &own) == 0 && ::stat(directory.c_str(), &status) == 0 &&
+           own.st_dev == status.st_dev;
+  }
+
  private:
   const Descriptor fd_;
   const Descriptor counters_{::open("/proc/vmstat", O_RDONLY | O_CLOEXEC)};

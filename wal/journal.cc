@@ -25,8 +25,11 @@ Result<std::unique_ptr<Journal>> Journal::open(std::shared_ptr<JournalHome> home
                                                std::uint32_t shard, JournalOptions options) {
   Disk& disk = home->disk();
   std::unique_ptr<Journal> journal(new Journal(std::move(home), shard, options));
-  TRY_ASSIGN(journal->file_system_sync_, disk.file_system_sync(journal->home_->data_directory()));
-  TRY_ASSIGN(journal->round_sync_, disk.file_system_sync(journal->home_->data_directory()));
+  if (options.one_file_system) {
+    const std::string& data_directory = journal->home_->data_directory();
+    TRY_ASSIGN(journal->file_system_sync_, disk.file_system_sync(data_directory));
+    TRY_ASSIGN(journal->round_sync_, disk.file_system_sync(data_directory));
+  }
   const std::uint64_t count_max = options.bytes_max / options.file_bytes;
   for (std::size_t number = 0; number < count_max; ++number) {
     const std::string path = journal->path(number);

@@ -28,7 +28,7 @@ struct JournalOptions {
   std::uint64_t bytes_max = 128u << 20;
   std::uint64_t file_bytes = 16u << 20;
   /// A larger append is synced in place: it would be written twice for nothing.
-  std::uint64_t append_bytes_max = 512u << 10;
+  std::uint64_t append_bytes_max = 256u << 10;
   /// With fewer logs to be synced at once, syncs in place are as many.
   std::size_t logs_min = 2;
   /// Segments that are synced together behind the acknowledgements.
@@ -40,6 +40,8 @@ struct JournalOptions {
   /// call: written twice they would cost more than their files do.
   std::size_t round_sync_logs_min = 4;
   std::uint64_t round_sync_append_bytes_min = 16u << 10;
+  /// False: some of its logs are on other file systems, so that no one call syncs them all.
+  bool one_file_system = true;
   /// The first file is made before there is any use for it.
   bool make_at_once = false;
 
@@ -66,7 +68,7 @@ class Journal {
                                                std::uint32_t shard, JournalOptions options);
 
   const JournalOptions& options() const { return options_; }
-  /// On any thread; nullptr where the file system does not offer it.
+  /// On any thread; nullptr where the file system does not offer it, and without `one_file_system`.
   FileSystemSync* file_system_sync() const { return file_system_sync_.get(); }
   /// For rounds, whose thread is another one: what could not be written each object is told of only
   /// once, and who is not told would acknowledge it.

@@ -200,6 +200,31 @@ TEST_F(JournalCommitOnFakeDisk, ASlowSyncOfTheFileSystemIsNotRepeatedWithEachRou
   EXPECT_EQ(at_once_of(3), 3u);
 }
 
+// One call would leave out what is elsewhere, and its frames would be let go.
+TEST_F(JournalCommitOnFakeDisk, LogsOfSeveralFileSystemsAreSyncedEach) {
+  end();
+  disk.mount(directory(1));
+  options.one_file_system = false;
+  options.file_system_sync_logs_min = log_count - 1;
+  options.round_sync_append_bytes_min = 1000;
+  options.round_sync_logs_min = log_count - 1;
+  start();
+  int whole = 0;
+  disk.set_hook([&](DiskOperation operation, const std::string& path) {
+    whole += operation == DiskOperation::sync_data && path == "/data";
+  });
+  for (int i = 0; i < 100; ++i) append(i < 50 ? 500 : 2000);
+  for (int i = 1; i < 5; ++i) tick(SteadyTime{} + milliseconds(1000 * i));
+  disk.set_hook({});
+  EXPECT_EQ(whole, 0);
+  EXPECT_GT(environment->counters.journal_releases, 0u);
+  EXPECT_EQ(environment->counters.flushes_at_once, 0u);
+  const std::vector<Offset> before = ends();
+  cut_power();
+  start();
+  EXPECT_EQ(ends(), before);
+}
+
 // Three nodes on one disk would wait for each other with each round.
 TEST_F(JournalCommitOnFakeDisk, WhatOthersHaveWrittenIsNotWaitedFor) {
   end();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "base/crc32c.h"
 #include "base/log.h"
@@ -167,13 +168,27 @@ Result<std::unique_ptr<LogDirectory>> LogDirectory::open(Disk& disk, std::string
       new LogDirectory(disk, std::move(path), std::move(*lock), std::move(space)));
   TRY_ASSIGN(directory->stamp_, read_stamp(disk, directory->path_));
   TRY(replay_journals(disk, directory->path_, take_states));
-  TRY_ASSIGN(const FoundPartitions found, directory->list_partitions());
-  std::vector<std::string> directories;
-  for (const FoundPartition& partition : found.partitions) {
-    directories.push_back(partition.directory);
-  }
-  directory->synced_start_ = SyncedStart::begin(disk, directory->path_, std::move(directories));
+  TRY(directory->sync_found());
   return directory;
+}
+
+Result<void> LogDirectory::sync_found() {
+  TRY_ASSIGN(const FoundPartitions found, list_partitions());
+  TRY_ASSIGN(const std::unique_ptr<FileSystemSync> whole, disk_.file_system_sync(path_));
+  if (whole == nullptr) return {};
+  std::vector<std::string> covered;
+  for (const FoundPartition& partition : found.partitions) {
+    if (whole->covers(partition.directory)) {
+      covered.push_back(partition.directory);
+    } else if (std::exchange(one_file_system_, false)) {
+      log_warn(
+          "a partition is on another file system than the data directory: no one call syncs "
+          "all logs, each is synced by itself",
+          {{"directory", partition.directory}});
+    }
+  }
+  synced_start_ = SyncedStart::begin(*whole, std::move(covered));
+  return {};
 }
 
 Result<void> LogDirectory::begin_journals(std::uint32_t shards, std::uint64_t bytes_max,
@@ -186,6 +201,7 @@ Result<void> LogDirectory::begin_journals(std::uint32_t shards, std::uint64_t by
     return remove_journals(disk_, path_);
   }
   options->append_bytes_max = append_bytes_max;
+  options->one_file_system = one_file_system_;
   TRY_ASSIGN(const std::shared_ptr<JournalHome> home,
              wal::begin_journals(disk_, path_, shards, Random::system_seed()));
   for (std::uint32_t shard = 0; shard < shards; ++shard) {

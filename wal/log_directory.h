@@ -73,11 +73,10 @@ Result<std::optional<DirectoryStamp>> read_stamp(Disk& disk, const std::string& 
 
 class LogDirectory {
  public:
-  /// Makes the directory when missing, locks it, reads its stamp, and copies what the journals of
-  /// the process before hold into the logs (wal/journal_replay.h), and syncs what is there
-  /// (wal/synced_start.h). Errors, each one line that says
-  /// what to do: busy (another process has it), unsupported (newer format), corrupt (stamp or
-  /// journal damaged), io (not writable).
+  /// Makes the directory when missing, locks it, reads its stamp, copies what the journals of the
+  /// process before hold into the logs (wal/journal_replay.h), and syncs what is there
+  /// (wal/synced_start.h). Errors, each one line that says what to do: busy (another process has
+  /// it), unsupported (newer format), corrupt (stamp or journal damaged), io (not writable).
   static Result<std::unique_ptr<LogDirectory>> open(Disk& disk, std::string path,
                                                     SpaceLimits limits,
                                                     const TakeStates& take_states = {});
@@ -125,13 +124,15 @@ class LogDirectory {
 
   LogDirectory(Disk& disk, std::string path, std::unique_ptr<DirectoryLock> lock,
                std::unique_ptr<SpaceGuard> space);
+  Result<void> sync_found();
 
   Disk& disk_;
   const std::string path_;
   std::unique_ptr<DirectoryLock> lock_;
   std::unique_ptr<SpaceGuard> space_;
   std::optional<DirectoryStamp> stamp_;
-  std::unique_ptr<SyncedStart> synced_start_;
+  std::unique_ptr<SyncedStart> synced_start_ = std::make_unique<SyncedStart>();
+  bool one_file_system_ = true;  // has all partitions that were found
   std::vector<std::unique_ptr<Journal>> journals_;
   std::mutex claims_mutex_;
   std::set<std::string> claimed_;

@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/check.h"
 #include "base/memory_disk.h"
 #include "wal/format.h"
+#include "wal/journal.h"
 #include "wal/test_log.h"
 
 namespace chronik::wal {
@@ -57,6 +59,21 @@ TEST_F(DataDirectory, APartitionThatIsBeingMadeMeanwhileIsNotTheOneThatWasFound)
   EXPECT_FALSE(directory->has(old).value());
   make("/data/t-0", test_topic_id(2));
   EXPECT_FALSE(directory->has(old).value());
+}
+
+TEST_F(DataDirectory, ItsJournalsSyncAllLogsByOneCallWhereOneFileSystemHasThem) {
+  make("/data/here-0", test_topic_id(1));
+  make("/data/elsewhere-0", test_topic_id(2));
+  const auto syncs_all_by_one_call = [&] {
+    const auto directory = open();
+    CHECK(directory->begin_journals(1, 128 << 20, 256 << 10));
+    const Journal& journal = *directory->journal(0);
+    EXPECT_EQ(journal.file_system_sync() == nullptr, journal.round_sync() == nullptr);
+    return journal.file_system_sync() != nullptr;
+  };
+  EXPECT_TRUE(syncs_all_by_one_call());
+  disk.mount("/data/elsewhere-0");
+  EXPECT_FALSE(syncs_all_by_one_call());
 }
 
 }  // namespace

@@ -11,27 +11,24 @@ namespace chronik::wal {
 namespace {
 
 /// How long it took; nothing where it was not done.
-std::optional<std::chrono::microseconds> sync_all(Disk& disk, const std::string& data_directory,
+std::optional<std::chrono::microseconds> sync_all(FileSystemSync& whole,
                                                   std::uint64_t unsynced_bytes_max) {
-  const Result<std::unique_ptr<FileSystemSync>> whole = disk.file_system_sync(data_directory);
-  if (!whole || *whole == nullptr || (*whole)->unsynced_bytes() > unsynced_bytes_max) {
-    return std::nullopt;
-  }
-  const Result<std::chrono::microseconds> took = (*whole)->sync_with_names();
+  if (whole.unsynced_bytes() > unsynced_bytes_max) return std::nullopt;
+  const Result<std::chrono::microseconds> took = whole.sync_with_names();
   if (took) return *took;
   log_warn("the file system cannot be synced: each log is, when it is opened",
-           {{"directory", data_directory}, {"why", took.error().message}});
+           {{"why", took.error().message}});
   return std::nullopt;
 }
 
 }  // namespace
 
-std::unique_ptr<SyncedStart> SyncedStart::begin(Disk& disk, const std::string& data_directory,
+std::unique_ptr<SyncedStart> SyncedStart::begin(FileSystemSync& whole,
                                                 std::vector<std::string> partition_directories) {
   auto start = std::make_unique<SyncedStart>();
   const std::size_t partitions = partition_directories.size();
   if (partitions == 0) return start;
-  const auto took = sync_all(disk, data_directory, partitions * unsynced_bytes_max);
+  const auto took = sync_all(whole, partitions * unsynced_bytes_max);
   if (!took) return start;
   for (std::string& directory : partition_directories) {
     start->directories_.insert(std::move(directory));

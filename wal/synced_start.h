@@ -1,8 +1,8 @@
 // SyncedStart: which partition directories hold nothing but what is durable, since their file
 // system was synced by one call before the process wrote to any of them. Where it does not say so,
 // recovery syncs each file and each name that it relies on by itself: six syncs one after the
-// other, for each of a node's partitions. One per data directory, owned by LogDirectory; thread
-// safe.
+// other, for each of a node's partitions. Empty, it knows of none. One per data directory, owned by
+// LogDirectory; thread safe.
 #pragma once
 
 #include <memory>
@@ -21,10 +21,10 @@ class SyncedStart {
   /// What may wait in the page cache, whoever wrote it, for each partition whose syncs are saved.
   static constexpr std::uint64_t unsynced_bytes_max = 4 << 20;
 
-  /// Of a start: syncs the file system of `data_directory`, which has these partitions, unless
-  /// others have written so much to it that each file by itself is sooner synced. Never fails:
-  /// where the sync does, nothing is known.
-  static std::unique_ptr<SyncedStart> begin(Disk& disk, const std::string& data_directory,
+  /// Of a start: one sync of the whole file system, which covers these partitions, unless others
+  /// have written so much to it that each file by itself is sooner synced. Never fails: where the
+  /// sync does, nothing is known.
+  static std::unique_ptr<SyncedStart> begin(FileSystemSync& whole,
                                             std::vector<std::string> partition_directories);
 
   /// Whether all in the directory is durable. Once: who asks is about to write there. A failed

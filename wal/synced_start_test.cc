@@ -93,6 +93,19 @@ TEST_F(SyncedStartTest, WhereOthersHaveWrittenMuchEachLogIsSyncedByItself) {
   expect_durable(end_);
 }
 
+// A call for the data directory's file system does not reach it.
+TEST_F(SyncedStartTest, ALogOnAnotherFileSystemIsSyncedByItself) {
+  t_.open();
+  leave_tail();
+  t_.disk.mount(t_.directory);
+  ASSERT_TRUE(t_.disk.make_directories("/data/t-1"));
+  start();
+  EXPECT_EQ(t_.environment->sync_of("/data/t-1"), DirectorySync::done);
+  EXPECT_GT(open(), 0);
+  EXPECT_EQ(t_.log->end_offset(), end_);
+  expect_durable(end_);
+}
+
 // Its pages are lost, which the cache does not show; what the log shows is on the disk.
 TEST_F(SyncedStartTest, NothingIsTakenForDurableWhereTheSyncHasFailed) {
   for (std::uint64_t seed = 1; seed < 20; ++seed) {
@@ -102,7 +115,8 @@ TEST_F(SyncedStartTest, NothingIsTakenForDurableWhereTheSyncHasFailed) {
     t.flush();
     t.crash(1, CrashModel::kill);
     t.disk.fail_operation(0, seed);
-    const auto synced = SyncedStart::begin(t.disk, "/data", {t.directory});
+    const auto whole = t.disk.file_system_sync("/data").value();
+    const auto synced = SyncedStart::begin(*whole, {t.directory});
     EXPECT_TRUE(t.disk.struck());
     EXPECT_FALSE(synced->take(t.directory));
     t.open();

@@ -17,10 +17,10 @@ namespace chronik::broker {
 
 /// What a shard's logs have beside the disk; outlives them.
 struct StoragePlace {
-  wal::SpaceGuard* space = nullptr;  // nullptr: appends are never refused
-  wal::Journal* journal = nullptr;   // nullptr: none
-  wal::SyncedStart* synced_start = nullptr;
-  wal::IoExecutor* behind = nullptr;  // GroupCommitOptions::behind
+  wal::SpaceGuard* space = nullptr;          // nullptr: appends are never refused
+  wal::Journal* journal = nullptr;           // nullptr: none
+  wal::SyncedStart* synced_start = nullptr;  // nullptr: nothing that is found is known as durable
+  wal::IoExecutor* behind = nullptr;         // GroupCommitOptions::behind
   std::size_t open_files_max = 2048;
 };
 

@@ -68,7 +68,9 @@ Result<void> Node::open_journal() {
     for (const DirectoryEntry& entry : entries) {
       if (entry.is_directory) directories.push_back(std::string(root) + "/" + entry.name);
     }
-    synced_start_ = wal::SyncedStart::begin(*door, root, std::move(directories));
+    TRY_ASSIGN(const std::unique_ptr<FileSystemSync> whole, door->file_system_sync(root));
+    synced_start_ = whole == nullptr ? std::make_unique<wal::SyncedStart>()
+                                     : wal::SyncedStart::begin(*whole, std::move(directories));
     environment_->synced_start = synced_start_.get();
   }
   return {};
