@@ -1,6 +1,7 @@
 """The loads. Each takes a started broker (or a way to start one) and gives the figures of one run as a dict."""
 
 import concurrent.futures
+import os
 import time
 
 import machine
@@ -31,7 +32,17 @@ def fresh_topic(broker, partitions, name=TOPIC):
     connection.close()
 
 
+def wait_until_removed(broker, limit=120):
+    """The files of topics that were deleted before are removed beside what is written. Kafka keeps its for a minute."""
+    deadline = time.monotonic() + limit
+    while any(name.endswith(".deleted") for name in os.listdir(broker.data)):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{broker.data}: deleted partitions are there after {limit} s")
+        time.sleep(0.05)
+
+
 def _figures(broker, size, run):
+    wait_until_removed(broker)
     machine.settle()
     before = machine.cpu_seconds(broker.pid)
     records, seconds, client = run()
