@@ -183,8 +183,10 @@ bool Partition::may_lack_earlier(const protocol::BatchHeader& batch, const Produ
 
 void Partition::note_refusal(const protocol::BatchHeader& batch, const AppendResult& result) {
   if (!batch.has_producer_id()) return;
+  const auto found = refused_.find(batch.producer_id);
+  // What comes late of an epoch that the producer has left says nothing of the next one.
+  if (found != refused_.end() && batch.producer_epoch < found->second.epoch) return;
   if (result.error == protocol::ErrorCode::none) {
-    const auto found = refused_.find(batch.producer_id);
     if (found == refused_.end()) return;
     const Refused& refused = found->second;
     const bool some_are_left =

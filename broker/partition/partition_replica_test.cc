@@ -77,9 +77,9 @@ struct ReplicaTest : testing::Test {
       io.run_all();
     }
   }
-  protocol::ErrorCode write_sequence(Sequence sequence, SteadyTime at) {
+  protocol::ErrorCode write_sequence(Sequence sequence, SteadyTime at, ProducerEpoch epoch = 0) {
     protocol::BatchBuilder builder(
-        {.producer_id = 7, .producer_epoch = 0, .base_sequence = sequence});
+        {.producer_id = 7, .producer_epoch = epoch, .base_sequence = sequence});
     builder.append(now, std::nullopt, as_bytes("x"));
     const protocol::ErrorCode error =
         partition->append(builder.build(), {.now = now, .at = at}).error;
@@ -154,6 +154,29 @@ TEST_F(ReplicaTest, AGapIsNoGapWhileTheFormerLeaderMayHaveWhatIsMissing) {
   EXPECT_EQ(write_sequence(8, at), ErrorCode::none);
   EXPECT_EQ(write_sequence(9, at), ErrorCode::none);
   EXPECT_EQ(write_sequence(11, at), ErrorCode::out_of_order_sequence_number);
+}
+
+// A producer that had begun a new epoch was told of a gap in it, where its first batch had been
+// refused and one of the epoch before came late (sim --seed 83007122).
+TEST_F(ReplicaTest, WhatComesLateOfAnEarlierEpochHidesNoRefusal) {
+  using protocol::ErrorCode;
+  start();
+  io.run_all();
+  const SteadyTime at{};
+  ASSERT_EQ(write_sequence(0, at, 0), ErrorCode::none);
+  settings->min_insync_replicas = 2;
+  EXPECT_EQ(write_sequence(1, at, 0), ErrorCode::not_enough_replicas);
+  EXPECT_EQ(write_sequence(0, at, 1), ErrorCode::not_enough_replicas);
+  EXPECT_EQ(write_sequence(1, at, 0), ErrorCode::not_enough_replicas);
+  EXPECT_EQ(write_sequence(1, at, 1), ErrorCode::not_enough_replicas);
+  settings->min_insync_replicas = 1;
+  EXPECT_EQ(write_sequence(2, at, 1), ErrorCode::not_enough_replicas) << "0 was refused";
+  EXPECT_EQ(write_sequence(1, at, 0), ErrorCode::none);
+  EXPECT_EQ(write_sequence(2, at, 1), ErrorCode::not_enough_replicas) << "0 was refused";
+  for (const Sequence sequence : {0, 1, 2}) {
+    EXPECT_EQ(write_sequence(sequence, at, 1), ErrorCode::none);
+  }
+  EXPECT_EQ(write_sequence(4, at, 1), ErrorCode::out_of_order_sequence_number);
 }
 
 }  // namespace

@@ -59,6 +59,16 @@ TEST(ClusterSimulationTest, ADiskWithoutPowerIsDamagedToo) {
   EXPECT_GT(counts.flips, 0u);
 }
 
+// Batches of an epoch that its producer has left come behind the first of the next one.
+TEST(ClusterSimulationTest, AProducerThatBeginsAnewIsToldOfNoGap) {
+  silence_log();
+  tell_seed_on_abort();
+  Counts counts;
+  Simulation run(83'007'122, counts);
+  EXPECT_TRUE(run.run()) << run.verdict().problem();
+  EXPECT_GT(counts.new_epochs, 0u);
+}
+
 // One seed is one run: else no failure could be seen again.
 TEST(ClusterSimulationTest, TheSameSeedTakesTheSamePath) {
   silence_log();
