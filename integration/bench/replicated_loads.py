@@ -135,7 +135,11 @@ class Spread:
         self.look_up()
 
     def look_up(self):
+        seconds_until(self.knows_leaders, f"{self.topic}: each partition has a leader")
+
+    def knows_leaders(self):
         self.leaders = [leader for leader, _ in self.asked.partitions(self.topic)]
+        return all(leader in self.connections for leader in self.leaders)
 
     def send(self, number):
         partition = number % len(self.leaders)
@@ -145,7 +149,7 @@ class Spread:
         connection.send(wire.PRODUCE, 3, body)
 
     def receive(self, wait):
-        """How many were acknowledged. A node that leads no more is asked no more."""
+        """How many were acknowledged. Who leads now is asked again where a node does not any more."""
         acknowledged = 0
         for key, _ in self.answers.select(wait):
             error = wire.produce_error(key.data.receive(), self.topic)
@@ -169,8 +173,11 @@ def send_at_random(cluster, topic, rate, count):
     spread, gaps = Spread(cluster, topic), random.Random(1)
     sent = acknowledged = 0
     due = begin = time.monotonic()
+    limit = begin + 10 * count / rate + 60
     while acknowledged < count:
-        wait = due - time.monotonic() if sent < count else 30
+        if time.monotonic() > limit:
+            raise RuntimeError(f"{topic}: {acknowledged} of {count} were acknowledged in time")
+        wait = due - time.monotonic() if sent < count else 1
         if wait <= 0:
             spread.send(sent)
             sent, due = sent + 1, due + gaps.expovariate(rate)
